@@ -1,0 +1,61 @@
+# Malla's verbs. `make` lists them; each can be repeated, and does nothing that is already done.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+
+# The first Python 3.11 among the usual names; make setup PYTHON=/path/to/python3.11 names another one.
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+
+.PHONY: help setup build demo testnet test lint types format gas bench slither calibrate clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install everything into this clone: .venv, node_modules, the compiler
+	@test -n "$(PYTHON)" || { echo "setup: no Python 3.11 was found: install it, or name it by PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) tools/setup.py
+
+build: setup ## Compile the contracts and export their ABIs
+	@$(BIN)/python scripts/build.py
+
+demo: build ## Run the market once, with a cheat in it; PROMPT="..." asks your own question
+	@$(BIN)/python -m scripts.demo $(if $(PROMPT),--prompt "$$PROMPT")
+
+testnet: build ## Start a local network and keep it up (malla testnet status, logs, down, reset)
+	@$(BIN)/malla testnet up
+
+test: build ## Run all tests; ONLY=unit, forge, brownie or e2e runs one part
+	@$(BIN)/python scripts/test.py $(if $(ONLY),--only $(ONLY))
+
+lint: setup ## Check the style of Python and Solidity
+	@$(BIN)/ruff check .
+	@$(BIN)/forge fmt --check contracts tests/invariants
+	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/solhint --noPoster --max-warnings 0 'contracts/**/*.sol'
+
+types: setup ## Check the types of Python
+	@$(BIN)/mypy
+
+format: setup ## Bring Python and Solidity into the agreed style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/forge fmt contracts tests/invariants
+
+gas: build ## Measure the gas of each on-chain step
+	@$(BIN)/python -m benchmarks.gas
+
+bench: build ## Measure what the documents claim
+	@$(BIN)/python -m benchmarks
+
+slither: setup ## Look for known mistakes in the contracts
+	@mkdir -p var/slither
+	@FOUNDRY_OUT=var/slither/out FOUNDRY_CACHE_PATH=var/slither/cache PATH="$(CURDIR)/$(BIN):$$PATH" \
+		$(BIN)/slither . --filter-paths 'node_modules|tests/|contracts/mocks' \
+		--exclude-informational --exclude-optimization --fail-high
+
+calibrate: build ## Make a model's calibration profile from honest sequences
+	@$(BIN)/python -m scripts.calibrate
+
+clean: ## Remove what compilers and tests made; keeps .venv, node_modules and networks
+	@rm -rf build out cache_forge var/test var/slither .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -not -path './node_modules/*' \
+		-prune -exec rm -rf {} +

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.35;
+
+import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
+import {EscrowHashes} from "../libraries/EscrowHashes.sol";
+import {JobMath} from "../libraries/JobMath.sol";
+import {Jobs} from "./Jobs.sol";
+
+/// @title Batches: a provider's commitments, and what every way out of one has in common
+/// @dev A committed job is not written again: its state follows from its batch.
+abstract contract Batches is Jobs {
+    /// @dev One bit of a word for each entry's stored answer, and at most half of a word used.
+    uint256 internal constant MAX_BATCH = 128;
+
+    uint64 private _batchCount;
+    mapping(uint64 batchId => BatchRecord) internal _batches;
+    mapping(uint64 batchId => uint256) internal _stored;
+
+    /// @inheritdoc IJobEscrow
+    function commitBatch(Commitment[] calldata commitments) external returns (uint64 batchId) {
+        address provider = _providerOf(msg.sender);
+        uint256 size = commitments.length;
+        if (size == 0 || size > MAX_BATCH) revert BatchSize(size, MAX_BATCH);
+        ProviderRecord storage record = _providers[provider];
+        if (record.frozenBatch != 0) revert ProviderIsFrozen(provider, record.frozenBatch);
+
+        batchId = ++_batchCount;
+        Entry[] memory entries = new Entry[](size);
+        uint96 total;
+        uint96 largest;
+        for (uint256 i; i < size; ++i) {
+            Entry memory entry = entries[i];
+            _fill(entry, commitments[i], provider);
+            _commitJob(entry.jobId, record.convictedAt, batchId, uint16(i));
+            total += entry.price;
+            if (entry.price > largest) largest = entry.price;
+        }
+        _requireDeterrence(provider, largest);
+        record.reserved -= total;
+        _store(batchId, provider, entries);
+    }
+
+    /// @inheritdoc IJobEscrow
+    function job(bytes32 jobId) external view returns (JobRecord memory record) {
+        record = _load(jobId);
+        if (record.state != JobState.COMMITTED) return record;
+        BatchRecord memory its = batch(record.batchId);
+        if (its.state == BatchState.FORFEITED) {
+            record.reason = its.outcome == Outcome.FRAUD ? RefundReason.FRAUD : RefundReason.CONVICTED;
+        } else if (its.state != BatchState.MATURED) {
+            return record;
+        } else if (its.outcome == Outcome.NOT_OPENED) {
+            record.reason = RefundReason.NOT_OPENED;
+        } else if (its.outcome == Outcome.DEFAULT && !_isStored(record.batchId, record.index)) {
+            record.reason = RefundReason.NOT_DELIVERED;
+        }
+        record.state = record.reason == RefundReason.NONE ? JobState.SETTLED : JobState.REFUNDED;
+    }
+
+    /// @inheritdoc IJobEscrow
+    function batch(uint64 batchId) public view returns (BatchRecord memory) {
+        return _batches[batchId];
+    }
+
+    /// @inheritdoc IJobEscrow
+    function batchCount() public view returns (uint64) {
+        return _batchCount;
+    }
+
+    /// @inheritdoc IJobEscrow
+    function storedBitmap(uint64 batchId) external view returns (uint256) {
+        return _stored[batchId];
+    }
+
+    /// @dev Whether the last conviction of the batch's provider reaches it. Ids start at 1 and `convictedThrough` at 0.
+    function _isConvictedBatch(uint64 batchId, ProviderRecord memory record) internal pure returns (bool) {
+        return batchId <= record.convictedThrough;
+    }
+
+    function _isStored(uint64 batchId, uint256 index) internal view returns (bool) {
+        return _stored[batchId] & (1 << index) != 0;
+    }
+
+    function _requirePending(uint64 batchId) internal view returns (BatchRecord memory record) {
+        record = batch(batchId);
+        if (record.state != BatchState.PENDING) revert WrongBatchState(batchId, record.state);
+    }
+
+    function _requireEntries(uint64 batchId, bytes32 committed, Entry[] calldata entries) internal pure {
+        bytes32 given = EscrowHashes.hashGivenEntries(entries);
+        if (given != committed) revert EntriesMismatch(batchId, given, committed);
+    }
+
+    /// @dev Ends a batch by paying its provider `payment` wei less the fee; the entries are paid off by the caller.
+    function _mature(uint64 batchId, address provider, Outcome outcome, uint256 payment) internal {
+        uint256 fee = JobMath.feeOf(payment, _feeBps);
+        BatchRecord storage record = _batches[batchId];
+        record.state = BatchState.MATURED;
+        record.outcome = outcome;
+        _takeFee(fee);
+        _credit(provider, payment - fee);
+        emit BatchMatured(batchId, provider, outcome, payment - fee, fee);
+    }
+
+    function _settleEntry(uint64 batchId, Entry calldata entry) internal {
+        uint96 refunded = entry.price - entry.amount;
+        _credit(entry.requester, refunded);
+        emit JobSettled(entry.jobId, batchId, entry.amount, refunded);
+    }
+
+    function _refundEntry(Entry calldata entry, RefundReason reason) internal {
+        _credit(entry.requester, entry.price);
+        emit JobRefunded(entry.jobId, entry.requester, entry.price, reason);
+    }
+
+    function _fill(Entry memory entry, Commitment calldata commitment, address provider) private view {
+        bytes32 jobId = jobIdOf(commitment.job);
+        if (commitment.job.provider != provider) revert NotProvider(jobId, msg.sender);
+        if (commitment.amount > commitment.job.price) {
+            revert AmountOverPrice(jobId, commitment.amount, commitment.job.price);
+        }
+        if (commitment.leaf == 0 || commitment.answerDigest == 0) revert ZeroDigest();
+        entry.jobId = jobId;
+        entry.requester = commitment.job.requester;
+        entry.price = commitment.job.price;
+        entry.amount = commitment.amount;
+        entry.leaf = commitment.leaf;
+        entry.answerDigest = commitment.answerDigest;
+    }
+
+    function _commitJob(bytes32 jobId, uint40 convictedAt, uint64 batchId, uint16 index) private {
+        JobRecord memory record = _load(jobId);
+        if (record.state != JobState.OPEN) revert WrongJobState(jobId, record.state);
+        if (_isConvicted(record.openedAt, convictedAt)) revert JobOfConvictedProvider(jobId, convictedAt);
+        if (block.timestamp >= record.deadline) revert DeadlinePassed(jobId, record.deadline);
+        record.state = JobState.COMMITTED;
+        record.reason = RefundReason.NONE; // of a cancel that came too late
+        record.batchId = batchId;
+        record.index = index;
+        _save(jobId, record);
+    }
+
+    function _store(uint64 batchId, address provider, Entry[] memory entries) private {
+        uint16 setVersion = _committee.version();
+        _batches[batchId] = BatchRecord(
+            EscrowHashes.hashEntries(entries),
+            provider,
+            uint32(block.timestamp),
+            uint32(block.number),
+            setVersion,
+            BatchState.PENDING,
+            Outcome.NONE
+        );
+        emit BatchCommitted(batchId, provider, setVersion, entries);
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.35;
+
+import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
+
+/// @title EscrowHashes: what is signed in the escrow's domain, and what it stores instead of the preimage
+/// @notice The same digests as `protocol/signing.py`. The structs that are hashed hold only static fields, whose ABI
+/// encoding is the EIP-712 encoding of the same fields.
+library EscrowHashes {
+    bytes32 private constant OFFER_TYPEHASH = keccak256(
+        "Offer(address provider,bytes32 model,bytes32 profile,uint96 inputPrice,uint96 outputPrice,uint32 maxInputTokens,"
+        "uint32 maxOutputTokens,uint32 minDuration,uint96 maxOutstanding,uint64 nonce,uint40 expiry)"
+    );
+    bytes32 private constant DECISION_TYPEHASH =
+        keccak256("Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount)");
+    bytes32 private constant SETTLEMENT_TYPEHASH = keccak256(
+        "Settlement(uint16 setVersion,Decision[] decisions)"
+        "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount)"
+    );
+    bytes32 private constant STORAGE_RECEIPT_TYPEHASH = keccak256("StorageReceipt(bytes32 blob)");
+
+    function hashOffer(IJobEscrow.Offer calldata offer) internal pure returns (bytes32) {
+        return keccak256(abi.encode(OFFER_TYPEHASH, offer));
+    }
+
+    function hashSettlement(uint16 setVersion, IJobEscrow.Decision[] calldata decisions)
+        internal
+        pure
+        returns (bytes32)
+    {
+        bytes32[] memory hashes = new bytes32[](decisions.length);
+        for (uint256 i; i < decisions.length; ++i) {
+            hashes[i] = keccak256(abi.encode(DECISION_TYPEHASH, decisions[i]));
+        }
+        return keccak256(abi.encode(SETTLEMENT_TYPEHASH, setVersion, keccak256(abi.encodePacked(hashes))));
+    }
+
+    function hashStorageReceipt(bytes32 blob) internal pure returns (bytes32) {
+        return keccak256(abi.encode(STORAGE_RECEIPT_TYPEHASH, blob));
+    }
+
+    /// @notice keccak256(abi.encode(entries)).
+    function hashEntries(IJobEscrow.Entry[] memory entries) internal pure returns (bytes32) {
+        return keccak256(abi.encode(entries));
+    }
+
+    /// @notice The same for entries that lie in calldata, where an array of static structs is already its encoding.
+    /// @dev Copies it as it stands behind the offset and the length, which costs a tenth of encoding it again. Calldata
+    /// with dirty high bits then hashes to something that no batch stores, so it is refused as a mismatch.
+    function hashGivenEntries(IJobEscrow.Entry[] calldata entries) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let size := mul(entries.length, 0xc0)
+            mstore(free, 0x20)
+            mstore(add(free, 0x20), entries.length)
+            calldatacopy(add(free, 0x40), entries.offset, size)
+            hash := keccak256(free, add(size, 0x40))
+        }
+    }
+
+    function jobId(address escrow, IJobEscrow.Job memory job) internal view returns (bytes32) {
+        return keccak256(abi.encode(block.chainid, escrow, job));
+    }
+}

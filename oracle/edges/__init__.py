@@ -1,0 +1,1 @@
+"""The real clients behind `oracle.ports`: database, broker, peers, chain, replay, metrics."""

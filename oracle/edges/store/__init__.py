@@ -1,0 +1,41 @@
+"""The oracle's database: PostgreSQL through SQLAlchemy, one module a noun, put together here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine
+
+from oracle.edges.store.agreement import AgreementStore
+from oracle.edges.store.audits import AuditStore
+from oracle.edges.store.blobs import BlobStore
+from oracle.edges.store.market import MarketStore
+from oracle.edges.store.projection import ProjectionStore
+from oracle.edges.store.tables import METADATA
+
+
+class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore):
+    """Implements `oracle.ports.Store`. Unbound, each method is a transaction of its own."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlStore]:
+        """A store whose methods all belong to one transaction."""
+        with self._begin() as connection:
+            yield SqlStore(self._engine, connection)
+
+
+class SqlProjection(ProjectionStore, MarketStore):
+    """Implements `oracle.ports.Projection` on the follower's connection."""
+
+
+def open_engine(url: str) -> Engine:
+    """A small pool: a node has several processes, and the cluster one limit for all of them."""
+    return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True, pool_timeout=10)
+
+
+def projection_on(engine: Engine, connection: Connection) -> SqlProjection:
+    return SqlProjection(engine, connection)
+
+
+__all__ = ["METADATA", "SqlProjection", "SqlStore", "open_engine", "projection_on"]

@@ -1,0 +1,58 @@
+"""Blobs, and which jobs need them."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, exists, func, or_, select, update
+
+from oracle.edges.store.market import job_row
+from oracle.edges.store.session import Session
+from oracle.edges.store.tables import BLOBS, JOBS, REFERENCES
+from oracle.records import JobRow
+from protocol.types import JobState
+
+FINISHED = (int(JobState.SETTLED), int(JobState.REFUNDED))
+
+
+class BlobStore(Session):
+    def put_blob(self, digest: bytes, data: bytes, now: float) -> None:
+        with self._begin() as c:
+            c.execute(self._insert(BLOBS).values(digest=digest, size=len(data), data=data, stored_at=now)
+                      .on_conflict_do_nothing())
+
+    def blob(self, digest: bytes) -> bytes | None:
+        with self._begin() as c:
+            data = c.execute(select(BLOBS.c.data).where(BLOBS.c.digest == digest)).scalar()
+            return None if data is None else bytes(data)
+
+    def has_blob(self, digest: bytes) -> bool:
+        with self._begin() as c:
+            return c.execute(select(BLOBS.c.size).where(BLOBS.c.digest == digest)).scalar() is not None
+
+    def unreferenced_bytes(self) -> int:
+        with self._begin() as c:
+            named = exists().where(REFERENCES.c.digest == BLOBS.c.digest)
+            return int(c.execute(select(func.coalesce(func.sum(BLOBS.c.size), 0)).where(~named)).scalar_one())
+
+    def refer_blob(self, digest: bytes, job_id: bytes) -> None:
+        with self._begin() as c:
+            c.execute(self._insert(REFERENCES).values(digest=digest, job_id=job_id).on_conflict_do_nothing())
+
+    def sweep_blobs(self, before: float) -> int:
+        """Delete what was stored before then and is needed by no job, or by jobs only that were over by then."""
+        with self._begin() as c:
+            job = JOBS.c.job_id == REFERENCES.c.job_id
+            needed = exists().where(
+                REFERENCES.c.digest == BLOBS.c.digest, job,
+                or_(JOBS.c.state.notin_(FINISHED), JOBS.c.closed_at.is_(None), JOBS.c.closed_at >= int(before)),
+            )
+            return c.execute(delete(BLOBS).where(BLOBS.c.stored_at < before, ~needed)).rowcount
+
+    def wait_for_spec(self) -> list[JobRow]:
+        """Jobs whose spec arrived but was not read yet."""
+        with self._begin() as c:
+            here = exists().where(BLOBS.c.digest == JOBS.c.spec_digest)
+            return [job_row(r) for r in c.execute(select(JOBS).where(JOBS.c.model.is_(None), here).limit(64))]
+
+    def keep_spec(self, job_id: bytes, model: bytes, profile: bytes) -> None:
+        with self._begin() as c:
+            c.execute(update(JOBS).where(JOBS.c.job_id == job_id).values(model=model, profile=profile))

@@ -1,0 +1,272 @@
+"""The oracle's tables. `oracle/migrations` creates them; a test compares the two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+METADATA = MetaData()
+
+
+class Whole(TypeDecorator[int]):
+    """An integer beyond 64 bits, such as wei or a uint64: NUMERIC, and text where a database has no exact one."""
+
+    impl = Numeric(39, 0)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        return dialect.type_descriptor(String(40) if dialect.name == "sqlite" else Numeric(39, 0))
+
+    def process_bind_param(self, value: int | None, dialect: Any) -> Any:
+        return str(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Any) -> int | None:
+        return None if value is None else int(value)
+
+
+ADDRESS = String(42)
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("job_id", LargeBinary, primary_key=True),
+    Column("requester", ADDRESS, nullable=False, index=True),
+    Column("provider", ADDRESS, nullable=False, index=True),
+    Column("offer_digest", LargeBinary, nullable=False),
+    Column("spec_digest", LargeBinary, nullable=False, index=True),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("max_output_tokens", BigInteger, nullable=False),
+    Column("price", Whole, nullable=False),
+    Column("nonce", Whole, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("deadline", BigInteger, nullable=False),
+    Column("opened_tx", LargeBinary, nullable=False),
+    Column("state", SmallInteger, nullable=False, index=True),
+    Column("reason", SmallInteger, nullable=False, default=0),
+    Column("batch_id", BigInteger),
+    Column("index", Integer),
+    Column("paid", Whole, nullable=False, default=0),
+    Column("refunded", Whole, nullable=False, default=0),
+    Column("closed_at", BigInteger),
+    Column("closed_tx", LargeBinary),
+    Column("model", LargeBinary),
+    Column("profile", LargeBinary),
+)
+
+BATCHES = Table(
+    "batches",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("provider", ADDRESS, nullable=False, index=True),
+    Column("set_version", Integer, nullable=False),
+    Column("entries_hash", LargeBinary, nullable=False),
+    Column("committed_at", BigInteger, nullable=False),
+    Column("committed_block", BigInteger, nullable=False),
+    Column("committed_tx", LargeBinary, nullable=False),
+    Column("state", SmallInteger, nullable=False, index=True),
+    Column("outcome", SmallInteger, nullable=False, default=0),
+    Column("frozen_until", BigInteger),
+    Column("decided_tx", LargeBinary),
+    Column("closed_tx", LargeBinary),
+    Column("drawn_at", Float),
+    Column("seed", LargeBinary),
+)
+
+ENTRIES = Table(
+    "entries",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("job_id", LargeBinary, nullable=False, unique=True),
+    Column("requester", ADDRESS, nullable=False),
+    Column("price", Whole, nullable=False),
+    Column("amount", Whole, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("answer_digest", LargeBinary, nullable=False),
+    Column("drawn", Boolean),
+    Column("auditor", Integer),
+    Column("escalated_at", Float),
+    ForeignKeyConstraint(["batch_id"], ["batches.batch_id"]),
+)
+
+CONVICTIONS = Table(
+    "convictions",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("provider", ADDRESS, nullable=False, index=True),
+    Column("slashed", Whole, nullable=False),
+    Column("through", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("tx_hash", LargeBinary, nullable=False),
+)
+
+OFFERS = Table(
+    "offers",
+    METADATA,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("provider", ADDRESS, nullable=False, index=True),
+    Column("model", LargeBinary, nullable=False),
+    Column("nonce", Whole, nullable=False),
+    Column("expiry", BigInteger, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("revoked", Boolean, nullable=False, default=False),
+)
+
+BLOBS = Table(
+    "blobs",
+    METADATA,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("stored_at", Float, nullable=False, index=True),
+)
+
+REFERENCES = Table(
+    "blob_references",
+    METADATA,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("job_id", LargeBinary, primary_key=True),
+)
+"""Which job needs which blob; the blob itself may not have arrived yet."""
+
+REPORTS = Table(
+    "reports",
+    METADATA,
+    Column("job_id", LargeBinary, primary_key=True),
+    Column("body", JSON, nullable=False),
+    Column("received_at", Float, nullable=False),
+)
+
+OPENINGS = Table(
+    "openings",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("auditor", ADDRESS, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("source", String(42), nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("readable", Boolean, nullable=False),
+)
+
+RECORDS = Table(
+    "records",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("oracle", ADDRESS, primary_key=True),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("verdict", SmallInteger, nullable=False),
+    Column("evidence_digest", LargeBinary, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("received_at", Float, nullable=False),
+)
+
+REVEALS = Table(
+    "reveals",
+    METADATA,
+    Column("oracle", ADDRESS, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("reveal", LargeBinary, nullable=False),
+)
+
+AUDITS = Table(
+    "audits",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("enqueued_at", Float),
+    Column("attempts", Integer, nullable=False, default=0),
+)
+"""Audits that this oracle owes; a row goes when its audit is done."""
+
+SIGNED_DECISIONS = Table(
+    "signed_decisions",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("set_version", Integer, primary_key=True, autoincrement=False),
+    Column("entries_hash", LargeBinary, nullable=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("amount", Whole, nullable=False),
+    Column("signed_at", Float, nullable=False),
+)
+"""What this oracle has signed: one outcome a batch and set, whatever happens. The key is the guard."""
+
+SETTLEMENTS = Table(
+    "settlements",
+    METADATA,
+    Column("tx_hash", LargeBinary, primary_key=True),
+    Column("gas_used", BigInteger, nullable=False),
+    Column("set_version", Integer),
+    Column("decisions", JSON, nullable=False),
+    Column("signatures", JSON, nullable=False),
+)
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("number", SERIAL, primary_key=True),
+    Column("peer", ADDRESS, nullable=False),
+    Column("path", String(64), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("next_try", Float, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("done_at", Float),
+    Column("error", Text),
+    UniqueConstraint("peer", "key"),
+    Index("ix_outbox_due", "done_at", "next_try"),
+)
+
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("key", String(200), primary_key=True),
+    Column("path", String(64), primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""What was answered under an Idempotency-Key."""
+
+BEATS = Table(
+    "beats",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("block", BigInteger, nullable=False),
+    Column("head", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+MODELS_LOADED = Table(
+    "models_loaded",
+    METADATA,
+    Column("worker", String(64), primary_key=True),
+    Column("model", LargeBinary, nullable=False),
+    Column("at", Float, nullable=False),
+)

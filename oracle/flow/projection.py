@@ -1,0 +1,39 @@
+"""From the events of a final block to rows. Runs inside the follower's transaction, so a block counts once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oracle.ports import Projection
+from protocol.types import BatchState
+
+
+def apply_block(rows: Projection, block: Any) -> None:
+    """`block` is a `protocol.chain.events.FinalBlock`; events that move nothing here are passed over."""
+    for found in block.events:
+        _apply(rows, type(found.event).__name__, found)
+
+
+def _apply(rows: Projection, kind: str, found: Any) -> None:
+    event, at, tx_hash = found.event, found.timestamp, found.tx_hash
+    match kind:
+        case "JobOpened":
+            rows.open_job(event, tx_hash)
+        case "JobCancelAsked":
+            rows.move_deadline(event.job_id, event.deadline)
+        case "JobRefunded":
+            rows.refund_job(event.job_id, event.amount, event.reason, at, tx_hash)
+        case "JobSettled":
+            rows.settle_job(event.job_id, event.paid, event.refunded, at, tx_hash)
+        case "BatchCommitted":
+            rows.commit_batch(event, found.block, at, tx_hash)
+        case "BatchMatured":
+            rows.end_batch(event.batch_id, BatchState.MATURED, event.outcome, tx_hash)
+        case "BatchFrozen":
+            rows.freeze_batch(event.batch_id, event.until, tx_hash)
+        case "BatchForfeited":
+            rows.end_batch(event.batch_id, BatchState.FORFEITED, None, tx_hash)
+        case "ProviderConvicted":
+            rows.convict(event, at, tx_hash)
+        case "OfferRevoked":
+            rows.revoke_offer(event.provider, event.nonce)

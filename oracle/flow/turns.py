@@ -1,0 +1,130 @@
+"""Whose turn an audit is, which openings this oracle wants, and what it knows of a batch.
+
+The seat that the seed names begins at the draw. The next takes over one audit turn after the opening for the one
+before it was here, or after that one's turn began if none came; at once if it found itself unable to say (UNKNOWN).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oracle.flow.node import Node
+from oracle.records import BatchRow, EntryRow, OpeningRow, RecordRow
+from protocol.committee import faults
+from protocol.draw import auditor_at
+from protocol.types import BatchState, VerdictKind
+from protocol.verdict import EntryEvidence
+
+FINAL = (VerdictKind.PASS, VerdictKind.FRAUD)
+CONTRARY = (VerdictKind.FRAUD, VerdictKind.MALFORMED)
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """All that this oracle knows of one drawn batch."""
+
+    batch: BatchRow
+    members: tuple[str, ...]
+    entries: list[EntryRow]
+    openings: list[OpeningRow]
+    records: list[RecordRow]
+
+    def records_at(self, index: int) -> list[RecordRow]:
+        return [row for row in self.records if row.record.index == index]
+
+    def own_verdict(self, index: int, own: str) -> VerdictKind | None:
+        return next((row.record.verdict for row in self.records_at(index) if row.oracle == own), None)
+
+    def opening_for(self, index: int, auditor: str) -> OpeningRow | None:
+        return next((o for o in self.openings if o.index == index and o.auditor == auditor and o.readable), None)
+
+
+def view_batch(node: Node, batch: BatchRow) -> BatchView:
+    store = node.store
+    return BatchView(batch, node.chain.members(batch.set_version), store.entries(batch.batch_id),
+                     store.openings(batch.batch_id), store.records(batch.batch_id))
+
+
+def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> list[str]:
+    """The auditors of an entry whose turn has begun, in the order of their ranks."""
+    if view.batch.drawn_at is None or entry.auditor is None:
+        return []
+    begun: list[str] = []
+    start = view.batch.drawn_at
+    for rank in range(len(view.members)):
+        if start > now:
+            break
+        auditor = view.members[auditor_at(entry.auditor, rank, len(view.members))]
+        begun.append(auditor)
+        start = _next_start(view, entry, auditor, start, turn)
+    return begun
+
+
+def wants_opening(node: Node, view: BatchView, entry: EntryRow) -> bool:
+    """Whether this oracle has to audit the entry now and holds nothing to audit."""
+    return owes_audit(node, view, entry) and view.opening_for(entry.index, node.address) is None
+
+
+def owes_audit(node: Node, view: BatchView, entry: EntryRow) -> bool:
+    """Whether this oracle has to find out about the entry itself, and has not."""
+    if not entry.drawn or view.own_verdict(entry.index, node.address) in FINAL:
+        return False
+    if entry.escalated_at is not None:
+        return True
+    if view.own_verdict(entry.index, node.address) is VerdictKind.UNKNOWN:
+        return False
+    if any(row.record.verdict is VerdictKind.PASS for row in view.records_at(entry.index)):
+        return False
+    return node.address in turns_begun(view, entry, node.clock(), node.rules.audit_turn)
+
+
+def weigh(node: Node, view: BatchView) -> list[EntryEvidence]:
+    """What `protocol.verdict.decide` is asked with."""
+    now, turn = node.clock(), node.rules.audit_turn
+    return [_weigh(node, view, entry, turns_begun(view, entry, now, turn)) for entry in view.entries]
+
+
+def wanted_openings(node: Node, provider: str) -> list[EntryRow]:
+    """Openings that this oracle asks a provider for."""
+    found = []
+    for batch in node.store.batches(BatchState.PENDING, provider=provider):
+        if batch.drawn_at is not None:
+            view = view_batch(node, batch)
+            found += [entry for entry in view.entries if wants_opening(node, view, entry)]
+    return found
+
+
+def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Sequence[str]) -> EntryEvidence:
+    records = {
+        row.oracle: row.record.verdict
+        for row in view.records_at(entry.index)
+        # Whatever speaks against it counts at once; a pass counts from those whose turn it was.
+        if row.record.verdict in CONTRARY or row.oracle in begun
+    }
+    parameters = node.chain.parameters()
+    if entry.escalated_at is not None:
+        opened = view.opening_for(entry.index, node.address) is not None
+        deadline = entry.escalated_at + parameters.open_window
+    else:
+        opened = any(view.opening_for(entry.index, auditor) is not None for auditor in begun)
+        # A provider can only open to auditors that ask: with up to f silent ones, one more has asked by then.
+        patience = faults(len(view.members)) * node.rules.audit_turn + parameters.open_window
+        deadline = (view.batch.drawn_at or node.clock()) + patience
+    own = view.own_verdict(entry.index, node.address)
+    return EntryEvidence(
+        report_valid=entry.has_report,
+        drawn=bool(entry.drawn),
+        records=records,
+        own=own,
+        opened=opened or own in FINAL,
+        open_deadline=int(deadline),
+    )
+
+
+def _next_start(view: BatchView, entry: EntryRow, auditor: str, start: float, turn: float) -> float:
+    for row in view.records_at(entry.index):
+        if row.oracle == auditor and row.record.verdict is VerdictKind.UNKNOWN:
+            return max(start, row.received_at)
+    opening = view.opening_for(entry.index, auditor)
+    return max(start, opening.received_at if opening else start) + turn

@@ -1,0 +1,172 @@
+"""The rows of an oracle's database as frozen dataclasses. Times are unix seconds, amounts wei."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.types import (
+    AuditRecord,
+    BatchState,
+    Decision,
+    Entry,
+    Job,
+    JobState,
+    Outcome,
+    RefundReason,
+)
+from protocol.units import Address, Digest, Wei
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """`model` and `profile` are those of the spec, None until its blob is here; `closed_tx` moved the money."""
+
+    job_id: Digest
+    job: Job
+    opened_at: int
+    deadline: int
+    opened_tx: bytes
+    state: JobState
+    reason: RefundReason
+    batch_id: int | None
+    index: int | None
+    paid: Wei
+    refunded: Wei
+    closed_at: int | None
+    closed_tx: bytes | None
+    model: Digest | None
+    profile: Digest | None
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """`drawn_at` is when this oracle made its draw, by its own clock; a draw without a `seed` draws everything.
+
+    `decided_tx` carried the quorum's decision, `closed_tx` ended the batch.
+    """
+
+    batch_id: int
+    provider: Address
+    set_version: int
+    entries_hash: Digest
+    committed_at: int
+    committed_block: int
+    committed_tx: bytes
+    state: BatchState
+    outcome: Outcome
+    frozen_until: int | None
+    decided_tx: bytes | None
+    closed_tx: bytes | None
+    drawn_at: float | None
+    seed: Digest | None
+
+
+@dataclass(frozen=True)
+class EntryRow:
+    """`drawn` and `auditor` (a seat number) are None until the draw; `escalated_at` once a finding speaks against it."""
+
+    batch_id: int
+    index: int
+    entry: Entry
+    drawn: bool | None = None
+    auditor: int | None = None
+    escalated_at: float | None = None
+    has_report: bool = False
+
+
+@dataclass(frozen=True)
+class OpeningRow:
+    """`source` is "provider", or the address of the peer that sealed it again; `readable` False after a failed audit."""
+
+    batch_id: int
+    index: int
+    auditor: Address
+    sealed: bytes
+    source: str
+    received_at: float
+    readable: bool = True
+
+
+@dataclass(frozen=True)
+class RecordRow:
+    record: AuditRecord
+    oracle: Address
+    evidence: dict[str, Any]
+    signature: bytes
+    received_at: float
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """An audit that this oracle owes. `enqueued_at` is when the broker was last told; `attempts` failed ones."""
+
+    batch_id: int
+    index: int
+    enqueued_at: float | None
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Something that one peer still has to get; `body` is the JSON that is posted to `path`."""
+
+    number: int
+    peer: Address
+    path: str
+    key: str
+    body: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True)
+class SettlementRow:
+    """A settlement transaction as it stands on-chain."""
+
+    tx_hash: bytes
+    gas_used: int
+    set_version: int | None = None
+    decisions: tuple[Decision, ...] = ()
+    signatures: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Conviction:
+    provider: Address
+    batch_id: int
+    slashed: Wei
+    through: int
+    at: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True)
+class WatchRow:
+    """Where the loop is: last block applied, head of the chain, when it said so."""
+
+    block: int
+    head: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Member:
+    """A committee member as the chain has it."""
+
+    address: Address
+    url: str
+    encryption_key: bytes
+    anchor: bytes
+    anchor_epoch: int
+
+
+@dataclass(frozen=True)
+class PeerAnswer:
+    """What a peer said to a settlement: a signature, or the batches that it cannot sign; neither when it is silent."""
+
+    signature: bytes | None = None
+    refused: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> bool:
+        return self.signature is None and not self.refused

@@ -1,0 +1,68 @@
+"""The models and calibration profiles that this release knows, read from the files beside this module.
+
+Imports no torch: gateways, APIs and command lines may ask which models exist.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from protocol.documents import document_digest, document_from_json
+from protocol.encoding import parse_json
+from protocol.errors import Reason, Refused
+from protocol.manifest import ModelManifest
+from protocol.profile import CalibrationProfile
+
+MODELS = Path(__file__).parent / "models"
+PROFILES = Path(__file__).parent / "profiles"
+
+
+def list_models() -> tuple[ModelManifest, ...]:
+    """All known manifests, by name."""
+    paths = sorted(MODELS.glob("*.json"))
+    return tuple(
+        document_from_json(ModelManifest, parse_json(path.read_bytes(), path.name)) for path in paths
+    )
+
+
+def list_profiles() -> tuple[CalibrationProfile, ...]:
+    """All known calibration profiles, by file name."""
+    paths = sorted(PROFILES.glob("*.json"))
+    return tuple(
+        document_from_json(CalibrationProfile, parse_json(path.read_bytes(), path.name)) for path in paths
+    )
+
+
+def find_model(name_or_digest: str | bytes) -> ModelManifest:
+    """The manifest of a model's name (any case) or of its 32-byte digest.
+
+    Errors: `Refused(UNKNOWN_MODEL)` naming the known ones.
+    """
+    models = list_models()
+    for manifest in models:
+        if isinstance(name_or_digest, bytes):
+            if document_digest(manifest) == name_or_digest:
+                return manifest
+        elif manifest.name.lower() == name_or_digest.lower():
+            return manifest
+    asked = name_or_digest if isinstance(name_or_digest, str) else "0x" + name_or_digest.hex()
+    known = ", ".join(manifest.name for manifest in models) or "none"
+    raise Refused(Reason.UNKNOWN_MODEL, f"The model {asked} is not known.", f"Use one of: {known}.")
+
+
+def find_profile(
+    manifest: ModelManifest, backend: str = "torch", dtype: str = "f32", device: str = "cpu"
+) -> CalibrationProfile:
+    """The profile of a model's tensors in one class.
+
+    Errors: `Refused(UNKNOWN_PROFILE)`, whose fix is to calibrate.
+    """
+    wanted = (manifest.tensors.sha256, backend, dtype, device)
+    for profile in list_profiles():
+        if (profile.tensors_sha256, profile.backend, profile.dtype, profile.device) == wanted:
+            return profile
+    raise Refused(
+        Reason.UNKNOWN_PROFILE,
+        f"There is no calibration profile of {manifest.name} for {backend}, {dtype}, {device}.",
+        f"Make one with: malla oracle calibrate {manifest.name}",
+    )

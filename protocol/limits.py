@@ -1,0 +1,16 @@
+"""Size limits of everything that crosses a boundary, in bytes unless said. One place, so that both sides refuse alike."""
+
+MAX_BLOB = 256 * 1024
+MAX_JSON_BODY = 512 * 1024
+MAX_JSON_DEPTH = 32
+MAX_PROMPT = 64 * 1024
+MAX_MESSAGES = 256
+"""Chat messages in a prompt."""
+MAX_TRANSCRIPT = 192 * 1024
+MAX_BATCH = 128
+"""Entries of a work batch; the contract's limit."""
+MAX_DECISIONS = 64
+"""Batches in one settlement."""
+MAX_URL = 200
+MAX_OFFERS_PER_PROVIDER = 32
+MAX_TELEMETRY = 16 * 1024

@@ -1,0 +1,132 @@
+"""The EIP-712 messages: one domain a contract, struct hashes as in the contracts (EIP-712, ERC-5267 names).
+
+Encoding only; keys are in `protocol.signing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eth_abi import encode
+
+from protocol.encoding import keccak
+from protocol.types import AuditRecord, Decision, Entry, Job, Offer, Report
+from protocol.units import Address, Digest
+
+NAME, VERSION = "Malla", "1"
+
+DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+OFFER_TYPE = (
+    "Offer(address provider,bytes32 model,bytes32 profile,uint96 inputPrice,uint96 outputPrice,"
+    "uint32 maxInputTokens,uint32 maxOutputTokens,uint32 minDuration,uint96 maxOutstanding,uint64 nonce,uint40 expiry)"
+)
+REPORT_TYPE = (
+    "Report(bytes32 jobId,bytes32 specDigest,bytes32 leaf,bytes32 answerDigest,uint32 inputTokens,"
+    "uint32 outputTokens,uint96 amount,bytes32 telemetryDigest,uint40 finishedAt)"
+)
+DECISION_TYPE = "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount)"
+SETTLEMENT_TYPE = "Settlement(uint16 setVersion,Decision[] decisions)" + DECISION_TYPE
+STORAGE_RECEIPT_TYPE = "StorageReceipt(bytes32 blob)"
+AUDIT_RECORD_TYPE = "AuditRecord(uint64 batchId,uint16 index,bytes32 leaf,uint8 verdict,bytes32 evidence)"
+OPENING_TYPE = "Opening(uint64 batchId,uint16 index,address auditor,bytes32 sealed)"
+NODE_KEY_TYPE = "NodeKey(address provider,address nodeKey)"
+
+JOB_ABI = "(address,address,bytes32,bytes32,uint32,uint32,uint96,uint64)"
+ENTRY_ABI = "(bytes32,address,uint96,uint96,bytes32,bytes32)"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The chain and contract for which a signature is meant."""
+
+    chain_id: int
+    contract: Address
+
+    @property
+    def separator(self) -> Digest:
+        return keccak(
+            encode(
+                ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+                [keccak(DOMAIN_TYPE.encode()), keccak(NAME.encode()), keccak(VERSION.encode()), self.chain_id, self.contract],
+            )
+        )
+
+    def digest(self, struct_hash: bytes) -> Digest:
+        """keccak(0x1901 ‖ domain separator ‖ struct hash): what a key signs."""
+        return keccak(b"\x19\x01" + self.separator + struct_hash)
+
+
+def offer_digest(domain: Domain, offer: Offer) -> Digest:
+    return domain.digest(
+        _struct(
+            OFFER_TYPE,
+            "address,bytes32,bytes32,uint96,uint96,uint32,uint32,uint32,uint96,uint64,uint40",
+            [
+                offer.provider, offer.model, offer.profile, offer.input_price, offer.output_price, offer.max_input_tokens,
+                offer.max_output_tokens, offer.min_duration, offer.max_outstanding, offer.nonce, offer.expiry,
+            ],
+        )
+    )
+
+
+def report_digest(domain: Domain, report: Report) -> Digest:
+    return domain.digest(
+        _struct(
+            REPORT_TYPE,
+            "bytes32,bytes32,bytes32,bytes32,uint32,uint32,uint96,bytes32,uint40",
+            [
+                report.job_id, report.spec_digest, report.leaf, report.answer_digest, report.input_tokens,
+                report.output_tokens, report.amount, report.telemetry_digest, report.finished_at,
+            ],
+        )
+    )
+
+
+def settlement_digest(domain: Domain, set_version: int, decisions: Sequence[Decision]) -> Digest:
+    hashes = b"".join(
+        _struct(DECISION_TYPE, "uint64,bytes32,uint8,uint96", [d.batch_id, d.entries_hash, int(d.outcome), d.amount])
+        for d in decisions
+    )
+    return domain.digest(_struct(SETTLEMENT_TYPE, "uint16,bytes32", [set_version, keccak(hashes)]))
+
+
+def storage_receipt_digest(domain: Domain, blob: bytes) -> Digest:
+    return domain.digest(_struct(STORAGE_RECEIPT_TYPE, "bytes32", [blob]))
+
+
+def audit_record_digest(domain: Domain, record: AuditRecord) -> Digest:
+    values = [record.batch_id, record.index, record.leaf, int(record.verdict), record.evidence]
+    return domain.digest(_struct(AUDIT_RECORD_TYPE, "uint64,uint16,bytes32,uint8,bytes32", values))
+
+
+def opening_digest(domain: Domain, batch_id: int, index: int, auditor: str, sealed: bytes) -> Digest:
+    """`sealed` is keccak of the sealed transcript."""
+    return domain.digest(_struct(OPENING_TYPE, "uint64,uint16,address,bytes32", [batch_id, index, auditor, sealed]))
+
+
+def node_key_digest(staking_domain: Domain, provider: str, node_key: str) -> Digest:
+    return staking_domain.digest(_struct(NODE_KEY_TYPE, "address,address", [provider, node_key]))
+
+
+def job_id(chain_id: int, escrow: str, job: Job) -> Digest:
+    """keccak256(abi.encode(chain id, escrow, job)): the id commits to every field."""
+    return keccak(encode(["uint256", "address", JOB_ABI], [chain_id, escrow, job_tuple(job)]))
+
+
+def entries_hash(entries: Sequence[Entry]) -> Digest:
+    """keccak256(abi.encode(Entry[])): what a work batch stores."""
+    return keccak(encode([f"{ENTRY_ABI}[]"], [[entry_tuple(entry) for entry in entries]]))
+
+
+def job_tuple(job: Job) -> tuple[object, ...]:
+    return (job.requester, job.provider, job.offer_digest, job.spec_digest, job.input_tokens, job.max_output_tokens,
+            job.price, job.nonce)
+
+
+def entry_tuple(entry: Entry) -> tuple[object, ...]:
+    return (entry.job_id, entry.requester, entry.price, entry.amount, entry.leaf, entry.answer_digest)
+
+
+def _struct(type_string: str, types: str, values: list[object]) -> Digest:
+    return keccak(encode(["bytes32", *types.split(",")], [keccak(type_string.encode()), *values]))

@@ -1,0 +1,155 @@
+"""From a transcript to its leaf, and back: what is committed, what is delivered, and whether the two agree.
+
+leaf = keccak(abi.encode(salt, request digest, output digest, input tokens, output tokens, sampler seed,
+logprob digest, fingerprint root)). The fingerprint root is zero until fingerprints exist: the hash will not change.
+"""
+
+from __future__ import annotations
+
+import math
+
+from eth_abi import encode
+
+from protocol.economics import payment
+from protocol.encoding import (
+    ZERO,
+    canonical_json,
+    from_hex,
+    json_digest,
+    keccak,
+    pack_token_ids,
+    parse_canonical,
+    to_hex,
+    unpack_float32,
+)
+from protocol.errors import Malformed, ProviderFault
+from protocol.limits import MAX_MESSAGES, MAX_PROMPT
+from protocol.sealing import seal
+from protocol.types import Answer, Entry, Job, JobSpec, Offer, Prompt, Transcript
+from protocol.units import Digest
+from protocol.wire import from_json, to_json
+
+ROLES = ("system", "user", "assistant")
+SAMPLERS = ("greedy",)
+
+
+def spec_bytes(spec: JobSpec) -> bytes:
+    """The public blob that describes a job."""
+    return canonical_json(to_json(spec))
+
+
+def spec_digest(spec: JobSpec) -> Digest:
+    return keccak(spec_bytes(spec))
+
+
+def parse_spec(data: bytes) -> JobSpec:
+    return from_json(JobSpec, parse_canonical(data, "The job spec"), "spec")
+
+
+def prompt_bytes(prompt: Prompt) -> bytes:
+    """Plaintext that is sealed to the provider and whose keccak is `JobSpec.prompt_digest`."""
+    messages = [{"content": content, "role": role} for role, content in prompt.messages]
+    return canonical_json({"messages": messages, "salt": to_hex(prompt.salt)})
+
+
+def parse_prompt(data: bytes) -> Prompt:
+    """Raises Malformed on anything but 1 to MAX_MESSAGES messages of known roles and a salt of 32 bytes."""
+    value = parse_canonical(data, "The prompt", MAX_PROMPT)
+    if not isinstance(value, dict) or value.keys() != {"messages", "salt"} or not isinstance(value["messages"], list):
+        raise Malformed("The prompt must have the fields messages and salt.")
+    if not 1 <= len(value["messages"]) <= MAX_MESSAGES:
+        raise Malformed(f"The prompt must have 1 to {MAX_MESSAGES} messages, it has {len(value['messages'])}.")
+    messages = []
+    for i, message in enumerate(value["messages"]):
+        if not isinstance(message, dict) or message.keys() != {"role", "content"}:
+            raise Malformed(f"messages[{i}] must have the fields role and content.")
+        role, content = message["role"], message["content"]
+        if role not in ROLES or not isinstance(content, str):
+            raise Malformed(f"messages[{i}] must have a role of {', '.join(ROLES)} and a text as content.")
+        messages.append((role, content))
+    return Prompt(tuple(messages), from_hex(value["salt"], 32, "salt"))
+
+
+def output_digest(output_token_ids: tuple[int, ...]) -> Digest:
+    return keccak(pack_token_ids(output_token_ids))
+
+
+def leaf(answer: Answer, spec: JobSpec) -> Digest:
+    """The committed digest of a call, from what its requester holds."""
+    values = [
+        answer.salt, spec_digest(spec), output_digest(answer.output_token_ids), answer.input_tokens,
+        len(answer.output_token_ids), spec.sampler.seed, answer.logprob_digest, answer.fingerprint_root,
+    ]
+    return keccak(encode(["bytes32"] * 3 + ["uint32"] * 2 + ["uint64"] + ["bytes32"] * 2, values))
+
+
+def answer_of(transcript: Transcript, input_tokens: int) -> Answer:
+    return Answer(
+        job_id=transcript.job_id,
+        text=transcript.text,
+        output_token_ids=transcript.output_token_ids,
+        input_tokens=input_tokens,
+        finish=transcript.finish,
+        salt=transcript.salt,
+        logprob_digest=keccak(transcript.logprobs),
+        fingerprint_root=ZERO,
+    )
+
+
+def sealed_answer(answer: Answer, spec: JobSpec, seal_secret: bytes) -> bytes:
+    """The delivered bytes; their keccak is `Entry.answer_digest`. The same arguments give the same bytes."""
+    return seal(canonical_json(to_json(answer)), spec.reply_key, seal_secret)
+
+
+def parse_answer(data: bytes) -> Answer:
+    return from_json(Answer, parse_canonical(data, "The answer"), "answer")
+
+
+def transcript_bytes(transcript: Transcript) -> bytes:
+    return canonical_json(to_json(transcript))
+
+
+def parse_transcript(data: bytes) -> Transcript:
+    return from_json(Transcript, parse_canonical(data, "The transcript"), "transcript")
+
+
+def telemetry_digest(telemetry: dict[str, object]) -> Digest:
+    return json_digest(telemetry)
+
+
+def check_transcript(transcript: Transcript, job_id: bytes, job: Job, entry: Entry, offer: Offer,
+                     input_tokens: int) -> None:
+    """Everything about an opened transcript that needs no model. Raises ProviderFault naming the first failed check.
+
+    `input_tokens` is the auditor's own count of the rendered prompt. A fault here is exact: digests that do not match.
+    """
+    spec = transcript.spec
+    answer = answer_of(transcript, input_tokens)
+    _require(transcript.job_id == job_id, "job", "The transcript is of another job.")
+    _require(spec_digest(spec) == job.spec_digest, "spec", "The transcript's spec is not the one that the job names.")
+    _require(keccak(transcript.prompt) == spec.prompt_digest, "prompt", "The prompt is not the one that the requester sent.")
+    _require(leaf(answer, spec) == entry.leaf, "leaf", "The transcript does not have the digest that was committed.")
+    delivered = keccak(sealed_answer(answer, spec, transcript.seal_secret))
+    _require(delivered == entry.answer_digest, "answer", "The answer delivered is not the one in the transcript.")
+    count = len(transcript.output_token_ids)
+    _require(1 <= count <= job.max_output_tokens, "length", f"{count} output tokens, allowed are 1 to {job.max_output_tokens}.")
+    _require(input_tokens <= job.input_tokens, "input", f"{input_tokens} input tokens, reserved were {job.input_tokens}.")
+    _require(transcript.finish in ("stop", "length"), "finish", f"Unknown finish '{transcript.finish[:20]}'.")
+    early = transcript.finish == "length" and count != job.max_output_tokens
+    _require(not early, "finish", f"Claims to have reached the limit of {job.max_output_tokens} tokens with {count}.")
+    worth = payment(input_tokens, count, offer.input_price, offer.output_price)
+    _require(entry.amount == worth, "amount", f"Claims {entry.amount} wei for work worth {worth} wei.")
+    check_logprobs(transcript.logprobs, count)
+
+
+def check_logprobs(data: bytes, count: int) -> list[float]:
+    """The claimed logprobs as floats. Raises ProviderFault unless they are `count` finite numbers of at most 1e-3."""
+    _require(len(data) == 4 * count, "logprobs", f"{len(data)} bytes of logprobs for {count} tokens.")
+    values = unpack_float32(data)
+    _require(all(math.isfinite(v) and v <= 1e-3 for v in values), "logprobs", "A logprob is not finite or above 0.")
+    return values
+
+
+def _require(holds: bool, check: str, message: str) -> None:
+    if not holds:
+        raise ProviderFault(check, message)

@@ -1,0 +1,252 @@
+"""The nouns of the protocol, frozen. Each names the stage at which it appears in a job's way.
+
+Offer → JobSpec → Job → Transcript → Commitment/Entry → Report → Opening → AuditRecord → Decision → Receipt.
+Enums have the numbers of `contracts/interfaces/IJobEscrow.sol`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from protocol.units import Address, Digest, Seconds, Wei
+
+
+class JobState(IntEnum):
+    NONE = 0
+    OPEN = 1
+    COMMITTED = 2
+    SETTLED = 3
+    REFUNDED = 4
+
+
+class BatchState(IntEnum):
+    NONE = 0
+    PENDING = 1
+    FROZEN = 2
+    MATURED = 3
+    FORFEITED = 4
+
+
+class RefundReason(IntEnum):
+    NONE = 0
+    DECLINED = 1
+    CANCELLED = 2
+    EXPIRED = 3
+    FRAUD = 4
+    CONVICTED = 5
+    NOT_OPENED = 6
+    NOT_DELIVERED = 7
+
+
+class Outcome(IntEnum):
+    NONE = 0
+    PASS = 1
+    FRAUD = 2
+    NOT_OPENED = 3
+    DEFAULT = 4
+
+
+class VerdictKind(IntEnum):
+    """What one oracle found in one audit. UNKNOWN is the verifier's own error or doubt: never fraud, never pass."""
+
+    PASS = 1
+    FRAUD = 2
+    UNKNOWN = 3
+    MALFORMED = 4
+    """The opening cannot be read or does not fit its leaf: every oracle then asks for an opening of its own."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A provider's standing price, signed by its node key. Prices are wei per token."""
+
+    provider: Address
+    model: Digest
+    profile: Digest
+    input_price: Wei
+    output_price: Wei
+    max_input_tokens: int
+    max_output_tokens: int
+    min_duration: Seconds
+    max_outstanding: Wei
+    nonce: int
+    expiry: int
+
+
+@dataclass(frozen=True)
+class SignedOffer:
+    offer: Offer
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How tokens are chosen from logits. Today `kind` is "greedy"; the seed is part of every hash already."""
+
+    kind: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """What is to be computed. Its canonical JSON is a public blob under `Job.spec_digest`; it holds no plaintext.
+
+    `prompt_digest` is keccak of the prompt's plaintext bytes (salted inside), `prompt_blob` keccak of the sealed
+    bytes; `reply_key` the X25519 public key to which the answer is sealed.
+    """
+
+    chain_id: int
+    escrow: Address
+    requester: Address
+    provider: Address
+    model: Digest
+    profile: Digest
+    sampler: Sampler
+    input_tokens: int
+    max_output_tokens: int
+    prompt_digest: Digest
+    prompt_blob: Digest
+    reply_key: bytes
+    nonce: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job id commits to, in the order of the contract's struct."""
+
+    requester: Address
+    provider: Address
+    offer_digest: Digest
+    spec_digest: Digest
+    input_tokens: int
+    max_output_tokens: int
+    price: Wei
+    nonce: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One committed line of a work batch, in the order of the contract's struct."""
+
+    job_id: Digest
+    requester: Address
+    price: Wei
+    amount: Wei
+    leaf: Digest
+    answer_digest: Digest
+
+
+@dataclass(frozen=True)
+class Commitment:
+    job: Job
+    amount: Wei
+    leaf: Digest
+    answer_digest: Digest
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Plaintext of a prompt: chat messages and a salt that keeps its digest from being guessed."""
+
+    messages: tuple[tuple[str, str], ...]
+    """(role, content) pairs."""
+    salt: bytes
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What an audit replays. `logprobs` is one float32 per output token, natural log of the chosen token's probability.
+
+    `salt` hides the leaf; `seal_secret` is the X25519 secret with which the answer was sealed, so that an auditor can
+    seal it again and see that what it audits is what was delivered.
+    """
+
+    job_id: Digest
+    spec: JobSpec
+    prompt: bytes
+    output_token_ids: tuple[int, ...]
+    logprobs: bytes
+    finish: str
+    """"stop" (the last token is a stop token) or "length"."""
+    text: str
+    salt: bytes
+    seal_secret: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Plaintext of what the requester receives: enough to recompute the leaf, without the sealing secret."""
+
+    job_id: Digest
+    text: str
+    output_token_ids: tuple[int, ...]
+    input_tokens: int
+    finish: str
+    salt: bytes
+    logprob_digest: Digest
+    fingerprint_root: Digest
+
+
+@dataclass(frozen=True)
+class Report:
+    """A provider's signed claim of work, sent to every oracle after the commitment."""
+
+    job_id: Digest
+    spec_digest: Digest
+    leaf: Digest
+    answer_digest: Digest
+    input_tokens: int
+    output_tokens: int
+    amount: Wei
+    telemetry_digest: Digest
+    finished_at: int
+
+
+@dataclass(frozen=True)
+class SignedReport:
+    report: Report
+    signature: bytes
+    telemetry: dict[str, object]
+    """What the node says of its device: claims, on which nothing is paid. `{"gpu": null, "note": …}` without one."""
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """One oracle's signed finding on one drawn leaf. `evidence` is the digest of its evidence JSON."""
+
+    batch_id: int
+    index: int
+    leaf: Digest
+    verdict: VerdictKind
+    evidence: Digest
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a quorum signs about one batch; the amount is the sum of the entries' amounts for PASS, else zero."""
+
+    batch_id: int
+    entries_hash: Digest
+    outcome: Outcome
+    amount: Wei
+
+
+@dataclass(frozen=True)
+class AuditStatistics:
+    """What one prefill pass measured: logit units, natural-log units, count."""
+
+    max_margin: float
+    end_margin: float
+    mean_logprob_distance: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`reason` is one sentence for people, `checks` the names of what spoke against the provider."""
+
+    kind: VerdictKind
+    reason: str
+    checks: tuple[str, ...] = ()
+    statistics: AuditStatistics | None = None

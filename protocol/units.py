@@ -1,0 +1,45 @@
+"""Units and rounding. An amount is wei of MallaToken, a time is unix seconds, a share is basis points."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+Wei = NewType("Wei", int)
+Bps = NewType("Bps", int)
+Seconds = NewType("Seconds", int)
+Address = NewType("Address", str)
+"""A checksummed 0x address."""
+Digest = NewType("Digest", bytes)
+"""32 bytes, keccak256 unless its name says otherwise."""
+
+BPS_ONE = 10_000
+TOKEN = 10**18
+"""Wei in one token."""
+UINT96_MAX = 2**96 - 1
+
+
+def bps_down(amount: int, bps: int) -> Wei:
+    """`amount * bps / 10000`, rounded down: the dust stays with the rest."""
+    return Wei(amount * bps // BPS_ONE)
+
+
+def bps_up(amount: int, bps: int) -> Wei:
+    """`amount * bps / 10000`, rounded up."""
+    return Wei(-(-amount * bps // BPS_ONE))
+
+
+def in_tokens(amount: int) -> str:
+    """A wei amount as a decimal token figure without rounding: '1.5', '0.000000000000000001'."""
+    sign, wei = ("-", -amount) if amount < 0 else ("", amount)
+    whole, fraction = divmod(wei, TOKEN)
+    return f"{sign}{whole}" + (f".{fraction:018d}".rstrip("0") if fraction else "")
+
+
+def from_tokens(text: str) -> Wei:
+    """The wei of a decimal token figure. Raises ValueError on more than 18 decimals, signs, exponents, or no number."""
+    whole, _, fraction = text.strip().partition(".")
+    if not (whole.isascii() and whole.isdigit()) or len(fraction) > 18:
+        raise ValueError(f"'{text}' is not an amount of tokens: write digits and at most 18 decimals, such as 12.5")
+    if fraction and not (fraction.isascii() and fraction.isdigit()):
+        raise ValueError(f"'{text}' is not an amount of tokens: write digits and at most 18 decimals, such as 12.5")
+    return Wei(int(whole) * TOKEN + int(fraction.ljust(18, "0") or "0"))

@@ -1,0 +1,116 @@
+"""The settings of a provider's processes, read from the environment once, at their start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eth_utils import is_hex_address, to_checksum_address
+
+from protocol.draw import REVEAL_WAIT
+from protocol.errors import ConfigInvalid
+from protocol.limits import MAX_BATCH
+from protocol.units import Address
+
+DEFAULT_MODEL = "SmolLM2-135M-Instruct"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`home` holds the signed offers; `keystore` is the node key's; times are seconds."""
+
+    rpc_url: str
+    deployment: Path
+    keystore: Path
+    password_file: Path
+    database_url: str = field(repr=False)
+    broker_url: str = field(repr=False)
+    owner: Address
+    home: Path
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    model: str = DEFAULT_MODEL
+    model_cache: Path | None = None
+    confirmations: int = 2
+    max_batch: int = 16
+    batch_wait: float = 2.0
+    reveal_wait: int = REVEAL_WAIT
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Errors: ConfigInvalid naming the variable and what to put into it."""
+        keystore = Path(_required(env, "MALLA_KEYSTORE", "the node key's keystore file"))
+        cache = env.get("MALLA_MODEL_CACHE")
+        return cls(
+            rpc_url=_required(env, "MALLA_RPC_URL", "the chain node's address, such as http://127.0.0.1:8599"),
+            deployment=Path(_required(env, "MALLA_DEPLOYMENT", "the file deployments/<chain id>.json")),
+            keystore=keystore,
+            password_file=Path(_required(env, "MALLA_PASSWORD_FILE", "the file with the keystore's password")),
+            database_url=_url(env, "MALLA_DATABASE_URL", "postgresql+psycopg://", "user:password@host:port/database"),
+            broker_url=_url(env, "MALLA_BROKER_URL", "redis", "//:password@host:port/0"),
+            owner=_owner(env),
+            home=Path(env.get("MALLA_HOME") or keystore.parent),
+            http_host=env.get("MALLA_HTTP_HOST") or "127.0.0.1",
+            http_port=_whole(env, "MALLA_HTTP_PORT", 0, 0, 65535),
+            model=env.get("MALLA_MODEL") or DEFAULT_MODEL,
+            model_cache=Path(cache) if cache else None,
+            confirmations=_whole(env, "MALLA_CONFIRMATIONS", 2, 0, 1000),
+            max_batch=_whole(env, "MALLA_MAX_BATCH", 16, 1, MAX_BATCH),
+            batch_wait=_seconds(env, "MALLA_BATCH_WAIT", 2.0),
+            reveal_wait=_whole(env, "MALLA_REVEAL_WAIT", REVEAL_WAIT, 1, 86_400),
+            log_level=_level(env),
+        )
+
+
+def _required(env: Mapping[str, str], name: str, what: str) -> str:
+    value = env.get(name, "").strip()
+    if not value:
+        raise ConfigInvalid(f"{name} is not set.", f"Set it to {what}.")
+    return value
+
+
+def _url(env: Mapping[str, str], name: str, scheme: str, rest: str) -> str:
+    value = _required(env, name, f"{scheme}{rest}")
+    if not value.startswith(scheme):
+        # The value itself may hold a password and is not repeated.
+        raise ConfigInvalid(f"{name} does not begin with {scheme}.", f"Write it as {scheme}{rest}.")
+    return value
+
+
+def _owner(env: Mapping[str, str]) -> Address:
+    value = _required(env, "MALLA_OWNER", "the provider's owner address")
+    if not is_hex_address(value):
+        raise ConfigInvalid(f"MALLA_OWNER is '{value[:60]}', which is no address.", "Write 0x and 40 hex digits.")
+    return Address(to_checksum_address(value))
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
+        raise ConfigInvalid(f"{name} is '{text[:40]}'.", f"Write a whole number from {least} to {most}.")
+    return int(text)
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 3600:
+        raise ConfigInvalid(f"{name} is '{text[:40]}'.", "Write seconds, from 0 to 3600.")
+    return value
+
+
+def _level(env: Mapping[str, str]) -> str:
+    level = (env.get("MALLA_LOG_LEVEL") or "INFO").upper()
+    if level not in LOG_LEVELS:
+        raise ConfigInvalid(f"MALLA_LOG_LEVEL is '{level[:40]}'.", f"Use one of {', '.join(LOG_LEVELS)}.")
+    return level

@@ -1,0 +1,114 @@
+"""Running one job: what the Celery task does after it holds the lease. The only place where a model is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocol.economics import payment
+from protocol.errors import ConfigInvalid
+from protocol.encoding import keccak
+from protocol.sealing import new_secret
+from protocol.transcript import (
+    answer_of,
+    leaf,
+    parse_prompt,
+    parse_spec,
+    sealed_answer,
+    transcript_bytes,
+)
+from protocol.types import Transcript
+from provider.ports import Backend, Clock, Completion, Gpu, Journal, JournalJob, Lease, Log, Work
+
+LEASE_SECONDS = 45.0
+RENEW_SECONDS = 2.0
+MAX_ATTEMPTS = 3
+"""Runs of one job that may be lost before it is given up: a prompt that kills the worker must not stop the queue."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    journal: Journal
+    backend: Backend
+    gpu: Gpu
+    clock: Clock
+    log: Log
+    holder: str
+    """Who runs: host and process."""
+
+
+def infer(inference: Inference, job_id: bytes) -> bool:
+    """Run one job and write its transcript into the journal. Does nothing when somebody else holds it or it is done.
+
+    Returns whether a transcript was written. An error of the model leaves the job to be tried again.
+    """
+    journal, now = inference.journal, inference.clock()
+    lease = Lease(inference.holder, now + LEASE_SECONDS)
+    job = journal.claim(job_id, lease, now)
+    if job is None:
+        inference.log("job_not_claimed", job_id=job_id.hex())
+        return False
+    if job.attempts > MAX_ATTEMPTS:
+        journal.drop(job_id, f"given up: {MAX_ATTEMPTS} runs were lost")
+        return False
+    if now >= job.deadline:
+        journal.drop(job_id, "stale: its deadline was over before it was begun")
+        return False
+    try:
+        work = _run(inference, job)
+    except Exception:
+        # Whatever the model, the device or the database did: the lease must not keep the job from its next attempt.
+        journal.release(job_id, inference.holder)
+        raise
+    written = journal.finish(job_id, inference.holder, work, inference.clock())
+    inference.log("job_done", job_id=job_id.hex(), output_tokens=work.output_tokens, written=written)
+    return written
+
+
+def _run(inference: Inference, job: JournalJob) -> Work:
+    if job.spec is None or job.prompt is None:
+        raise ConfigInvalid(f"The job 0x{job.job_id.hex()} is accepted without its spec or prompt.",
+                            "The journal was changed by hand: restore it from a backup.")
+    spec, prompt = parse_spec(job.spec), parse_prompt(job.prompt)
+    started = inference.clock()
+    sampling = inference.gpu.start()
+    try:
+        done = inference.backend.run(prompt.messages, spec.max_output_tokens, _progress(inference, job),
+                                     lambda: inference.clock() >= job.deadline)
+    finally:
+        telemetry = sampling.stop()
+    return write_work(job, done, telemetry, inference.journal, started, inference.clock())
+
+
+def write_work(job: JournalJob, done: Completion, telemetry: dict[str, object], journal: Journal, started: float,
+               finished: float) -> Work:
+    """Everything that follows from a model run: transcript, leaf, sealed answer, amount. Pure but for fresh secrets."""
+    offer = journal.offer(job.job.offer_digest)
+    if offer is None or job.spec is None or job.prompt is None:
+        raise ConfigInvalid(f"The journal lost the offer of job 0x{job.job_id.hex()}.", "Restore it from a backup.")
+    spec = parse_spec(job.spec)
+    transcript = Transcript(job.job_id, spec, job.prompt, done.output_token_ids, done.logprobs, done.finish, done.text,
+                            new_secret(), new_secret())
+    answer = answer_of(transcript, done.input_tokens)
+    sealed = sealed_answer(answer, spec, transcript.seal_secret)
+    amount = payment(done.input_tokens, len(done.output_token_ids), offer.offer.input_price, offer.offer.output_price)
+    return Work(transcript_bytes(transcript), sealed, leaf(answer, spec), done.input_tokens,
+                len(done.output_token_ids), amount, telemetry, int(finished), finished - started)
+
+
+def answer_digest(work: Work) -> bytes:
+    """What the commitment names: keccak of the sealed answer."""
+    return keccak(work.answer)
+
+
+def _progress(inference: Inference, job: JournalJob) -> Callable[[int], None]:
+    last = inference.clock()
+
+    def on_token(count: int) -> None:
+        nonlocal last
+        now = inference.clock()
+        if now - last >= RENEW_SECONDS:
+            last = now
+            inference.journal.renew(job.job_id, Lease(inference.holder, now + LEASE_SECONDS), count)
+
+    return on_token

@@ -1,0 +1,132 @@
+"""Committing finished work: many jobs, one work batch, exactly once.
+
+The journal names the commitment before it is sent, so a node that dies in between sends the same one again. A batch
+that the chain refuses is tried job by job, so that one bad job cannot hold up the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.encoding import keccak
+from protocol.types import Commitment, JobState
+from provider.flow.inference import answer_digest
+from provider.ports import Chain, Clock, Journal, JournalJob, Log, Sender, Stage
+
+COMMIT_MARGIN = 2
+"""Seconds before a deadline in which nothing is committed any more: the transaction could be mined too late."""
+
+
+@dataclass(frozen=True)
+class Committing:
+    journal: Journal
+    chain: Chain
+    sender: Sender
+    clock: Clock
+    log: Log
+    max_batch: int
+    batch_wait: float
+
+
+def commit_work(committing: Committing) -> int:
+    """One step: follow what was sent, then send the next batch. Returns how many jobs were put into a batch."""
+    _follow_commits(committing)
+    ready = _ready(committing)
+    if not ready:
+        return 0
+    alone = [job for job in ready if committing.journal.commits_alone(job.job_id)]
+    chosen = alone[:1] if alone else ready[: committing.max_batch]
+    return _send(committing, chosen)
+
+
+def send_declines(committing: Committing) -> None:
+    """Send the declines that the journal holds, and give up those that came too late."""
+    for job in committing.journal.jobs(Stage.DECLINING):
+        key = f"decline/{job.job_id.hex()}"
+        tx = committing.sender.outcome(key)
+        if tx is None:
+            if committing.chain.job_state(job.job_id) is JobState.OPEN:
+                committing.sender.decline(key, job.job)
+        elif tx.status == "REVERTED":
+            committing.journal.drop(job.job_id, f"{job.reason} (the decline was refused: {tx.error})")
+
+
+def commitment_of(job: JournalJob) -> Commitment:
+    """The line of a work batch for a finished job."""
+    if job.work is None:
+        raise ValueError(f"The job 0x{job.job_id.hex()} has no transcript yet.")
+    return Commitment(job.job, job.work.amount, job.work.leaf, keccak(job.work.answer))
+
+
+def commit_key(jobs: Sequence[JournalJob], alone: bool) -> str:
+    """The same jobs with the same leaves have the same key, so nothing is sent twice."""
+    parts = b"".join(job.job_id + (job.work.leaf if job.work else b"") for job in jobs)
+    return ("commit-alone/" if alone else "commit/") + keccak(parts).hex()
+
+
+def _ready(committing: Committing) -> list[JournalJob]:
+    head = committing.chain.head().timestamp
+    ready = []
+    for job in committing.journal.jobs(Stage.DONE):
+        if head + COMMIT_MARGIN >= job.deadline:
+            committing.journal.drop(job.job_id, f"stale: finished at {int(job.done_at)}, too late for {job.deadline}")
+            committing.log("job_too_late", job_id=job.job_id.hex())
+        else:
+            ready.append(job)
+    ready.sort(key=lambda job: (job.deadline, job.job_id))
+    if not ready or len(ready) >= committing.max_batch:
+        return ready
+    oldest = min(job.done_at for job in ready)
+    return ready if committing.clock() - oldest >= committing.batch_wait else []
+
+
+def _send(committing: Committing, jobs: list[JournalJob]) -> int:
+    jobs = _without_culprits(committing, jobs)
+    if not jobs:
+        return 0
+    key = commit_key(jobs, len(jobs) == 1 and committing.journal.commits_alone(jobs[0].job_id))
+    if not committing.journal.begin_commit([job.job_id for job in jobs], key):
+        return 0
+    committing.sender.commit(key, [commitment_of(job) for job in jobs])
+    committing.log("batch_sent", jobs=len(jobs), key=key)
+    return len(jobs)
+
+
+def _without_culprits(committing: Committing, jobs: list[JournalJob]) -> list[JournalJob]:
+    """The jobs that the chain would take together. One that it would not take alone is dropped if it is not open."""
+    if committing.sender.refuse_commit([commitment_of(job) for job in jobs]) is None:
+        return jobs
+    taken = []
+    for job in jobs:
+        refusal = committing.sender.refuse_commit([commitment_of(job)])
+        if refusal is None:
+            taken.append(job)
+        elif committing.chain.job_state(job.job_id) is not JobState.OPEN:
+            committing.journal.drop(job.job_id, f"not committed: {refusal}")
+            committing.log("job_not_committed", job_id=job.job_id.hex(), reason=refusal)
+        else:
+            committing.log("commit_refused", job_id=job.job_id.hex(), reason=refusal)
+    return taken
+
+
+def _follow_commits(committing: Committing) -> None:
+    for key, jobs in committing.journal.committing().items():
+        tx = committing.sender.outcome(key)
+        if tx is None:
+            # The journal was written, the transaction was not: send the very same one.
+            committing.sender.commit(key, [commitment_of(job) for job in jobs])
+            committing.log("batch_sent_again", jobs=len(jobs), key=key)
+        elif tx.status == "REVERTED":
+            committing.log("batch_reverted", jobs=len(jobs), key=key, error=tx.error)
+            _after_revert(committing, key, jobs, tx.error)
+
+
+def _after_revert(committing: Committing, key: str, jobs: list[JournalJob], error: str) -> None:
+    if len(jobs) == 1 and key.startswith("commit-alone/"):
+        committing.journal.drop(jobs[0].job_id, f"not committed: {error}")
+        return
+    committing.journal.retry_commit(key, alone=True)
+
+
+__all__ = ["Committing", "answer_digest", "commit_key", "commit_work", "commitment_of", "send_declines"]

@@ -1,0 +1,9 @@
+"""The requester's side: choose an offer, open a job, wait for its answer, verify what came back.
+
+`from requester import Client` is the whole surface for programs.
+"""
+
+from requester.client import Client
+from requester.records import JobResult, Progress
+
+__all__ = ["Client", "JobResult", "Progress"]

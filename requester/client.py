@@ -1,0 +1,131 @@
+"""The requester's client: ask, wait, read. Thread-safe: many jobs may run at once from one wallet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from protocol.encoding import from_hex, to_hex
+from protocol.errors import BadInput
+from protocol.transcript import parse_prompt
+from protocol.units import Address, Digest, Wei
+from requester.config import Settings
+from requester.errors import JobNotFound
+from requester.flow.drive import Patience, finish_job, open_job
+from requester.flow.funding import Funds
+from requester.flow.jobs import abandon
+from requester.flow.prepare import Request, gather_offers, messages_of
+from requester.flow.results import offer_row, result_of
+from requester.ports import Balances, Market
+from requester.records import ENDED, JobResult, Progress, Stage
+
+OnProgress = Callable[[Progress], None]
+
+
+def _silent(_progress: Progress) -> None:
+    return None
+
+
+class Client:
+    """`Client.connect()` talks to the network of the environment, or to the testnet that runs in this clone."""
+
+    def __init__(self, market: Market, deposit_jobs: int = 10) -> None:
+        self._market = market
+        self._funds = Funds(market.chain, market.wallet, deposit_jobs)
+
+    @classmethod
+    def connect(cls, settings: Settings | None = None, env: Mapping[str, str] | None = None,
+                progress: Callable[[str, float], None] | None = None) -> Client:
+        """`progress` is told about a model's tokenizer being prepared. Errors: ConfigInvalid, ChainUnreachable."""
+        # Here, not above: web3 takes a second to import, and `--help` does not need it.
+        from requester.wiring import build_market
+
+        chosen = settings or Settings.from_env(os.environ if env is None else env)
+        return cls(build_market(chosen, progress), chosen.deposit_jobs)
+
+    @property
+    def address(self) -> Address:
+        return self._market.wallet.address
+
+    def submit(self, prompt: str | Sequence[tuple[str, str]], *, max_tokens: int = 64, model: str | None = None,
+               max_price: int | None = None, provider: str | None = None, duration: int | None = None, seed: int = 0,
+               label: str = "", room_wait: float = 0.0, on_progress: OnProgress | None = None) -> str:
+        """Open a job and return its id, 0x. `prompt` is a question, or (role, content) messages of a chat.
+
+        `max_price` bounds the reserve in wei, `duration` is seconds until the provider must have committed,
+        `room_wait` seconds to wait for a provider that has no room now, `label` any text to find the job again.
+        Errors: Refused, BadInput, BalanceTooLow, GasMissing, ChainRefused, Unavailable, ChainUnreachable.
+        """
+        messages = messages_of(prompt) if isinstance(prompt, str) else tuple((r, c) for r, c in prompt)
+        request = Request(messages, model, max_tokens, None if max_price is None else Wei(max_price),
+                          None if provider is None else Address(provider), duration, seed, label)
+        file = open_job(request, self._market, self._funds, on_progress or _silent, Patience(room=room_wait))
+        return to_hex(file.job_id)
+
+    def wait(self, job_id: str, *, timeout: float | None = None, on_progress: OnProgress | None = None) -> JobResult:
+        """Go on with a job, also of an earlier process, until it is SETTLED, REFUNDED or was ABANDONED.
+
+        Errors: JobNotFound, WaitTimeout (nothing is lost: call again), and those of `submit` for a job not open yet.
+        """
+        file = finish_job(_digest(job_id), self._market, self._funds, on_progress or _silent, Patience(timeout))
+        return result_of(file)
+
+    def run(self, prompt: str | Sequence[tuple[str, str]], *, timeout: float | None = None,
+            on_progress: OnProgress | None = None, **options: object) -> JobResult:
+        """`submit`, then `wait`."""
+        job_id = self.submit(prompt, on_progress=on_progress, **options)  # type: ignore[arg-type]
+        return self.wait(job_id, timeout=timeout, on_progress=on_progress)
+
+    def result(self, job_id: str) -> JobResult:
+        """What is known of a job without asking anybody."""
+        return result_of(self._market.files.read(_digest(job_id)))
+
+    def find(self, label: str) -> str | None:
+        """The id of the newest job with the label that was not abandoned."""
+        file = self._market.files.find_label(label)
+        return None if file is None or file.stage is Stage.ABANDONED else to_hex(file.job_id)
+
+    def list_jobs(self) -> list[JobResult]:
+        """All jobs of this wallet and network, newest first."""
+        files = sorted(self._market.files.list(), key=lambda file: file.created_at, reverse=True)
+        return [result_of(file) for file in files]
+
+    def cancel(self, job_id: str) -> JobResult:
+        """Ask for a cancellation: the provider keeps `cancelDelay` seconds to deliver what it finished. A job that is
+        not open yet is given up. Errors: BadInput when it has ended or is committed, ChainRefused."""
+        file = self._market.files.read(_digest(job_id))
+        if file.stage in (Stage.PREPARED, Stage.SENT) and not file.open_raw:
+            return result_of(abandon(file, self._market, "Cancelled before it was opened."))
+        if file.stage in ENDED or file.stage is Stage.COMMITTED:
+            raise BadInput(f"The job is {file.stage}: it can no longer be cancelled.",
+                           "A committed job is paid if its audit passes, and refunded otherwise.")
+        self._market.wallet.wait(self._market.wallet.send(self._market.chain.cancel_call(file.job)))
+        return result_of(self._market.files.read(file.job_id))
+
+    def balances(self) -> Balances:
+        """Escrow, wallet, gas; wei."""
+        return self._market.chain.balances(self.address)
+
+    def ensure_balance(self, amount: int) -> None:
+        """Deposit what the escrow balance lacks of `amount` wei. Errors: BalanceTooLow, GasMissing."""
+        self._funds.ensure(amount)
+
+    def withdraw(self, amount: int) -> None:
+        """Take `amount` wei of the free balance out of the escrow. Errors: ChainRefused."""
+        self._market.wallet.wait(self._market.wallet.send(self._market.chain.withdraw_call(Wei(amount))))
+
+    def offers(self, model: str | None = None) -> list[dict[str, object]]:
+        """Every signed offer that an oracle knows: provider, model name, prices in wei per token, limits, expiry."""
+        wanted = None if model is None else self._market.models.find(model).digest
+        return [offer_row(signed.offer, self._market) for signed in gather_offers(self._market, wanted)]
+
+    def prompt_of(self, job_id: str) -> tuple[tuple[str, str], ...]:
+        """The messages that were asked."""
+        return parse_prompt(self._market.files.read(_digest(job_id)).prompt).messages
+
+
+def _digest(job_id: str) -> Digest:
+    try:
+        return Digest(from_hex(job_id, 32, "The job id"))
+    except BadInput as error:
+        raise JobNotFound(f"'{job_id[:80]}' is no job id.", "A job id is 0x and 64 hex digits.") from error

@@ -1,0 +1,66 @@
+"""`ports.Models` over the engine's catalogue and tokenizers; imports no torch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from protocol.documents import document_digest
+from protocol.encoding import to_hex
+from protocol.engine.catalogue import find_model, list_models
+from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
+from protocol.errors import Reason, Refused
+from protocol.manifest import ModelManifest
+from protocol.units import Digest
+from requester.ports import ModelChoice
+
+
+class LocalModels:
+    """The models that this release knows. A tokenizer is loaded once, when it is first needed."""
+
+    def __init__(self, cache: Path, progress: Callable[[str, float], None] | None = None) -> None:
+        self._cache, self._progress = cache, progress
+        self._lock = threading.Lock()
+        self._encoders: dict[Digest, PromptEncoder] = {}
+
+    def find(self, name: str | None) -> ModelChoice:
+        """By name in any case, or 0x digest; None is the only one there is. Raises Refused(UNKNOWN_MODEL)."""
+        if name is not None:
+            return _choice(find_model(bytes.fromhex(name[2:]) if _is_digest(name) else name))
+        models = list_models()
+        if len(models) != 1:
+            raise Refused(Reason.UNKNOWN_MODEL, "No model is named, and there is more than one.",
+                          f"Choose one with --model: {', '.join(m.name for m in models)}.")
+        return _choice(models[0])
+
+    def find_digest(self, digest: Digest) -> ModelChoice:
+        return _choice(find_model(bytes(digest)))
+
+    def name_of(self, digest: Digest) -> str:
+        """The model's name, or its digest when it is not known here."""
+        try:
+            return self.find_digest(digest).name
+        except Refused:
+            return to_hex(digest)
+
+    def count_tokens(self, model: ModelChoice, messages: Sequence[tuple[str, str]]) -> int:
+        return len(self._encoder(model).encode(messages))
+
+    def decode(self, model: ModelChoice, token_ids: Sequence[int]) -> str:
+        return self._encoder(model).decode(token_ids)
+
+    def _encoder(self, model: ModelChoice) -> PromptEncoder:
+        with self._lock:
+            if model.digest not in self._encoders:
+                manifest = find_model(bytes(model.digest))
+                self._encoders[model.digest] = load_prompt_encoder(manifest, self._cache, progress=self._progress)
+            return self._encoders[model.digest]
+
+
+def _choice(manifest: ModelManifest) -> ModelChoice:
+    return ModelChoice(manifest.name, document_digest(manifest), manifest.context_tokens, manifest.stop_token_ids)
+
+
+def _is_digest(name: str) -> bool:
+    return len(name) == 66 and name.startswith("0x") and set(name[2:].lower()) <= set("0123456789abcdef")

@@ -1,0 +1,51 @@
+"""Errors that only a requester meets."""
+
+from __future__ import annotations
+
+from protocol.errors import MallaError
+from protocol.units import Address, in_tokens
+
+
+class BalanceTooLow(MallaError):
+    """The wallet and its escrow balance together do not cover what a job may cost."""
+
+    code = "balance_too_low"
+
+    def __init__(self, account: Address, needed: int, escrow: int, wallet: int) -> None:
+        self.missing = needed - escrow - wallet
+        super().__init__(
+            f"{in_tokens(needed)} MALLA are needed, {account} has {in_tokens(escrow)} in the escrow and "
+            f"{in_tokens(wallet)} in its wallet: {in_tokens(self.missing)} MALLA are missing.",
+            f"Transfer at least {in_tokens(self.missing)} MALLA to {account}; on the local testnet the accounts under "
+            "var/testnet are funded: use the requester of var/testnet/requester.json.",
+        )
+
+
+class GasMissing(MallaError):
+    """The account cannot pay for a transaction."""
+
+    code = "gas_missing"
+
+    def __init__(self, account: Address) -> None:
+        super().__init__(
+            f"{account} has no ether, so it cannot pay for any transaction.",
+            f"Send some of the chain's own currency to {account}.",
+        )
+
+
+class JobNotFound(MallaError):
+    """No job file of that id."""
+
+    code = "job_not_found"
+
+
+class WaitTimeout(MallaError):
+    """The caller's patience ended before the job did; nothing is lost."""
+
+    code = "timeout"
+
+
+class AnswerInvalid(MallaError):
+    """What was delivered is not what the provider committed to."""
+
+    code = "answer_invalid"

@@ -1,0 +1,153 @@
+"""Deploys Malla by the plan: `brownie run scripts/deploy.py --network malla`.
+
+Writes `deployments/<chain id>.json`. A second run finds what the first deployed, says so, and ends well. On the local
+chain id it also gives gas and tokens to the parties listed in the JSON file that MALLA_PARTIES names; on any other
+chain that file only names the oracles' seats, MALLA_DEPLOYER names the Brownie account that deploys, and MALLA_TREASURY
+the account that receives the genesis supply (the deployer if it is not set). MALLA_DEPLOYMENTS names another folder
+for the file: the demo's network keeps its own, beside a testnet that is up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from brownie import JobEscrow, MallaToken, OracleCommittee, Staking, accounts, chain, web3
+
+from protocol.encoding import keccak
+from scripts.plan import (
+    GRANTS,
+    KEYS,
+    LOCAL_CHAIN_ID,
+    ORDER,
+    Party,
+    Plan,
+    constructor_arguments,
+    deployment_record,
+    plan,
+    predicted_addresses,
+    read_parties,
+    seats_of,
+)
+
+DEPLOYMENTS = Path(__file__).resolve().parent.parent / "deployments"
+CONTRACTS = {
+    "MallaToken": MallaToken,
+    "OracleCommittee": OracleCommittee,
+    "Staking": Staking,
+    "JobEscrow": JobEscrow,
+}
+
+
+class DeploymentRefused(Exception):
+    """Deploying would overwrite or contradict something; the message names it and what to do."""
+
+
+def main() -> None:
+    """Entry of `brownie run`."""
+    chain_id = chain.id
+    parties = _parties()
+    target = Path(os.environ.get("MALLA_DEPLOYMENTS") or DEPLOYMENTS) / f"{chain_id}.json"
+    record = _deployed_before(target, chain_id)
+    deployer = _deployer(chain_id)
+    if record is None:
+        record = _deploy(deployer, chain_id, parties)
+        _write(target, record)
+        print(f"Deployed to chain {chain_id} at block {record['block']}; the addresses are in {target.name}.")
+    else:
+        print(f"Already deployed to chain {chain_id} with the same code; nothing to do.")
+    if chain_id == LOCAL_CHAIN_ID:
+        _fund(deployer, record, parties, target)
+
+
+def _parties() -> tuple[Party, ...]:
+    listed = os.environ.get("MALLA_PARTIES")
+    return read_parties(json.loads(Path(listed).read_text(encoding="utf-8"))) if listed else ()
+
+
+def _deployer(chain_id: int) -> Any:
+    if chain_id == LOCAL_CHAIN_ID:
+        return accounts[0]
+    name = os.environ.get("MALLA_DEPLOYER")
+    if not name:
+        raise DeploymentRefused("MALLA_DEPLOYER is not set: name the Brownie account that pays for the deployment.")
+    return accounts.load(name)
+
+
+def _seats(chain_id: int, parties: tuple[Party, ...]) -> tuple[str, ...]:
+    seats = seats_of(parties)
+    if seats:
+        return seats
+    if chain_id == LOCAL_CHAIN_ID:
+        return tuple(str(account) for account in accounts[1:5])
+    raise DeploymentRefused("No seats: MALLA_PARTIES must name a file that lists the oracles of this network.")
+
+
+def _deployed_before(target: Path, chain_id: int) -> dict[str, Any] | None:
+    """The record of a deployment that is there and has the code that this build would deploy."""
+    if not target.exists():
+        return None
+    record: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
+    found = {name: _code_hash(record[KEYS[name]]) for name in ORDER}
+    if found == {name: record["code_hashes"][KEYS[name]] for name in ORDER} and record["builds"] == _builds():
+        return record
+    if chain_id == LOCAL_CHAIN_ID:
+        return None  # the file of a local chain that is gone, or of older contracts on this one
+    raise DeploymentRefused(
+        f"{target.name} names contracts whose code is not what this clone would deploy to chain {chain_id}. "
+        "Move the file away to deploy a second network, or check out the version that deployed the first."
+    )
+
+
+def _deploy(deployer: Any, chain_id: int, parties: tuple[Party, ...]) -> dict[str, Any]:
+    treasury = os.environ.get("MALLA_TREASURY", str(deployer)) if chain_id != LOCAL_CHAIN_ID else str(deployer)
+    what: Plan = plan("testnet", treasury, _seats(chain_id, parties))
+    addresses = predicted_addresses(str(deployer), deployer.nonce)
+    arguments = constructor_arguments(what, addresses)
+    block = web3.eth.block_number
+    for name in ORDER:
+        deployed = deployer.deploy(CONTRACTS[name], *arguments[name])
+        if str(deployed.address) != addresses[name]:
+            raise DeploymentRefused(
+                f"{name} lies at {deployed.address}, not at {addresses[name]}: another transaction of {deployer} came "
+                "between. Run the deployment again, with nothing else using that account."
+            )
+    code_hashes = {name: _code_hash(addresses[name]) for name in ORDER}
+    record = deployment_record(chain_id, block, addresses, code_hashes, what)
+    return {**record, "builds": _builds(), "funded": []}
+
+
+def _fund(deployer: Any, record: dict[str, Any], parties: tuple[Party, ...], target: Path) -> None:
+    token = MallaToken.at(record["token"])
+    sent: list[Any] = []
+    missing = [party for party in parties if party.address not in record["funded"]]
+    for party in missing:
+        grant = GRANTS[party.role]
+        # Sent one after the other and awaited together: a block a second would make this the slowest step.
+        sent.append(deployer.transfer(party.address, grant.gas, required_confs=0, silent=True))
+        sent.append(token.transfer(party.address, grant.tokens, {"from": deployer, "required_confs": 0}))
+    for transaction in sent:
+        transaction.wait(1)
+        if transaction.status != 1:
+            raise DeploymentRefused(f"Funding failed: {transaction.txid} was refused by the chain.")
+    record["funded"] += [party.address for party in missing]
+    _write(target, record)
+    print(f"Funded {len(missing)} of {len(parties)} parties; the others had theirs.")
+
+
+def _write(target: Path, record: dict[str, Any]) -> None:
+    target.parent.mkdir(exist_ok=True)
+    draft = target.with_suffix(".draft")
+    draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    draft.replace(target)  # whole or not at all: other processes read it
+
+
+def _code_hash(address: str) -> str:
+    return "0x" + keccak(bytes(web3.eth.get_code(address))).hex()
+
+
+def _builds() -> dict[str, str]:
+    """Digest of each contract's creation code, without its arguments: which source a deployment comes from."""
+    return {KEYS[name]: "0x" + keccak(bytes.fromhex(CONTRACTS[name].bytecode)).hex() for name in ORDER}

@@ -1,0 +1,165 @@
+"""Runs all tests, one runner after the other, and ends with one line: `N passed, N failed, N skipped`.
+
+The runners cannot share a process: Brownie's plugin takes over every pytest that loads it, and Forge is a program
+of its own. A failing runner is the last one that runs. No test at all is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+REPORTS = ROOT / "var" / "test"
+QUIET = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+LAST_CHANCE_S = 20
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a runner reported; an error while a test is set up counts as failed."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One command, the files that it finds its tests in, and how long it may take."""
+
+    name: str
+    command: tuple[str, ...]
+    tests: str
+    limit_s: int
+    report_on_stdout: bool = False
+
+    def has_tests(self) -> bool:
+        return any(ROOT.glob(self.tests))
+
+
+def runners() -> tuple[Runner, ...]:
+    pytest = (str(BIN / "python"), "-m", "pytest", "-p", "no:pytest-brownie", "-q", "-rfE")
+    apart = ("--ignore=tests/contracts", "--ignore=tests/e2e")
+    return (
+        Runner("unit", (*pytest, "tests", *apart), "tests/**/test_*.py", 2_400),
+        Runner("forge", (str(BIN / "forge"), "test", "--junit"), "tests/invariants/*.t.sol", 1_200, True),
+        Runner("brownie", (str(BIN / "brownie"), "test"), "tests/contracts/**/test_*.py", 2_400),
+        Runner("e2e", (*pytest, "tests/e2e"), "tests/e2e/**/test_*.py", 2_400),
+    )
+
+
+def counts_in(report: Path) -> Counts:
+    """Adds up the test cases of a junit file; none when there is no such file or it is cut off."""
+    try:
+        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return Counts()
+    failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+    skipped = sum(case.find("skipped") is not None for case in cases)
+    return Counts(len(cases) - failed - skipped, failed, skipped)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Ends a runner with everything that it started: politely, then by force."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(LAST_CHANCE_S)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def run(runner: Runner, more: list[str]) -> tuple[int, Counts]:
+    """Runs one runner with its output on our own; returns its exit status and what it counted."""
+    report = REPORTS / f"{runner.name}.xml"
+    report.unlink(missing_ok=True)
+    command = [*runner.command, *more]
+    if not runner.report_on_stdout:
+        command.append(f"--junitxml={report}")
+    stdout = subprocess.PIPE if runner.report_on_stdout else None
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | QUIET, stdout=stdout, text=True, start_new_session=True
+    )
+    try:
+        output, _ = process.communicate(timeout=runner.limit_s)
+    except subprocess.TimeoutExpired:
+        end(process)
+        print(f"{runner.name}: not done after {runner.limit_s} s, ended", flush=True)
+        return 124, counts_in(report)
+    except KeyboardInterrupt:
+        end(process)
+        raise
+    if runner.report_on_stdout:
+        report.write_text(output[max(output.find("<?xml"), 0) :])
+        show(report, output)
+    return process.returncode, counts_in(report)
+
+
+def show(report: Path, output: str) -> None:
+    """Prints what a junit report says, one line a suite and each failure; the raw output when there is no report."""
+    try:
+        suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+    except ElementTree.ParseError:
+        print(output, flush=True)
+        return
+    for suite in suites:
+        failed = [case for case in suite.iter("testcase") if case.find("failure") is not None]
+        print(f"  {suite.get('name')}: {suite.get('tests')} tests, {len(failed)} failed", flush=True)
+        for case in failed:
+            failure = case.find("failure")
+            words = "" if failure is None else failure.get("message") or failure.text or ""
+            print(f"    FAILED {case.get('name')}: {words.strip()}\n{case.findtext('system-out') or ''}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts/test.py", description=__doc__)
+    parser.add_argument("--only", choices=[runner.name for runner in runners()], help="run one runner only")
+    parser.add_argument("more", nargs="*", help="further arguments for the runner named by --only, after `--`")
+    options = parser.parse_args(arguments)
+    if options.more and not options.only:
+        parser.error("further arguments need --only: the runners do not understand each other's")
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    total, status = Counts(), 0
+    for runner in runners():
+        if options.only not in (None, runner.name):
+            continue
+        if not runner.has_tests():
+            print(f"== {runner.name}: nothing at {runner.tests} yet", flush=True)
+            continue
+        print(f"== {runner.name}: {' '.join(Path(word).name for word in runner.command[:4])}", flush=True)
+        started = time.monotonic()
+        status, counts = run(runner, options.more)
+        total += counts
+        print(f"== {runner.name}: {counts} in {time.monotonic() - started:.0f} s", flush=True)
+        status = status or int(counts.failed > 0)
+        if status:
+            print(f"== {runner.name} ended with {status}; what comes after it was not run", flush=True)
+            break
+    if not status and total == Counts():
+        print("== no test was run, and that is a failure", flush=True)
+        status = 1
+    sys.stderr.flush()
+    print(total, flush=True)
+    return 1 if status else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,216 @@
+"""A local network as data: its parties, processes, ports, folders, and the environment of each process.
+
+Nothing runs here. Everything of one network lies in one folder; what must stay the same when it is started again
+(ports, passwords) lies in its `network.json`, which only its owner can read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol.errors import ConfigInvalid
+from scripts.testnet.engines import CHAIN_ID, ROOT, choose_port, is_port_free
+from scripts.testnet.processes import write_private
+
+ROLES: Mapping[str, tuple[str, ...]] = {"oracle": ("api", "worker", "watch"), "provider": ("api", "worker", "node")}
+CHEATING_WORKER = "scripts.cheating_worker"
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+"""What a process of the network sees of our own environment, beside what is set for it."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One oracle or provider: three processes with keys, a database and a queue of their own."""
+
+    name: str
+    side: str
+    folder: Path
+    port: int
+    broker_port: int
+    cheats: bool = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def keystore(self) -> Path:
+        """The key that the node signs with: an oracle's only one, a provider's node key."""
+        return self.folder / ("key.json" if self.side == "oracle" else "node.json")
+
+    @property
+    def owner_keystore(self) -> Path:
+        """A provider's cold key, which no process of the node sees."""
+        return self.folder / "owner.json"
+
+    @property
+    def password_file(self) -> Path:
+        return self.folder / "password"
+
+    @property
+    def database(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        return tuple(f"{self.name}-{role}" for role in ROLES[self.side])
+
+    def command(self, role: str) -> list[str]:
+        if self.cheats and role == "worker":
+            return [sys.executable, "-m", CHEATING_WORKER]
+        return [sys.executable, "-m", self.side, role]
+
+
+@dataclass(frozen=True)
+class Requester:
+    name: str
+    folder: Path
+
+    @property
+    def keystore(self) -> Path:
+        return self.folder / "key.json"
+
+    @property
+    def password_file(self) -> Path:
+        return self.folder / "password"
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """The parties of a network and where everything lies. Made by `arrange`."""
+
+    folder: Path
+    nodes: tuple[Node, ...]
+    requesters: tuple[Requester, ...]
+    rpc_port: int
+    secrets: Mapping[str, str]
+    model_cache: Path
+    deployments: Path
+
+    @property
+    def oracles(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.side == "oracle")
+
+    @property
+    def providers(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.side == "provider")
+
+    @property
+    def rpc_url(self) -> str:
+        return f"http://127.0.0.1:{self.rpc_port}"
+
+    @property
+    def deployment(self) -> Path:
+        return self.deployments / f"{CHAIN_ID}.json"
+
+    @property
+    def parties_file(self) -> Path:
+        return self.folder / "parties.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    def node(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    def environment(self, node: Node, database_url: str, owner: str | None = None) -> dict[str, str]:
+        """The whole environment of a node's processes; secrets travel here, never in the words of a command."""
+        its = {
+            **self.client_environment(node.keystore, node.password_file),
+            "MALLA_DATABASE_URL": database_url,
+            "MALLA_BROKER_URL": f"redis://:{self.secrets[node.name]}@127.0.0.1:{node.broker_port}/0",
+            "MALLA_HTTP_HOST": "127.0.0.1",
+            "MALLA_HTTP_PORT": str(node.port),
+            "MALLA_CONFIRMATIONS": "2",
+            "MALLA_MODEL_CACHE": str(self.model_cache),
+            "MALLA_LOG_LEVEL": os.environ.get("MALLA_LOG_LEVEL", "INFO"),
+        }
+        if node.side == "oracle":
+            its |= {"MALLA_PUBLIC_URL": node.url, "MALLA_AUDIT_TURN": os.environ.get("MALLA_AUDIT_TURN", "60")}
+        if owner is not None:
+            its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder)}
+        return plain_environment() | its
+
+    def client_environment(self, keystore: Path, password_file: Path) -> dict[str, str]:
+        """What a command of a requester or a provider needs to talk to this network."""
+        return {
+            "MALLA_RPC_URL": self.rpc_url,
+            "MALLA_DEPLOYMENT": str(self.deployment),
+            "MALLA_KEYSTORE": str(keystore),
+            "MALLA_PASSWORD_FILE": str(password_file),
+        }
+
+
+def plain_environment() -> dict[str, str]:
+    """One thread a process (two collapse on a busy machine), no look at the internet for models, output at once."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ} | {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def arrange(
+    folder: Path,
+    *,
+    oracles: int = 4,
+    providers: int = 3,
+    requesters: int = 3,
+    cheats: tuple[str, ...] = (),
+    model_cache: Path | None = None,
+    deployments: Path | None = None,
+) -> Arrangement:
+    """The network of `folder`: as it was written there, with the ports that are taken by now replaced; else a new one.
+
+    `deployments` is where the addresses go; by default a folder inside, so that networks do not overwrite each other.
+    Raises ConfigInvalid when the folder holds a network of other parties.
+    """
+    names = [f"oracle-{i + 1}" for i in range(oracles)] + [f"provider-{i + 1}" for i in range(providers)]
+    asked = {"oracles": oracles, "providers": providers, "requesters": requesters, "cheats": list(cheats)}
+    record = folder / "network.json"
+    kept = json.loads(record.read_text()) if record.exists() else {}
+    if kept and kept["parties"] != asked:
+        raise ConfigInvalid(
+            f"{folder} holds a network of {kept['parties']}, not of {asked}.", "Remove it first: `malla testnet reset`."
+        )
+    ports = _choose_ports(["anvil", *names, *(f"{name}-valkey" for name in names)], kept.get("ports", {}))
+    words = {name: secrets.token_hex(16) for name in names} | kept.get("secrets", {})
+    write_private(record, json.dumps({"parties": asked, "ports": ports, "secrets": words}, indent=2) + "\n")
+    return Arrangement(
+        folder=folder,
+        nodes=tuple(
+            Node(
+                name, name.rpartition("-")[0], folder / "nodes" / name, ports[name], ports[f"{name}-valkey"],
+                name in cheats,
+            )
+            for name in names
+        ),
+        requesters=tuple(
+            Requester(f"requester-{i + 1}", folder / "requesters" / f"requester-{i + 1}") for i in range(requesters)
+        ),
+        rpc_port=ports["anvil"],
+        secrets=words,
+        model_cache=model_cache or ROOT / "var" / "models",
+        deployments=deployments or folder / "deployments",
+    )  # fmt: skip
+
+
+def _choose_ports(names: list[str], kept: Mapping[str, int]) -> dict[str, int]:
+    """The port that a name had, if it is still free, else another; no port twice."""
+    ports: dict[str, int] = {}
+    for name in names:
+        port = kept.get(name)
+        while port is None or port in ports.values() or not is_port_free(port):
+            port = choose_port()
+        ports[name] = port
+    return ports

@@ -1,0 +1,126 @@
+"""Keeps one network up: the process behind `malla testnet up`. It also writes down what runs, for `status` and `logs`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from protocol.errors import MallaError
+from scripts.testnet.arrangement import arrange
+from scripts.testnet.engines import ROOT
+from scripts.testnet.lock import Lock
+from scripts.testnet.network import Network
+from scripts.testnet.processes import write_private
+
+FOLDER = ROOT / "var" / "testnet"
+DEPLOYMENTS = ROOT / "deployments"
+RESTARTS, RESTART_SECONDS = 3, 60.0
+"""A node's process that ends by itself is started again, but not more often than this in so many seconds."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody asked us to end: Ctrl-C, TERM or a closed terminal."""
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Turns the first INT, TERM or HUP into `Stopped` in the main thread; later ones cannot disturb the end."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(f"stopped by {signal.Signals(number).name}")
+
+    old = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in old.items():
+            signal.signal(each, handler)
+
+
+def keep_up(folder: Path, say: Callable[[str, str], None], ready: Callable[[], None]) -> None:
+    """Runs the testnet of `folder` until `Stopped`; `ready` is called once, when everything answers.
+
+    Raises AlreadyRunning, and ProcessFailed when an engine ends, or a node's process that keeps ending.
+    """
+    state, port_file = folder / "state.json", folder / "rpc_port"
+    with Lock(folder):
+        what = arrange(folder, deployments=DEPLOYMENTS)
+        network = Network(what, say)
+        try:
+            with network:
+                port_file.write_text(f"{what.rpc_port}\n")  # where tools/brownie.sh looks for the network `malla`
+                _write_state(state, network)
+                ready()
+                _watch(network, lambda: _write_state(state, network))
+        finally:
+            port_file.unlink(missing_ok=True)
+            state.unlink(missing_ok=True)
+
+
+def _watch(network: Network, changed: Callable[[], None]) -> None:
+    ended: dict[str, list[float]] = {}
+    nodes = {name: (node, name.rpartition("-")[2]) for node in network.what.nodes for name in node.processes}
+    while True:
+        time.sleep(1)
+        dead = network.processes.find_dead()
+        if dead is None:
+            continue
+        failure = dead.describe_failure("ended unexpectedly")
+        recent = [at for at in ended.get(dead.name, []) if time.monotonic() - at < RESTART_SECONDS]
+        if dead.name not in nodes or len(recent) >= RESTARTS:
+            raise failure
+        ended[dead.name] = [*recent, time.monotonic()]
+        print(f"{failure.message}\n{dead.name} is started again.", flush=True)
+        network.processes.stop([dead.name])
+        network.start_process(*nodes[dead.name])
+        changed()
+
+
+def _write_state(path: Path, network: Network) -> None:
+    what = network.what
+    record = {
+        "supervisor": os.getpid(),
+        "since": int(time.time()),
+        "rpc_url": what.rpc_url,
+        "deployment": str(what.deployment),
+        "requesters": {
+            one.name: {"keystore": str(one.keystore), "password_file": str(one.password_file)} for one in what.requesters
+        },
+        "nodes": {node.name: node.url for node in what.nodes},
+        "processes": {
+            name: {"pid": process.pid, "log": str(process.log)} for name, process in network.processes.running.items()
+        },
+        "durations_s": network.durations,
+    }
+    draft = path.with_suffix(".draft")
+    write_private(draft, json.dumps(record, indent=2) + "\n")
+    draft.replace(path)
+
+
+def main() -> int:
+    """`python -m scripts.testnet.supervisor`: the testnet in the background, with plain lines as its log."""
+    from scripts.testnet.show import Steps
+
+    try:
+        with stoppable():
+            keep_up(FOLDER, Steps(), lambda: print("The network is ready.", flush=True))
+    except Stopped as stopped:
+        print(f"Ended: {stopped}.", flush=True)
+        return 0
+    except MallaError as error:
+        print(f"{error.message}\n{error.fix}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

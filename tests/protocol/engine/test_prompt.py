@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+
+from protocol.engine.prompt import PromptEncoder
+from protocol.errors import Refused
+
+
+def test_encode__no_messages__is_refused(tiny_encoder: PromptEncoder) -> None:
+    with pytest.raises(Refused, match="no messages"):
+        tiny_encoder.encode([])
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ messages.__class__.__mro__ }}",
+        "{{ messages.append(1) }}",
+        "{{ raise_exception('roles must alternate') }}",
+        "{{ missing }}",
+    ],
+)
+def test_render__template_leaves_its_sandbox_or_refuses__is_refused(
+    tiny_encoder: PromptEncoder, template: str
+) -> None:
+    encoder = PromptEncoder(tiny_encoder.manifest, Tokenizer(BPE()), template)
+    with pytest.raises(Refused, match="refuses the messages"):
+        encoder.render([("user", "hello")])
+
+
+def test_render__messages__ends_where_the_assistant_begins(tiny_encoder: PromptEncoder) -> None:
+    text = tiny_encoder.render([("system", "Be brief."), ("user", "hello")])
+    assert text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_encode_text__merges_and_bytes__decode_to_the_same_text(tiny_encoder: PromptEncoder) -> None:
+    text = "hello 12 Ünï 🎉\n"
+    ids = tiny_encoder.encode_text(text)
+    assert tiny_encoder.decode(ids) == text
+    assert len(ids) == len(text.encode()) - 2  # "he" and "ll" are one token each
+
+
+def test_decode__markers__are_left_out(tiny_encoder: PromptEncoder) -> None:
+    assert tiny_encoder.decode([*tiny_encoder.encode_text("hello"), 2]) == "hello"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("Hello world", (19556, 905)),
+        # Digits one by one and no run of spaces into a number: SmolLM2's own split, which the
+        # GGUF conversion of the transformers library misses.
+        ("\n\n1", (1116, 33)),
+        ("  2023", (256, 34, 32, 34, 35)),
+        ("<|im_start|>user", (1, 4093)),
+    ],
+)
+def test_encode_text__smollm2__splits_as_the_original(
+    smollm2_encoder: PromptEncoder, text: str, ids: tuple[int, ...]
+) -> None:
+    assert smollm2_encoder.encode_text(text) == ids

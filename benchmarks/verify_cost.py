@@ -1,7 +1,8 @@
 """What checking an answer costs beside making it: `python -m benchmarks.verify_cost`.
 
 One thread, one run of the same process: the model generates, then the same answers are replayed and
-scored. The share against a provider that batches is stated beside the share against one that does not.
+scored. Seconds are CPU seconds, so that neighbours on the machine count little. The share against a
+provider that batches is stated beside the share against one that does not.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ NEVER_CHOSEN = 16
 
 
 def measure(model: ServedModel, prompts: list[tuple[int, ...]], count: int) -> dict[str, Any]:
-    """Seconds (medians) to generate alone, in a batch of eight, and to verify; and whether all passed."""
+    """CPU seconds (medians) to generate alone, in a batch of eight, and to verify; and whether all passed."""
     profile, passed = find_profile(model.manifest), True
     alone, checks, executions = [], [], []
     for prompt in prompts[:REPEATS]:
@@ -114,9 +115,9 @@ def _verify(
 
 
 def _time(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
+    start = time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class BatchRow:
 
 @dataclass(frozen=True)
 class EntryRow:
-    """`drawn` and `auditor` (a seat number) are None until the draw; `escalated_at` once a finding speaks against it."""
+    """`drawn` and `auditor` (a seat) are None until the draw, `escalated_at` until a finding speaks against it."""
 
     batch_id: int
     index: int
@@ -77,7 +77,7 @@ class EntryRow:
 
 @dataclass(frozen=True)
 class OpeningRow:
-    """`source` is "provider", or the address of the peer that sealed it again; `readable` False after a failed audit."""
+    """`source` is "provider", or the peer that sealed it again; `readable` is False after it could not be audited."""
 
     batch_id: int
     index: int

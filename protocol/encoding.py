@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from eth_abi import encode as _encode
+from eth_abi.exceptions import EncodingError
 from eth_hash.auto import keccak as _keccak
 
 from protocol.errors import Malformed, TooLarge
@@ -24,18 +26,27 @@ def keccak(data: bytes) -> Digest:
     return Digest(_keccak(data))
 
 
+def abi_encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
+    """`abi.encode` of Solidity. Raises Malformed when a value does not fit its type, such as 2**32 for a uint32."""
+    try:
+        return _encode(types, values)
+    except EncodingError as error:
+        raise Malformed(f"A value does not fit its type in the contracts: {error}.") from error
+
+
 def canonical_json(value: Any) -> bytes:
     """The one text of a JSON value. Raises Malformed on floats, non-string keys, lone surrogates or deep nesting."""
     _check(value, 0)
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode("utf-8")
-    except (UnicodeEncodeError, ValueError) as error:
+    except ValueError as error:
         raise Malformed(f"This value has no canonical JSON: {error}.") from error
 
 
 def parse_json(data: bytes, what: str = "The body", limit: int = MAX_JSON_BODY) -> Any:
-    """Decode JSON of at most `limit` bytes, without duplicate keys, NaN, floats or more than MAX_JSON_DEPTH levels."""
+    """Decode JSON of at most `limit` bytes, without duplicate keys, NaN, floats, lone surrogates or more than
+    MAX_JSON_DEPTH levels."""
     if len(data) > limit:
         raise TooLarge(what, len(data), limit)
     try:
@@ -73,6 +84,8 @@ def from_hex(text: Any, length: int | None = 32, what: str = "The value") -> byt
         data = bytes.fromhex(text[2:])
     except ValueError as error:
         raise Malformed(f"{what} is not hexadecimal.") from error
+    if len(text) != 2 + 2 * len(data):  # Python skips white space between the bytes
+        raise Malformed(f"{what} is not hexadecimal.")
     if length is not None and len(data) != length:
         raise Malformed(f"{what} has {len(data)} bytes instead of {length}.")
     return data
@@ -109,14 +122,24 @@ def _check(value: Any, depth: int) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise Malformed(f"The key {key!r} is not a string.")
+            _check_text(key)
             _check(item, depth + 1)
     elif isinstance(value, list | tuple):
         for item in value:
             _check(item, depth + 1)
     elif isinstance(value, float):
         raise Malformed("A floating-point number has no canonical text: send an integer or a decimal string.")
-    elif not isinstance(value, str | int | bool | None):
+    elif isinstance(value, str):
+        _check_text(value)
+    elif not isinstance(value, int | bool | None):
         raise Malformed(f"A value of type {type(value).__name__} is not JSON.")
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Malformed("A text holds half of a surrogate pair, which UTF-8 cannot write.") from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_abi import encode
-
-from protocol.encoding import keccak
+from protocol.encoding import abi_encode, keccak
 from protocol.types import AuditRecord, Decision, Entry, Job, Offer, Report
 from protocol.units import Address, Digest
 
@@ -46,7 +44,7 @@ class Domain:
     @property
     def separator(self) -> Digest:
         return keccak(
-            encode(
+            abi_encode(
                 ["bytes32", "bytes32", "bytes32", "uint256", "address"],
                 [keccak(DOMAIN_TYPE.encode()), keccak(NAME.encode()), keccak(VERSION.encode()), self.chain_id, self.contract],
             )
@@ -111,12 +109,12 @@ def node_key_digest(staking_domain: Domain, provider: str, node_key: str) -> Dig
 
 def job_id(chain_id: int, escrow: str, job: Job) -> Digest:
     """keccak256(abi.encode(chain id, escrow, job)): the id commits to every field."""
-    return keccak(encode(["uint256", "address", JOB_ABI], [chain_id, escrow, job_tuple(job)]))
+    return keccak(abi_encode(["uint256", "address", JOB_ABI], [chain_id, escrow, job_tuple(job)]))
 
 
 def entries_hash(entries: Sequence[Entry]) -> Digest:
     """keccak256(abi.encode(Entry[])): what a work batch stores."""
-    return keccak(encode([f"{ENTRY_ABI}[]"], [[entry_tuple(entry) for entry in entries]]))
+    return keccak(abi_encode([f"{ENTRY_ABI}[]"], [[entry_tuple(entry) for entry in entries]]))
 
 
 def job_tuple(job: Job) -> tuple[object, ...]:
@@ -129,4 +127,4 @@ def entry_tuple(entry: Entry) -> tuple[object, ...]:
 
 
 def _struct(type_string: str, types: str, values: list[object]) -> Digest:
-    return keccak(encode(["bytes32", *types.split(",")], [keccak(type_string.encode()), *values]))
+    return keccak(abi_encode(["bytes32", *types.split(",")], [keccak(type_string.encode()), *values]))

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol.committee import quorum
-from protocol.errors import MallaError
+from protocol.errors import Malformed, MallaError
 from protocol.messages import Domain, entries_hash, job_id, report_digest, settlement_digest
 from protocol.signing import recover
-from protocol.transcript import leaf, spec_digest
+from protocol.transcript import leaf, spec_digest, telemetry_digest
 from protocol.types import Answer, Decision, Entry, Job, JobSpec, Outcome, SignedReport
 from protocol.units import Address, Digest
 
@@ -44,10 +44,16 @@ class Check:
 
 def verify_receipt(receipt: Receipt, chain_id: int, escrow: Address, seats: frozenset[str]) -> list[Check]:
     """Every check, in order, also after a failed one. `seats` are the oracles of the deployment that the reader trusts.
+    A number that no contract could hold ends the list with a failed check "form".
 
     What it cannot show offline is that the settlement transaction was included: look it up by `settlement_tx`.
     """
-    return list(_checks(receipt, chain_id, escrow, seats))
+    made: list[Check] = []
+    try:
+        made.extend(_checks(receipt, chain_id, escrow, seats))
+    except Malformed as error:
+        made.append(Check("form", False, error.message))
+    return made
 
 
 def _checks(r: Receipt, chain_id: int, escrow: Address, seats: frozenset[str]) -> Iterator[Check]:
@@ -70,18 +76,20 @@ def _checks(r: Receipt, chain_id: int, escrow: Address, seats: frozenset[str]) -
     yield Check("committee", known, f"{len(r.members)} oracles of set version {r.set_version}")
     signers = _signers(r, domain)
     needed = quorum(len(r.members))
-    yield Check("quorum", len(signers) >= needed, f"{len(signers)} of {len(r.members)} oracles signed, {needed} are needed")
+    counted = f"{len(signers)} of {len(r.members)} oracles signed, {needed} are needed"
+    yield Check("quorum", len(signers) >= needed, counted)
 
 
 def _report_holds(r: Receipt, domain: Domain, entry: Entry | None) -> bool:
     report = r.report.report
     try:
         signed = recover(report_digest(domain, report), r.report.signature).lower() == r.node_key.lower()
+        said = telemetry_digest(r.report.telemetry) == report.telemetry_digest
     except MallaError:
         return False
     same = entry is not None and (report.job_id, report.leaf, report.amount, report.answer_digest) == (
         entry.job_id, entry.leaf, entry.amount, entry.answer_digest)
-    return signed and same
+    return signed and said and same
 
 
 def _signers(r: Receipt, domain: Domain) -> set[str]:

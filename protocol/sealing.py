@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 
-from nacl.bindings import crypto_box_NONCEBYTES, crypto_box_PUBLICKEYBYTES
+from nacl.bindings import crypto_box_NONCEBYTES, crypto_box_PUBLICKEYBYTES, crypto_box_SECRETKEYBYTES
 from nacl.exceptions import CryptoError
 from nacl.hash import blake2b
 from nacl.encoding import RawEncoder
@@ -40,10 +40,20 @@ def seal(plaintext: bytes, recipient: bytes, secret: bytes) -> bytes:
     """Seal to an X25519 public key with the given ephemeral secret: the same three arguments give the same bytes."""
     if len(recipient) != crypto_box_PUBLICKEYBYTES:
         raise Malformed(f"An X25519 public key has 32 bytes, this one has {len(recipient)}.")
+    if len(secret) != crypto_box_SECRETKEYBYTES:
+        raise Malformed(f"An X25519 secret has 32 bytes, this one has {len(secret)}.")
     ephemeral = PrivateKey(secret)
     public = bytes(ephemeral.public_key)
     nonce = blake2b(public + recipient, digest_size=crypto_box_NONCEBYTES, encoder=RawEncoder)
-    return public + Box(ephemeral, PublicKey(recipient)).encrypt(plaintext, nonce).ciphertext
+    try:
+        return public + Box(ephemeral, PublicKey(recipient)).encrypt(plaintext, nonce).ciphertext
+    except CryptoError as error:
+        raise Malformed("Nothing can be sealed to this X25519 public key: it is a point of small order.") from error
+
+
+def require_public_key(recipient: bytes) -> None:
+    """Raises Malformed unless something can be sealed to the key."""
+    seal(b"", recipient, b"\x01" * crypto_box_SECRETKEYBYTES)
 
 
 def unseal(sealed: bytes, secret: bytes) -> bytes:

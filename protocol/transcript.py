@@ -7,12 +7,13 @@ logprob digest, fingerprint root)). The fingerprint root is zero until fingerpri
 from __future__ import annotations
 
 import math
-
-from eth_abi import encode
+from collections.abc import Callable
+from typing import TypeVar
 
 from protocol.economics import payment
 from protocol.encoding import (
     ZERO,
+    abi_encode,
     canonical_json,
     from_hex,
     json_digest,
@@ -22,13 +23,14 @@ from protocol.encoding import (
     to_hex,
     unpack_float32,
 )
-from protocol.errors import Malformed, ProviderFault
+from protocol.errors import BadInput, Malformed, ProviderFault
 from protocol.limits import MAX_MESSAGES, MAX_PROMPT
-from protocol.sealing import seal
+from protocol.sealing import require_public_key, seal
 from protocol.types import Answer, Entry, Job, JobSpec, Offer, Prompt, Transcript
 from protocol.units import Digest
 from protocol.wire import from_json, to_json
 
+T = TypeVar("T")
 ROLES = ("system", "user", "assistant")
 SAMPLERS = ("greedy",)
 
@@ -43,7 +45,10 @@ def spec_digest(spec: JobSpec) -> Digest:
 
 
 def parse_spec(data: bytes) -> JobSpec:
-    return from_json(JobSpec, parse_canonical(data, "The job spec"), "spec")
+    """Raises Malformed also when the reply key is one to which nothing can be sealed: the work could not be delivered."""
+    spec = _parse(JobSpec, data, "The job spec")
+    require_public_key(spec.reply_key)
+    return spec
 
 
 def prompt_bytes(prompt: Prompt) -> bytes:
@@ -80,7 +85,7 @@ def leaf(answer: Answer, spec: JobSpec) -> Digest:
         answer.salt, spec_digest(spec), output_digest(answer.output_token_ids), answer.input_tokens,
         len(answer.output_token_ids), spec.sampler.seed, answer.logprob_digest, answer.fingerprint_root,
     ]
-    return keccak(encode(["bytes32"] * 3 + ["uint32"] * 2 + ["uint64"] + ["bytes32"] * 2, values))
+    return keccak(abi_encode(["bytes32"] * 3 + ["uint32"] * 2 + ["uint64"] + ["bytes32"] * 2, values))
 
 
 def answer_of(transcript: Transcript, input_tokens: int) -> Answer:
@@ -102,7 +107,7 @@ def sealed_answer(answer: Answer, spec: JobSpec, seal_secret: bytes) -> bytes:
 
 
 def parse_answer(data: bytes) -> Answer:
-    return from_json(Answer, parse_canonical(data, "The answer"), "answer")
+    return _parse(Answer, data, "The answer")
 
 
 def transcript_bytes(transcript: Transcript) -> bytes:
@@ -110,7 +115,12 @@ def transcript_bytes(transcript: Transcript) -> bytes:
 
 
 def parse_transcript(data: bytes) -> Transcript:
-    return from_json(Transcript, parse_canonical(data, "The transcript"), "transcript")
+    """Raises Malformed also on a salt, a secret or a token id that no leaf could hold."""
+    transcript = _parse(Transcript, data, "The transcript")
+    if len(transcript.salt) != 32 or len(transcript.seal_secret) != 32:
+        raise Malformed("The transcript's salt and sealing secret must have 32 bytes each.")
+    pack_token_ids(transcript.output_token_ids)
+    return transcript
 
 
 def telemetry_digest(telemetry: dict[str, object]) -> Digest:
@@ -128,8 +138,9 @@ def check_transcript(transcript: Transcript, job_id: bytes, job: Job, entry: Ent
     _require(transcript.job_id == job_id, "job", "The transcript is of another job.")
     _require(spec_digest(spec) == job.spec_digest, "spec", "The transcript's spec is not the one that the job names.")
     _require(keccak(transcript.prompt) == spec.prompt_digest, "prompt", "The prompt is not the one that the requester sent.")
-    _require(leaf(answer, spec) == entry.leaf, "leaf", "The transcript does not have the digest that was committed.")
-    delivered = keccak(sealed_answer(answer, spec, transcript.seal_secret))
+    found = _made("leaf", lambda: leaf(answer, spec))
+    _require(found == entry.leaf, "leaf", "The transcript does not have the digest that was committed.")
+    delivered = keccak(_made("answer", lambda: sealed_answer(answer, spec, transcript.seal_secret)))
     _require(delivered == entry.answer_digest, "answer", "The answer delivered is not the one in the transcript.")
     count = len(transcript.output_token_ids)
     _require(1 <= count <= job.max_output_tokens, "length", f"{count} output tokens, allowed are 1 to {job.max_output_tokens}.")
@@ -148,6 +159,23 @@ def check_logprobs(data: bytes, count: int) -> list[float]:
     values = unpack_float32(data)
     _require(all(math.isfinite(v) and v <= 1e-3 for v in values), "logprobs", "A logprob is not finite or above 0.")
     return values
+
+
+def _parse(kind: type[T], data: bytes, what: str) -> T:
+    """The noun of a canonical document. One noun has one text: also its hexadecimal and its addresses are as written by
+    `to_json`, so that whoever writes it again gets the digest under which it came."""
+    noun = from_json(kind, parse_canonical(data, what), what)
+    if canonical_json(to_json(noun)) != data:
+        raise Malformed(f"{what} is not in canonical form: write hexadecimal in lower case, addresses with checksum.")
+    return noun
+
+
+def _made(check: str, make: Callable[[], bytes]) -> bytes:
+    """What cannot even be computed from a transcript is its provider's fault, never the verifier's error."""
+    try:
+        return make()
+    except BadInput as error:
+        raise ProviderFault(check, error.message) from error
 
 
 def _require(holds: bool, check: str, message: str) -> None:

@@ -7,6 +7,7 @@ checksummed, an int is a non-negative integer below 2**64, a dataclass is an obj
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from enum import Enum
@@ -130,11 +131,11 @@ def _wei(value: Any, what: str) -> Wei:
 
 def _float(value: Any, what: str) -> float:
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) and math.isfinite(float(value)) and repr(float(value)) == value:
             return float(value)
     except ValueError:
         pass
-    raise Malformed(f"{what} must be a number written as a decimal string.")
+    raise Malformed(f"{what} must be a finite number as the shortest decimal string, such as 0.25.")
 
 
 def _address(value: Any, what: str) -> Address:

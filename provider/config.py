@@ -14,6 +14,15 @@ from protocol.limits import MAX_BATCH
 from protocol.units import Address
 
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
+QUEUE, TASK = "infer", "provider.infer"
+"""The worker's one queue and its one task."""
+SOCKET_SECONDS = 5
+TRANSPORT_OPTIONS: Mapping[str, int] = {
+    "socket_timeout": SOCKET_SECONDS,
+    "socket_connect_timeout": SOCKET_SECONDS,
+    "visibility_timeout": 3600,
+}
+"""For Redis and Valkey. What the broker loses comes back by the journal's sweep, not by redelivery."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 

@@ -185,6 +185,23 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Earnings:
+    """Wei. `payout` is what reached the free balance; `pending` is claimed in batches that are not matured yet."""
+
+    payout: Wei
+    fee: Wei
+    pending: Wei
+    slashed: Wei
+    batches: int
+    jobs_paid: int
+    deliveries_waiting: int
+
+    def as_json(self) -> dict[str, object]:
+        return {"payout_wei": str(self.payout), "fee_wei": str(self.fee), "pending_wei": str(self.pending),
+                "slashed_wei": str(self.slashed), "batches": self.batches, "jobs_paid": self.jobs_paid}
+
+
+@dataclass(frozen=True)
 class Lease:
     """Who runs a job, until when."""
 
@@ -230,6 +247,11 @@ class Journal(Protocol):
     def beats(self) -> dict[str, tuple[float, dict[str, Any]]]: ...
     def speed(self) -> Speed: ...
     def waiting_tokens(self) -> int: ...
+    def stages(self) -> dict[str, int]: ...
+    def earnings(self) -> Earnings: ...
+    def list_jobs(self, limit: int, stage: str | None = None) -> list[dict[str, object]]: ...
+    def holders(self) -> list[str]: ...
+    def release_lost(self, holders: Sequence[str]) -> None: ...
 
 
 class Chain(Protocol):
@@ -248,14 +270,17 @@ class Chain(Protocol):
 
 
 class Sender(Protocol):
-    """Transactions of the node key, each sent once whatever happens in between. `refusal` simulates and says why not."""
+    """Transactions of the node key, each sent once; ChainRefused when one would revert."""
 
     def decline(self, key: str, job: Job) -> None: ...
     def commit(self, key: str, commitments: Sequence[Commitment]) -> None: ...
     def record_stored(self, key: str, batch: JournalBatch, indexes: Sequence[int],
                       signatures: Sequence[Sequence[bytes]]) -> None: ...
     def mature_by_default(self, key: str, batch: JournalBatch) -> None: ...
-    def refuse_commit(self, commitments: Sequence[Commitment]) -> str | None: ...
+    def refuse_commit(self, commitments: Sequence[Commitment]) -> str | None:
+        """Why the chain would refuse this batch now; nothing is sent."""
+        ...
+
     def outcome(self, key: str) -> Tx | None: ...
     def pump(self) -> None: ...
 

@@ -13,7 +13,7 @@ from requester.config import Settings
 from requester.errors import JobNotFound
 from requester.flow.drive import Patience, finish_job, open_job
 from requester.flow.funding import Funds
-from requester.flow.jobs import abandon
+from requester.flow.opening import abandon
 from requester.flow.prepare import Request, gather_offers, messages_of
 from requester.flow.results import offer_row, result_of
 from requester.ports import Balances, Market
@@ -80,10 +80,10 @@ class Client:
         """What is known of a job without asking anybody."""
         return result_of(self._market.files.read(_digest(job_id)))
 
-    def find(self, label: str) -> str | None:
-        """The id of the newest job with the label that was not abandoned."""
-        file = self._market.files.find_label(label)
-        return None if file is None or file.stage is Stage.ABANDONED else to_hex(file.job_id)
+    def labels(self) -> dict[str, str]:
+        """The id of the newest job of each label, without the abandoned ones."""
+        files = sorted(self._market.files.list(), key=lambda file: file.created_at)
+        return {file.label: to_hex(file.job_id) for file in files if file.label and file.stage is not Stage.ABANDONED}
 
     def list_jobs(self) -> list[JobResult]:
         """All jobs of this wallet and network, newest first."""
@@ -105,6 +105,10 @@ class Client:
     def balances(self) -> Balances:
         """Escrow, wallet, gas; wei."""
         return self._market.chain.balances(self.address)
+
+    def deposit(self, amount: int) -> None:
+        """Move `amount` wei from the wallet into the escrow. Errors: BalanceTooLow, GasMissing, ChainRefused."""
+        self._funds.deposit(amount)
 
     def ensure_balance(self, amount: int) -> None:
         """Deposit what the escrow balance lacks of `amount` wei. Errors: BalanceTooLow, GasMissing."""

@@ -66,7 +66,7 @@ def find_deployment(env: Mapping[str, str], folder: Path = ROOT / "deployments")
 
 
 def local_testnet(folder: Path) -> dict[str, str]:
-    """What the supervisor wrote of the network that runs on this machine, for its first requester; empty without one."""
+    """What the supervisor wrote of the network on this machine, for its first requester; empty without one."""
     try:
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         requester = next(iter(state["requesters"].values()))

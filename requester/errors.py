@@ -49,3 +49,16 @@ class AnswerInvalid(MallaError):
     """What was delivered is not what the provider committed to."""
 
     code = "answer_invalid"
+
+
+EXIT_CODES: dict[str, int] = {
+    "config_invalid": 3, "balance_too_low": 4, "gas_missing": 4, "no_provider": 5, "price_over_cap": 5, "busy": 5,
+    "offer_expired": 5, "unknown_model": 5, "timeout": 6, "chain_unreachable": 8,
+}  # fmt: skip
+REFUNDED = 7
+"""Exit status of a command whose job was refunded."""
+
+
+def exit_code(error: MallaError) -> int:
+    """Exit status of a command that ends with the error; 1 where no other number says more, 2 is for wrong usage."""
+    return EXIT_CODES.get(error.code, 1)

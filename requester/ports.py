@@ -84,13 +84,15 @@ class Ended:
 
 @dataclass(frozen=True)
 class JobFacts:
-    """What final blocks say of a job. `now` is the second of the newest block, final or not.
+    """What final blocks say of a job. `now` is the second of the newest block, final or not; `opened`: its opening is
+    final.
 
     `convicted`: its provider was convicted since, so anyone may return the reserve. `frozen_until`: end of the freeze
     of its own batch, zero when that is not frozen.
     """
 
     now: int
+    opened: bool = False
     committed: Committed | None = None
     ended: Ended | None = None
     convicted: bool = False
@@ -183,7 +185,6 @@ class JobFiles(Protocol):
 
     def write(self, file: JobFile) -> None: ...
     def read(self, job_id: Digest) -> JobFile: ...
-    def find_label(self, label: str) -> JobFile | None: ...
     def list(self) -> Iterator[JobFile]: ...
     def hold(self, job_id: Digest) -> AbstractContextManager[None]: ...
     def write_receipt(self, job_id: Digest, receipt: Mapping[str, Any]) -> str: ...

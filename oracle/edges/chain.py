@@ -25,36 +25,36 @@ class OracleChain:
     """Implements `oracle.ports.Chain`; every call that is not here goes to `protocol.chain.Chain` as it is."""
 
     def __init__(self, chain: Chain) -> None:
-        self._chain = chain
+        self.plain = chain
         self._sets: dict[int, tuple[Address, ...]] = {}
         self._aged: dict[tuple[str, str], tuple[float, Any]] = {}
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._chain, name)
+        return getattr(self.plain, name)
 
     def members(self, set_version: int) -> tuple[Address, ...]:
         """In seat order. A set never changes."""
         if set_version not in self._sets:
-            self._sets[set_version] = self._chain.members(set_version)
+            self._sets[set_version] = self.plain.members(set_version)
         return self._sets[set_version]
 
     def member(self, address: str) -> Member:
         return self._recent("member", address, MEMBER_AGE, self._read_member)
 
     def provider(self, address: str) -> Any:
-        return self._recent("provider", address, STAKE_AGE, self._chain.provider)
+        return self._recent("provider", address, STAKE_AGE, self.plain.provider)
 
     def provider_record(self, address: str) -> Any:
-        return self._recent("record", address, STAKE_AGE, self._chain.provider_record)
+        return self._recent("record", address, STAKE_AGE, self.plain.provider_record)
 
     def key_period(self, node_key: str) -> Any:
-        return self._recent("key", node_key, STAKE_AGE, self._chain.key_period)
+        return self._recent("key", node_key, STAKE_AGE, self.plain.key_period)
 
     def settlement_in(self, tx_hash: bytes) -> SettlementRow:
         """Gas of a transaction, and what a quorum signed if it is a call of `settle`. A transaction that the node does
         not have any more gives no gas."""
-        receipt = self._chain.receipt(tx_hash)
+        receipt = self.plain.receipt(tx_hash)
         gas = receipt.gas_used if receipt else 0
         arguments = self._arguments(tx_hash, "settle")
         if arguments is None:
@@ -62,7 +62,7 @@ class OracleChain:
         set_version, decisions, _, signatures = arguments
         return SettlementRow(
             tx_hash, gas, set_version,
-            tuple(Decision(batch, Digest(digest), Outcome(outcome), amount) for batch, digest, outcome, amount in decisions),
+            tuple(Decision(row[0], Digest(row[1]), Outcome(row[2]), row[3]) for row in decisions),
             tuple(signatures),
         )
 
@@ -72,11 +72,11 @@ class OracleChain:
         return SignedOffer(Offer(*arguments[0]), arguments[1]) if arguments else None
 
     def _arguments(self, tx_hash: bytes, function: str) -> tuple[Any, ...] | None:
-        found = self._chain.rpc.request("eth_getTransactionByHash", ["0x" + tx_hash.hex()])
-        if not found or str(found.get("to", "")).lower() != self._chain.deployment.escrow.lower():
+        found = self.plain.rpc.request("eth_getTransactionByHash", ["0x" + tx_hash.hex()])
+        if not found or str(found.get("to", "")).lower() != self.plain.deployment.escrow.lower():
             return None
         data = bytes.fromhex(found["input"].removeprefix("0x"))
-        signature = self._chain.abis["escrow"].functions[function]
+        signature = self.plain.abis["escrow"].functions[function]
         if data[:4] != signature.hash[:4]:
             return None
         try:
@@ -85,7 +85,7 @@ class OracleChain:
             return None
 
     def _read_member(self, address: str) -> Member:
-        seat = self._chain.oracle(address)
+        seat = self.plain.oracle(address)
         return Member(Address(address), seat.url.rstrip("/"), seat.encryption_key, seat.anchor, seat.anchor_epoch)
 
     def _recent(self, kind: str, address: str, age: float, read: Any) -> Any:

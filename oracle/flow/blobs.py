@@ -30,7 +30,7 @@ def put_blob(node: Node, digest: bytes, data: bytes) -> StorageReceipt:
         raise TooLarge("The blob", len(data), MAX_BLOB)
     found = keccak(data)
     if found != digest:
-        raise Malformed(f"The bytes have the digest {to_hex(found)}, not {to_hex(digest)}.", "Send the bytes unchanged.")
+        raise Malformed(f"The bytes have the digest {to_hex(found)}, not {to_hex(digest)}.")
     store = node.store
     if not store.has_blob(digest):
         if store.unreferenced_bytes() + len(data) > node.rules.blob_quota:

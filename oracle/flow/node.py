@@ -14,7 +14,7 @@ from protocol.units import Address
 
 @dataclass(frozen=True)
 class Node:
-    """`seal_secret` is the X25519 secret to which openings are sealed, `reveal_secret` the start of the reveal chain."""
+    """`seal_secret` is the X25519 secret to which openings are sealed, `reveal_secret` begins the reveal chain."""
 
     signer: Signer
     seal_secret: bytes = field(repr=False)

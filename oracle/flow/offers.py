@@ -36,7 +36,7 @@ def accept_offer(node: Node, signed: SignedOffer) -> Digest:
     if node.chain.is_offer_revoked(offer.provider, offer.nonce):
         raise Refused(Reason.OFFER_REVOKED, f"The offer with nonce {offer.nonce} was revoked.", "Use another nonce.")
     node.catalogue.require(offer.model, offer.profile)
-    standing = node.store.offers(now, provider=offer.provider)
+    standing = node.store.offers(now, None, offer.provider)
     if len(standing) >= MAX_OFFERS_PER_PROVIDER and all(digest != known for known, _ in standing):
         raise Refused(Reason.QUOTA, f"{offer.provider} has {len(standing)} standing offers already.",
                       "Let some expire, or revoke them.")

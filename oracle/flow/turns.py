@@ -33,8 +33,12 @@ class BatchView:
     def records_at(self, index: int) -> list[RecordRow]:
         return [row for row in self.records if row.record.index == index]
 
+    def own_record(self, index: int, own: str) -> RecordRow | None:
+        return next((row for row in self.records_at(index) if row.oracle == own), None)
+
     def own_verdict(self, index: int, own: str) -> VerdictKind | None:
-        return next((row.record.verdict for row in self.records_at(index) if row.oracle == own), None)
+        row = self.own_record(index, own)
+        return row.record.verdict if row else None
 
     def opening_for(self, index: int, auditor: str) -> OpeningRow | None:
         return next((o for o in self.openings if o.index == index and o.auditor == auditor and o.readable), None)
@@ -68,12 +72,14 @@ def wants_opening(node: Node, view: BatchView, entry: EntryRow) -> bool:
 
 def owes_audit(node: Node, view: BatchView, entry: EntryRow) -> bool:
     """Whether this oracle has to find out about the entry itself, and has not."""
-    if not entry.drawn or view.own_verdict(entry.index, node.address) in FINAL:
+    own = view.own_record(entry.index, node.address)
+    verdict = own.record.verdict if own else None
+    if not entry.drawn or verdict in FINAL:
+        return False
+    if own and verdict is VerdictKind.UNKNOWN and own.received_at > (entry.escalated_at or 0.0):
         return False
     if entry.escalated_at is not None:
         return True
-    if view.own_verdict(entry.index, node.address) is VerdictKind.UNKNOWN:
-        return False
     if any(row.record.verdict is VerdictKind.PASS for row in view.records_at(entry.index)):
         return False
     return node.address in turns_begun(view, entry, node.clock(), node.rules.audit_turn)
@@ -97,7 +103,7 @@ def wanted_openings(node: Node, provider: str) -> list[EntryRow]:
 
 def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Sequence[str]) -> EntryEvidence:
     records = {
-        row.oracle: row.record.verdict
+        str(row.oracle): row.record.verdict
         for row in view.records_at(entry.index)
         # Whatever speaks against it counts at once; a pass counts from those whose turn it was.
         if row.record.verdict in CONTRARY or row.oracle in begun
@@ -107,7 +113,8 @@ def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Sequence[str]) -
         opened = view.opening_for(entry.index, node.address) is not None
         deadline = entry.escalated_at + parameters.open_window
     else:
-        opened = any(view.opening_for(entry.index, auditor) is not None for auditor in begun)
+        # An auditor that passed it must have had it, even if it never came here.
+        opened = VerdictKind.PASS in records.values() or any(view.opening_for(entry.index, a) for a in begun)
         # A provider can only open to auditors that ask: with up to f silent ones, one more has asked by then.
         patience = faults(len(view.members)) * node.rules.audit_turn + parameters.open_window
         deadline = (view.batch.drawn_at or node.clock()) + patience

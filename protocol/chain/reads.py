@@ -38,8 +38,8 @@ class Reads:
         return JobRecord(JobState(row[0]), RefundReason(row[1]), *row[2:])
 
     def batch(self, batch_id: int, block: int | None = None) -> BatchRecord:
-        row = self._one("escrow", "batch", [batch_id], block)
-        return BatchRecord(*row[:5], BatchState(row[5]), Outcome(row[6]))
+        entries_hash, provider, at, number, version, state, outcome = self._one("escrow", "batch", [batch_id], block)
+        return BatchRecord(entries_hash, provider, at, number, version, BatchState(state), Outcome(outcome))
 
     def batch_count(self, block: int | None = None) -> int:
         return self._one("escrow", "batchCount", [], block)

@@ -66,3 +66,18 @@ def find_profile(
         f"There is no calibration profile of {manifest.name} for {backend}, {dtype}, {device}.",
         f"Make one with: malla oracle calibrate {manifest.name}",
     )
+
+
+def find_profile_by_digest(manifest: ModelManifest, digest: bytes) -> CalibrationProfile:
+    """The profile that a job names by its 32-byte digest; it has to be one of the model's tensors.
+
+    Errors: `Refused(UNKNOWN_PROFILE)`.
+    """
+    for profile in list_profiles():
+        if document_digest(profile) == digest and profile.tensors_sha256 == manifest.tensors.sha256:
+            return profile
+    raise Refused(
+        Reason.UNKNOWN_PROFILE,
+        f"The calibration profile 0x{digest.hex()} is not one of {manifest.name} in this release.",
+        "Use the profile that the provider's current offer names.",
+    )

@@ -55,7 +55,11 @@ class PromptEncoder:
         return self.encode_text(self.render(messages))
 
     def encode_text(self, text: str) -> tuple[int, ...]:
-        """Token ids of text without the chat template."""
+        """Token ids of text without the chat template. Errors: `Refused(PROMPT_UNREADABLE)`."""
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise Refused(Reason.PROMPT_UNREADABLE, f"The prompt is no Unicode text: {error}.") from error
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:

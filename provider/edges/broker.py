@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from protocol.errors import Unavailable
-
-QUEUE = "infer"
-TASK = "provider.infer"
-SOCKET_SECONDS = 5
-
-TRANSPORT_OPTIONS: dict[str, Any] = {
-    "socket_timeout": SOCKET_SECONDS,
-    "socket_connect_timeout": SOCKET_SECONDS,
-    "visibility_timeout": 3600,
-}
-"""For Redis and Valkey. What the broker loses comes back by the journal's sweep, not by redelivery."""
+from provider.config import QUEUE, SOCKET_SECONDS, TASK, TRANSPORT_OPTIONS
 
 
 class CeleryBroker:
@@ -26,7 +14,7 @@ class CeleryBroker:
 
     def __init__(self, broker_url: str) -> None:
         self._app = Celery("malla-provider", broker=broker_url)
-        self._app.conf.update(task_publish_retry=False, broker_transport_options=TRANSPORT_OPTIONS,
+        self._app.conf.update(task_publish_retry=False, broker_transport_options=dict(TRANSPORT_OPTIONS),
                               broker_connection_timeout=SOCKET_SECONDS)
 
     def enqueue(self, job_id: bytes) -> None:

@@ -51,7 +51,7 @@ class NvmlSampling:
         self._thread.start()
 
     def stop(self) -> dict[str, object]:
-        """The telemetry of the report: `{"gpu": {driver, devices: […]}, "note": ""}` or `{"gpu": null, "note": why}`."""
+        """The report's telemetry: `{"gpu": {driver, devices: […]}, "note": ""}` or `{"gpu": null, "note": why}`."""
         if self._thread is None:
             return {"gpu": None, "note": self._note}
         self._over.set()

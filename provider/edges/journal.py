@@ -12,6 +12,7 @@ from protocol.types import BatchState, Entry, SignedOffer
 from protocol.units import Address
 from protocol.wire import from_json, to_json
 from provider.edges.journal_jobs import JobRows
+from provider.edges.reports import ReportRows
 from provider.edges.tables import BATCHES, BEATS, DELIVERIES, JOBS, OFFERS, RECEIPTS, REVEALS
 from provider.ports import Delivery, DeliveryKind, JournalBatch, StoredReceipt
 
@@ -22,7 +23,7 @@ def open_engine(database_url: str) -> Engine:
                          connect_args={"connect_timeout": 5})
 
 
-class PostgresJournal(JobRows):
+class PostgresJournal(JobRows, ReportRows):
     """`provider.ports.Journal`. Safe to share between threads and processes."""
 
     def __init__(self, engine: Engine) -> None:
@@ -67,7 +68,8 @@ class PostgresJournal(JobRows):
 
     def defer(self, delivery: Delivery, until: float, error: str) -> None:
         with self.engine.begin() as connection:
-            connection.execute(_at(delivery).values(next_at=until, attempts=DELIVERIES.c.attempts + 1, error=error[:500]))
+            connection.execute(_at(delivery).values(next_at=until, attempts=DELIVERIES.c.attempts + 1,
+                                                    error=error[:500]))
 
     def defer_oracle(self, oracle: str, until: float, error: str) -> None:
         with self.engine.begin() as connection:

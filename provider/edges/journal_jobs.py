@@ -135,8 +135,9 @@ class JobRows:
         """Over the last sixteen finished jobs."""
         recent = (select(JOBS.c.output_tokens, JOBS.c.duration).where(JOBS.c.duration > 0)
                   .order_by(JOBS.c.done_at.desc()).limit(16).subquery())
+        sums = select(func.sum(recent.c.output_tokens), func.sum(recent.c.duration))
         with self.engine.connect() as connection:
-            tokens, seconds = connection.execute(select(func.sum(recent.c.output_tokens), func.sum(recent.c.duration))).one()
+            tokens, seconds = connection.execute(sums).one()
         return Speed(float(tokens) / float(seconds) if tokens and seconds else None)
 
     def waiting_tokens(self) -> int:

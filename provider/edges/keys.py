@@ -33,4 +33,9 @@ class NodeKeys:
 
 def open_node_keys(keystore: Path, password_file: Path) -> NodeKeys:
     """Errors: ConfigInvalid."""
-    return NodeKeys(open_keystore(keystore, read_password(password_file)))
+    return unlock_node_keys(keystore, read_password(password_file))
+
+
+def unlock_node_keys(keystore: Path, password: str) -> NodeKeys:
+    """Errors: ConfigInvalid."""
+    return NodeKeys(open_keystore(keystore, password))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -51,5 +50,6 @@ class OfferFiles:
     def _read(self, path: Path) -> SignedOffer:
         try:
             return from_json(SignedOffer, parse_json(path.read_bytes().strip(), path.name), "offer")
-        except (OSError, BadInput, json.JSONDecodeError) as error:
-            raise ConfigInvalid(f"The offer file {path} cannot be used: {error}.", "Remove it and set the offer again.") from error
+        except (OSError, BadInput) as error:
+            raise ConfigInvalid(f"The offer file {path} cannot be used: {error}.",
+                                "Remove it and set the offer again.") from error

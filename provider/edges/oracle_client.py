@@ -55,6 +55,11 @@ class HttpOracleClient:
             raise Malformed(f"The list of wanted openings of {oracle.url} is not its own.")
         return [Wanted(_whole(row, "batch_id"), _whole(row, "index")) for row in rows]
 
+    def count_offers(self, oracle: Oracle, provider: str) -> int:
+        """How many offers of a provider the oracle shows to requesters."""
+        rows = _field(self._json(oracle, "GET", f"/v1/offers?provider={provider}"), "offers")
+        return len(rows) if isinstance(rows, list) else 0
+
     def reveal(self, oracle: Oracle, epoch: int) -> bytes | None:
         status, body = self._ask(oracle, "GET", f"/v1/reveals/{epoch}")
         if status in (404, *NOT_READY_STATUS):

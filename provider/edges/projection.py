@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from protocol.chain.events import (
@@ -87,7 +87,7 @@ class Projection:
 
 def _refunded(connection: Connection, event: JobRefunded) -> None:
     """The chain's reason, and behind it our own for declining, if there is one."""
-    row = connection.execute(JOBS.select().with_only_columns(JOBS.c.reason).where(JOBS.c.job_id == event.job_id)).first()
+    row = connection.execute(select(JOBS.c.reason).where(JOBS.c.job_id == event.job_id)).first()
     if row is None:
         return
     reason = event.reason.name + (f" ({row.reason})" if row.reason else "")

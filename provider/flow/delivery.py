@@ -10,14 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.encoding import canonical_json, keccak, parse_json
-from protocol.errors import BadInput, MallaError, Malformed, Reason, Refused, Unavailable
+from protocol.errors import MallaError, Reason, Refused, Unavailable
 from protocol.messages import Domain, report_digest, storage_receipt_digest
 from protocol.signing import require_signer
 from protocol.transcript import telemetry_digest
 from protocol.types import Report, SignedOffer, SignedReport
 from protocol.wire import from_json, to_json
 from provider.flow.inference import answer_digest
-from provider.ports import Chain, Clock, Delivery, DeliveryKind, Journal, JournalJob, Keys, Log, Oracle, OracleClient
+from provider.ports import (
+    Chain,
+    Clock,
+    Delivery,
+    DeliveryKind,
+    Journal,
+    JournalJob,
+    Keys,
+    Log,
+    Oracle,
+    OracleClient,
+)
 
 NOT_READY_SECONDS = 1.0
 """How soon an oracle is asked again that has not seen the commitment yet."""
@@ -116,6 +127,3 @@ def _refused(delivering: Delivering, row: Delivery, error: MallaError) -> None:
 
 def _pause(attempts: int) -> float:
     return min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(attempts, 10))
-
-
-__all__ = ["BadInput", "Delivering", "Malformed", "deliver", "queue_answers", "sign_report"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from protocol.economics import payment
-from protocol.errors import ConfigInvalid
 from protocol.encoding import keccak
+from protocol.errors import ConfigInvalid
 from protocol.sealing import new_secret
 from protocol.transcript import (
     answer_of,
@@ -71,10 +70,10 @@ def _run(inference: Inference, job: JournalJob) -> Work:
                             "The journal was changed by hand: restore it from a backup.")
     spec, prompt = parse_spec(job.spec), parse_prompt(job.prompt)
     started = inference.clock()
+    progress = _Progress(inference, job)
     sampling = inference.gpu.start()
     try:
-        done = inference.backend.run(prompt.messages, spec.max_output_tokens, _progress(inference, job),
-                                     lambda: inference.clock() >= job.deadline)
+        done = inference.backend.run(prompt.messages, spec.max_output_tokens, progress.on_token, progress.is_over)
     finally:
         telemetry = sampling.stop()
     return write_work(job, done, telemetry, inference.journal, started, inference.clock())
@@ -101,14 +100,21 @@ def answer_digest(work: Work) -> bytes:
     return keccak(work.answer)
 
 
-def _progress(inference: Inference, job: JournalJob) -> Callable[[int], None]:
-    last = inference.clock()
+class _Progress:
+    """Renews the lease while tokens come, and stops a run that nobody will be paid for any more."""
 
-    def on_token(count: int) -> None:
-        nonlocal last
-        now = inference.clock()
-        if now - last >= RENEW_SECONDS:
-            last = now
-            inference.journal.renew(job.job_id, Lease(inference.holder, now + LEASE_SECONDS), count)
+    def __init__(self, inference: Inference, job: JournalJob) -> None:
+        self._inference, self._job = inference, job
+        self._renewed = inference.clock()
+        self._lost = False
 
-    return on_token
+    def on_token(self, count: int) -> None:
+        now = self._inference.clock()
+        if now - self._renewed >= RENEW_SECONDS:
+            self._renewed = now
+            lease = Lease(self._inference.holder, now + LEASE_SECONDS)
+            self._lost = not self._inference.journal.renew(self._job.job_id, lease, count)
+
+    def is_over(self) -> bool:
+        """The job was refunded or taken by another run, or its deadline is over."""
+        return self._lost or self._inference.clock() >= self._job.deadline

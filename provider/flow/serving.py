@@ -12,8 +12,20 @@ from protocol.messages import Domain
 from protocol.transcript import SAMPLERS, parse_prompt, parse_spec
 from protocol.types import Job, JobSpec, JobState, Prompt
 from protocol.units import Address
-from provider.ports import Broker, Chain, Clock, Counter, Journal, JournalJob, Keys, Log, Oracle, OracleClient
-from provider.ports import Sender, Served, Stage
+from provider.ports import (
+    Broker,
+    Chain,
+    Clock,
+    Counter,
+    Journal,
+    JournalJob,
+    Keys,
+    Log,
+    Oracle,
+    OracleClient,
+    Served,
+    Stage,
+)
 
 LEAST_SECONDS = 5
 """Below this a job is not begun: its answer could not be committed in time."""
@@ -29,7 +41,6 @@ class Serving:
     served: Served
     journal: Journal
     chain: Chain
-    sender: Sender
     client: OracleClient
     counter: Counter
     keys: Keys
@@ -144,7 +155,7 @@ def _check_time(serving: Serving, job: JournalJob) -> None:
     if speed:
         needed += (serving.journal.waiting_tokens() + job.job.max_output_tokens) / speed
     if left < needed:
-        raise Refused(Reason.BUSY, f"{max(left, 0)} s are left, this node needs {needed:.0f} s with what it has queued.")
+        raise Refused(Reason.BUSY, f"{max(left, 0)} s are left, this node needs {needed:.0f} s with its queue.")
 
 
 def _fetch(serving: Serving, digest: bytes, oracles: Sequence[Oracle], what: str) -> bytes:

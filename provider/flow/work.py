@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.encoding import keccak
+from protocol.errors import ChainRefused
 from protocol.types import Commitment, JobState
-from provider.flow.inference import answer_digest
 from provider.ports import Chain, Clock, Journal, JournalJob, Log, Sender, Stage
 
 COMMIT_MARGIN = 2
@@ -46,10 +46,16 @@ def send_declines(committing: Committing) -> None:
         key = f"decline/{job.job_id.hex()}"
         tx = committing.sender.outcome(key)
         if tx is None:
-            if committing.chain.job_state(job.job_id) is JobState.OPEN:
-                committing.sender.decline(key, job.job)
+            _decline(committing, key, job)
         elif tx.status == "REVERTED":
             committing.journal.drop(job.job_id, f"{job.reason} (the decline was refused: {tx.error})")
+
+
+def _decline(committing: Committing, key: str, job: JournalJob) -> None:
+    try:
+        committing.sender.decline(key, job.job)
+    except ChainRefused as error:
+        committing.journal.drop(job.job_id, f"{job.reason} (the decline was refused: {error.message})")
 
 
 def commitment_of(job: JournalJob) -> Commitment:
@@ -88,9 +94,17 @@ def _send(committing: Committing, jobs: list[JournalJob]) -> int:
     key = commit_key(jobs, len(jobs) == 1 and committing.journal.commits_alone(jobs[0].job_id))
     if not committing.journal.begin_commit([job.job_id for job in jobs], key):
         return 0
-    committing.sender.commit(key, [commitment_of(job) for job in jobs])
+    return len(jobs) if _submit(committing, key, jobs) else 0
+
+
+def _submit(committing: Committing, key: str, jobs: list[JournalJob]) -> bool:
+    try:
+        committing.sender.commit(key, [commitment_of(job) for job in jobs])
+    except ChainRefused as error:
+        _after_revert(committing, key, jobs, error.message)
+        return False
     committing.log("batch_sent", jobs=len(jobs), key=key)
-    return len(jobs)
+    return True
 
 
 def _without_culprits(committing: Committing, jobs: list[JournalJob]) -> list[JournalJob]:
@@ -115,18 +129,14 @@ def _follow_commits(committing: Committing) -> None:
         tx = committing.sender.outcome(key)
         if tx is None:
             # The journal was written, the transaction was not: send the very same one.
-            committing.sender.commit(key, [commitment_of(job) for job in jobs])
-            committing.log("batch_sent_again", jobs=len(jobs), key=key)
+            _submit(committing, key, jobs)
         elif tx.status == "REVERTED":
-            committing.log("batch_reverted", jobs=len(jobs), key=key, error=tx.error)
             _after_revert(committing, key, jobs, tx.error)
 
 
 def _after_revert(committing: Committing, key: str, jobs: list[JournalJob], error: str) -> None:
+    committing.log("batch_reverted", jobs=len(jobs), key=key, error=error)
     if len(jobs) == 1 and key.startswith("commit-alone/"):
         committing.journal.drop(jobs[0].job_id, f"not committed: {error}")
         return
     committing.journal.retry_commit(key, alone=True)
-
-
-__all__ = ["Committing", "answer_digest", "commit_key", "commit_work", "commitment_of", "send_declines"]

@@ -12,6 +12,7 @@ from protocol.chain.events import (
     BatchFrozen,
     BatchMatured,
     ChainEvent,
+    JobOpened,
     JobRefunded,
     JobSettled,
     ProviderConvicted,
@@ -28,6 +29,7 @@ SPAN = 2000
 
 @dataclass
 class _Found:
+    opened: set[Digest] = field(default_factory=set)
     committed: dict[Digest, Committed] = field(default_factory=dict)
     ended: dict[Digest, Ended] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
@@ -59,7 +61,7 @@ class EventIndex:
             at, through = found.convicted.get(provider.lower(), (-1, -1))
             reached = opened_at <= at if committed is None else committed.batch_id <= through
             frozen = found.frozen.get(committed.batch_id, 0) if committed is not None else 0
-            return JobFacts(self._head_time, committed, ended, reached, frozen)
+            return JobFacts(self._head_time, job_id in found.opened, committed, ended, reached, frozen)
 
     def _read(self, since: int) -> None:
         if self._first is None:
@@ -83,7 +85,9 @@ class EventIndex:
 
     def _note(self, at: ChainEvent) -> None:
         found, event = self._found, at.event
-        if isinstance(event, BatchCommitted):
+        if isinstance(event, JobOpened):
+            found.opened.add(event.job_id)
+        elif isinstance(event, BatchCommitted):
             for index, entry in enumerate(event.entries):
                 found.committed[entry.job_id] = Committed(
                     at.timestamp, event.batch_id, index, event.set_version, event.entries)

@@ -46,11 +46,6 @@ class JobFolder:
                               "See your jobs with `malla request job list`, or name another --home.") from error
         return _parse(data, path)
 
-    def find_label(self, label: str) -> JobFile | None:
-        """The newest job with the label; damaged files are passed over."""
-        found = [file for file in self.list() if file.label == label]
-        return max(found, key=lambda file: file.created_at, default=None)
-
     def list(self) -> Iterator[JobFile]:
         """All jobs that can be read, oldest file name first."""
         for path in sorted(self._jobs.glob("0x*.json")):

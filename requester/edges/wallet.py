@@ -9,20 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eth_account import Account
-
 from protocol.chain.chain import Chain
 from protocol.chain.records import Call
 from protocol.chain.rpc import NodeRejected
+from protocol.chain.transactions import SignedTransaction, first_price, revert_cause, sign, with_margin
 from protocol.encoding import keccak, to_hex
-from protocol.errors import ChainRefused, ChainUnreachable, Unavailable
+from protocol.errors import ChainUnreachable, Unavailable
 from protocol.sealing import derive_secret
 from protocol.signing import Signer
 from protocol.units import Address, Digest
 from requester.ports import Mined
 
-GAS_MARGIN = 4
-"""A quarter more gas than the node estimates: other transactions of the same block may change what this one costs."""
+MAX_GAS_PRICE = 500 * 10**9
+"""Wei a unit of gas that is never passed."""
 POLL = 0.25
 RESEND_AFTER = 8.0
 ATTEMPTS = 5
@@ -51,19 +50,20 @@ class KeyWallet:
 
     def send(self, call: Call, before_send: Callable[[Digest, bytes], None] | None = None) -> Digest:
         """Simulates first, so a refusal of the contract costs nothing and says why."""
-        gas = self._chain.simulate(call, self.address).gas
+        gas = with_margin(self._chain.simulate(call, self.address).gas)
         for attempt in range(ATTEMPTS):
             with self._turn():
-                tx_hash, raw = self._sign(call, gas + gas // GAS_MARGIN)
+                signed = self._sign(call, gas)
+                tx_hash = Digest(signed.hash)
                 if before_send is not None:
-                    before_send(tx_hash, raw)
+                    before_send(tx_hash, signed.raw)
                 try:
-                    self._chain.rpc.send_raw(raw)
+                    self._chain.rpc.send_raw(signed.raw)
                 except NodeRejected as rejection:
                     if not _is_nonce_taken(rejection) or attempt == ATTEMPTS - 1:
                         raise
                     continue
-                self._sent[tx_hash] = raw
+                self._sent[tx_hash] = signed.raw
                 return tx_hash
         raise AssertionError("the last attempt returns or raises")
 
@@ -87,7 +87,7 @@ class KeyWallet:
             if receipt is not None:
                 self._sent.pop(tx_hash, None)
                 if not receipt.succeeded:
-                    self._raise_revert(tx_hash, receipt.block)
+                    self._raise_revert(tx_hash)
                 return Mined(tx_hash, receipt.block, receipt.gas_used)
             now = time.monotonic()
             if now > end:
@@ -104,32 +104,18 @@ class KeyWallet:
         except ChainUnreachable:
             return  # the next round tries again, until the timeout
 
-    def _sign(self, call: Call, gas: int) -> tuple[Digest, bytes]:
-        fees = self._chain.rpc.fees()
-        signed = Account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._chain.deployment.chain_id,
-                "nonce": self._chain.rpc.nonce(self.address, "pending"),
-                "to": call.to,
-                "data": call.data,
-                "value": call.value,
-                "gas": gas,
-                # Twice the base fee outlasts six full blocks; what is not needed is not paid.
-                "maxFeePerGas": 2 * fees.base + fees.tip,
-                "maxPriorityFeePerGas": fees.tip,
-            },
-            self._key,
-        )
-        return Digest(bytes(signed.hash)), bytes(signed.raw_transaction)
+    def _sign(self, call: Call, gas: int) -> SignedTransaction:
+        price = first_price(self._chain.rpc.fees(), MAX_GAS_PRICE)
+        nonce = self._chain.rpc.nonce(self.address, "pending")
+        return sign(self.signer, self._chain.deployment.chain_id, nonce, gas, price, call)
 
-    def _raise_revert(self, tx_hash: Digest, block: int) -> None:
-        found = self._chain.rpc.request("eth_getTransactionByHash", [to_hex(tx_hash)]) or {}
-        data = bytes.fromhex(str(found.get("input", "0x"))[2:])
-        # The block before: in its own block the transaction would be carried out a second time.
-        self._chain.rpc.call(str(found.get("to")), data, block - 1, self.address)
-        raise ChainRefused("Reverted", {}, f"The transaction {to_hex(tx_hash)} reverted in block {block}.",
-                           "Another transaction of that block was faster; try again.")
+    def _raise_revert(self, tx_hash: Digest) -> None:
+        found = self._chain.rpc.request("eth_getTransactionByHash", [to_hex(tx_hash)])
+        receipt = self._chain.rpc.receipt(tx_hash)
+        if not found or receipt is None:
+            raise Unavailable(f"The transaction {to_hex(tx_hash)} left its block again.", "Go on with the job.")
+        call = Call(Address(found["to"]), bytes.fromhex(found["input"][2:]), "")
+        raise revert_cause(self._chain, call, self.address, int(found["gas"], 16), receipt)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

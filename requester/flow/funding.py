@@ -43,6 +43,12 @@ class Funds:
         with self._lock:
             self._deposit(self._on_the_way + amount, self._on_the_way + amount)
 
+    def deposit(self, amount: int) -> None:
+        """Move exactly `amount` wei from the wallet into the escrow."""
+        with self._lock:
+            has = self._chain.balances(self._wallet.address).escrow
+            self._deposit(has + amount, has + amount)
+
     def _deposit(self, needed: int, wished: int) -> None:
         account = self._wallet.address
         has = self._chain.balances(account)

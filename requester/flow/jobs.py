@@ -9,27 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from protocol import sealing
-from protocol.errors import BadInput, ChainRefused, MallaError, Unavailable
-from protocol.transcript import spec_bytes
+from protocol.errors import BadInput, ChainRefused, Unavailable
 from protocol.types import JobState, RefundReason
-from protocol.units import Digest
 from requester.errors import AnswerInvalid
 from requester.flow.answers import read_answer
-from requester.flow.blobs import fetch_blob, send_blob
+from requester.flow.blobs import fetch_blob
 from requester.flow.funding import Funds
+from requester.flow.opening import open_on_chain, send_blobs
 from requester.flow.reasons import explain_end, verdict_of
 from requester.ports import Ended, JobFacts, Market
 from requester.records import JobFile, Stage
 
 GRACE = 5
 """Seconds for which a deadline's exit is left to others before this client calls it."""
-
-NOT_YET_CHARGED = frozenset({
-    "OfferExpired", "OfferIsRevoked", "OfferSignatureInvalid", "OutstandingTooHigh", "StakeDoesNotDeter",
-    "ProviderIsFrozen", "TokensOutOfOffer", "DurationOutOfBounds", "ZeroPrice",
-})
-"""Refusals of an opening after which another offer may do."""
 
 
 def advance(file: JobFile, market: Market, funds: Funds) -> JobFile:
@@ -39,8 +31,8 @@ def advance(file: JobFile, market: Market, funds: Funds) -> JobFile:
     Unavailable and ChainUnreachable, after which the same step can be taken again.
     """
     steps: dict[Stage, Callable[[], JobFile]] = {
-        Stage.PREPARED: lambda: _send(file, market),
-        Stage.SENT: lambda: _open(file, market, funds),
+        Stage.PREPARED: lambda: send_blobs(file, market),
+        Stage.SENT: lambda: open_on_chain(file, market, funds),
         Stage.OPEN: lambda: _watch_open(file, market),
         Stage.COMMITTED: lambda: _watch_committed(file, market),
     }
@@ -51,61 +43,17 @@ def advance(file: JobFile, market: Market, funds: Funds) -> JobFile:
     return moved
 
 
-def abandon(file: JobFile, market: Market, why: str) -> JobFile:
-    """Give up a job that was never opened."""
-    given_up = replace(file, stage=Stage.ABANDONED, note=why)
-    market.files.write(given_up)
-    return given_up
-
-
-def _send(file: JobFile, market: Market) -> JobFile:
-    oracles, domain = market.oracles(), market.chain.domain
-    sealed = sealing.seal(file.prompt, file.encryption_key, file.seal_secret)
-    receipts = send_blob(spec_bytes(file.spec), oracles, domain) + send_blob(sealed, oracles, domain)
-    return replace(file, stage=Stage.SENT, storage=receipts)
-
-
-def _open(file: JobFile, market: Market, funds: Funds) -> JobFile:
-    view = market.chain.view_job(file.job_id)
-    if view.state is JobState.NONE:
-        file = _send_opening(file, market, funds)
-        view = market.chain.view_job(file.job_id)
-    if view.state is JobState.NONE:  # mined and dropped again by a re-organisation: the next step sends it again
-        return file
-    return replace(file, stage=Stage.OPEN, opened_at=view.opened_at, deadline=view.deadline)
-
-
-def _send_opening(file: JobFile, market: Market, funds: Funds) -> JobFile:
-    def remember(tx_hash: bytes, raw: bytes) -> None:
-        nonlocal file
-        file = replace(file, open_tx=bytes(tx_hash), open_raw=raw)
-        market.files.write(file)
-
-    with funds.cover(file.job.price + file.open_fee):
-        try:
-            # The id binds the whole job, so a second opening of it is refused as JobExists, never paid twice.
-            if not (file.open_raw and market.wallet.resend(file.open_raw)):
-                market.wallet.send(market.chain.open_call(file), remember)
-            mined = market.wallet.wait(Digest(file.open_tx))
-        except ChainRefused as error:
-            if error.error == "JobExists":
-                return file
-            abandon(file, market, error.message)
-            raise
-    return replace(file, opened_block=mined.block)
-
-
 def _watch_open(file: JobFile, market: Market) -> JobFile:
     facts = market.chain.facts(file.job_id, file.job.provider, file.opened_at, file.opened_block)
-    if facts.ended is not None:
-        return _end(file, facts.ended)
-    if facts.committed is not None:
+    if facts.committed is not None:  # before the end, also when both were missed: the answer is behind it
         found = facts.committed
         return replace(file, stage=Stage.COMMITTED, batch_id=found.batch_id, index=found.index,
                        set_version=found.set_version, committed_at=found.timestamp, entries=found.entries)
+    if facts.ended is not None:
+        return _end(file, facts.ended)
     if facts.convicted or facts.now >= file.deadline + GRACE:
         _press(market, market.chain.refund_call(file.job))
-    elif market.chain.view_job(file.job_id).state is JobState.NONE:
+    elif not facts.opened and market.chain.view_job(file.job_id).state is JobState.NONE:
         return replace(file, stage=Stage.SENT)  # its block was dropped by a re-organisation
     return file
 
@@ -169,8 +117,3 @@ def _end(file: JobFile, ended: Ended) -> JobFile:
         verdict=verdict_of(ended.outcome, ended.reason),
         verdict_reason=explain_end(ended.outcome, ended.reason),
     )
-
-
-def is_retryable(error: MallaError) -> bool:
-    """Whether another offer may open what this one could not."""
-    return isinstance(error, ChainRefused) and error.error in NOT_YET_CHARGED

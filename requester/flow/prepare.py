@@ -15,7 +15,8 @@ from protocol.messages import job_id, offer_digest
 from protocol.transcript import parse_prompt, prompt_bytes, spec_digest
 from protocol.types import Job, JobSpec, Prompt, Sampler, SignedOffer
 from protocol.units import Address, Digest, Wei
-from requester.flow.matching import Candidate, Wanted, choose_offer
+from requester.flow.filters import Candidate, Wanted
+from requester.flow.matching import choose_offer
 from requester.ports import Market, ModelChoice, Terms
 from requester.records import FORMAT, JobFile, Stage
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from protocol.errors import MallaError
+from protocol.types import RefundReason, VerdictKind
 from requester.ports import Market
 from requester.records import JobFile
 
 LONGEST = 500
 
 
-def ask_verdict(file: JobFile, market: Market) -> str | None:
-    """The reason of the first oracle that gives one for the verdict that the chain shows; None when none does."""
+def with_words(file: JobFile, market: Market) -> JobFile:
+    """The file with an oracle's reason for the verdict that the chain shows.
+
+    A job that was refunded because its provider was convicted for other work has no verdict on the chain; if an oracle
+    audited it nevertheless, its finding is shown.
+    """
     for oracle in market.oracles():
         try:
             said = oracle.read_job(file.job_id)
         except MallaError:
             continue
-        reason = _reason_in(said or {}, file.verdict)
-        if reason:
-            return reason[:LONGEST]
-    return None
-
-
-def _reason_in(said: dict[str, object], verdict: str) -> str:
-    found = said.get("verdict")
-    if not isinstance(found, dict) or found.get("kind") != verdict:
-        return ""
-    reason = found.get("reason")
-    return reason if isinstance(reason, str) else ""
+        found = (said or {}).get("verdict")
+        if not isinstance(found, dict):
+            continue
+        kind, reason = found.get("kind"), found.get("reason")
+        if not isinstance(reason, str) or not reason or kind not in VerdictKind.__members__:
+            continue
+        if kind == file.verdict or file.reason is RefundReason.CONVICTED:
+            return replace(file, verdict=str(kind), verdict_reason=reason[:LONGEST])
+    return file

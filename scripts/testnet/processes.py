@@ -22,38 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import psutil
-
 from protocol.errors import MallaError
+from scripts.testnet.watching import measure_trees, read_tail
 
 PR_SET_PDEATHSIG = 1
-GUARD = """
-import os, signal, sys, time
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-groups = {}
-for line in sys.stdin:
-    word, group = line.split()
-    if word == "end":
-        groups.pop(int(group), None)
-    else:
-        groups[int(group)] = getattr(signal, word)
-def send(number=None):
-    left = False
-    for group, gentle in groups.items():
-        try:
-            os.killpg(group, gentle if number is None else number)
-            left = True
-        except ProcessLookupError:
-            pass
-    return left
-end = time.monotonic() + 5
-left = send()
-while left and time.monotonic() < end:
-    time.sleep(0.1)
-    left = send(0)
-send(signal.SIGKILL)
-"""
+GUARD = Path(__file__).parent / "guard.py"
 
 
 class ProcessFailed(MallaError):
@@ -196,7 +169,7 @@ class Processes:
     def _tell_guard(self, line: str) -> None:
         if self._guard is None or self._guard.poll() is not None:
             self._guard = subprocess.Popen(
-                [sys.executable, "-ISc", GUARD],
+                [sys.executable, "-IS", str(GUARD)],
                 stdin=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
@@ -206,50 +179,6 @@ class Processes:
         assert self._guard.stdin is not None
         self._guard.stdin.write(line + "\n")
         self._guard.stdin.flush()
-
-
-def read_tail(path: Path, lines: int = 20) -> str:
-    """The last `lines` lines of a text file, at most 64 KiB of it; empty when it is not there."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 65_536))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
-    except FileNotFoundError:
-        return ""
-
-
-def measure_trees(pids: Iterable[int]) -> tuple[int, int]:
-    """(number of processes, bytes of proportional memory) of these processes and all their descendants."""
-    found: dict[int, psutil.Process] = {}
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):
-            root = psutil.Process(pid)
-            found |= {process.pid: process for process in (root, *root.children(recursive=True))}
-    memory = 0
-    for process in found.values():
-        with contextlib.suppress(psutil.Error):
-            full = process.memory_full_info()
-            memory += getattr(full, "pss", 0) or full.rss
-    return len(found), memory
-
-
-def wait_until(condition: Callable[[], bool], timeout: float, step: float = 0.1) -> bool:
-    """Polls `condition` every `step` seconds; False when it is still false after `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(step)
-    return True
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, from its first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from scripts.testnet.lock import find_holder
-from scripts.testnet.processes import measure_trees
+from scripts.testnet.watching import measure_trees
 
 
 def read_status(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from scripts.testnet.arrangement import arrange
 from scripts.testnet.engines import ROOT
 from scripts.testnet.lock import Lock
 from scripts.testnet.network import Network
-from scripts.testnet.processes import write_private
+from scripts.testnet.private import write_private
 
 FOLDER = ROOT / "var" / "testnet"
 DEPLOYMENTS = ROOT / "deployments"

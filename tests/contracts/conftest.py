@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from brownie import chain, project
+from brownie import accounts, chain, project
 
 from tests.contracts.market import Market
 
@@ -26,3 +26,9 @@ def market(deployed: Market) -> Iterator[Market]:
     chain.snapshot()
     yield deployed
     chain.revert()
+
+
+@pytest.fixture
+def escrow_account(market: Market) -> Any:
+    """The escrow as a sender: what only it may do can then be tried directly."""
+    return accounts.at(market.escrow.address, force=True)

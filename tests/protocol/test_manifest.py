@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from protocol.documents import DocumentInvalid, document_digest, document_from_json, document_to_json
-from protocol.engine.catalogue import find_model, find_profile, list_models
+from protocol.engine.catalogue import find_model, find_profile, find_profile_by_digest, list_models
 from protocol.errors import BadInput, Malformed, Reason, Refused
 from protocol.manifest import FileDigest, ModelManifest, check_request
 
@@ -56,6 +56,16 @@ def test_find_profile__class_without_one__says_how_to_make_it() -> None:
     with pytest.raises(Refused) as caught:
         find_profile(SMOLLM2, device="cuda")
     assert caught.value.reason is Reason.UNKNOWN_PROFILE and "calibrate" in caught.value.fix
+
+
+def test_find_profile_by_digest__of_other_tensors_or_unknown__is_refused() -> None:
+    profile = find_profile(SMOLLM2)
+    other = replace(SMOLLM2, tensors=replace(SMOLLM2.tensors, sha256="0" * 64))
+    for manifest, digest in ((SMOLLM2, b"\x01" * 32), (other, document_digest(profile))):
+        with pytest.raises(Refused) as caught:
+            find_profile_by_digest(manifest, digest)
+        assert caught.value.reason is Reason.UNKNOWN_PROFILE
+    assert find_profile_by_digest(SMOLLM2, document_digest(profile)) == profile
 
 
 def test_find_model__by_name_or_digest__is_the_same() -> None:

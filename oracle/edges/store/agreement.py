@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, exists, func, select, union, update
 
-from oracle.edges.store.session import Session
-from oracle.edges.store.tables import (
+from oracle.edges.store.audit_tables import (
     ANSWERS,
-    BATCHES,
     BEATS,
-    JOBS,
     MODELS_LOADED,
     OUTBOX,
     SETTLEMENTS,
     SIGNED_DECISIONS,
+)
+from oracle.edges.store.session import Session
+from oracle.edges.store.tables import (
+    BATCHES,
+    JOBS,
 )
 from oracle.records import Delivery, SettlementRow, WatchRow
 from protocol.encoding import from_hex, to_hex
@@ -39,14 +41,16 @@ class AgreementStore(Session):
                 .on_conflict_do_nothing()
             )
             r = c.execute(select(SIGNED_DECISIONS).where(key)).one()
-            first = Decision(r.batch_id, Digest(bytes(r.entries_hash)), Outcome(r.outcome), Wei(r.amount))
-            if first == decision:
-                c.execute(update(SIGNED_DECISIONS).where(key).values(signed_at=now))
-            return first
+            return Decision(r.batch_id, Digest(bytes(r.entries_hash)), Outcome(r.outcome), Wei(r.amount))
 
-    def signed_since(self, since: float) -> set[int]:
+    def hold(self, batch_ids: Sequence[int], now: float) -> None:
+        """Note that a settlement of these batches is on its way."""
         with self._begin() as c:
-            rows = c.execute(select(SIGNED_DECISIONS.c.batch_id).where(SIGNED_DECISIONS.c.signed_at >= since))
+            c.execute(update(SIGNED_DECISIONS).where(SIGNED_DECISIONS.c.batch_id.in_(list(batch_ids))).values(held_at=now))
+
+    def held_since(self, since: float) -> set[int]:
+        with self._begin() as c:
+            rows = c.execute(select(SIGNED_DECISIONS.c.batch_id).where(SIGNED_DECISIONS.c.held_at >= since))
             return set(rows.scalars())
 
     def put_settlement(self, row: SettlementRow) -> None:

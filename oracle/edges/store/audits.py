@@ -6,17 +6,27 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, literal, or_, select, update
 
+from oracle.edges.store.audit_tables import (
+    AUDITS,
+    OPENINGS,
+    RECORDS,
+    REPORTS,
+    REVEALS,
+)
 from oracle.edges.store.session import Session
-from oracle.edges.store.tables import AUDITS, BATCHES, ENTRIES, JOBS, OPENINGS, RECORDS, REPORTS, REVEALS
+from oracle.edges.store.tables import (
+    BATCHES,
+    ENTRIES,
+)
 from oracle.records import AuditRow, OpeningRow, RecordRow
 from protocol.types import AuditRecord, BatchState, SignedReport, VerdictKind
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
 
 FINAL = (int(VerdictKind.PASS), int(VerdictKind.FRAUD))
-"""Verdicts that an oracle never replaces; UNKNOWN and MALFORMED give way to them."""
+"""Verdicts that an oracle never replaces; UNKNOWN and MALFORMED give way to what it finds later."""
 OVER = (int(BatchState.MATURED), int(BatchState.FORFEITED))
 
 
@@ -43,16 +53,20 @@ class AuditStore(Session):
         }
         with self._begin() as c:
             put = self._insert(OPENINGS).values(**values)
-            weaker = or_(OPENINGS.c.readable.is_(False), opening.source == "provider")
-            c.execute(put.on_conflict_do_update(index_elements=["batch_id", "index", "auditor"], set_=values, where=weaker))
+            weaker = or_(OPENINGS.c.readable.is_(False), literal(opening.source == "provider"))
+            key = ["batch_id", "index", "auditor"]
+            c.execute(put.on_conflict_do_update(index_elements=key, set_=values, where=weaker))
 
     def openings(self, batch_id: int, auditor: str | None = None) -> list[OpeningRow]:
         wanted = select(OPENINGS).where(OPENINGS.c.batch_id == batch_id)
         if auditor is not None:
             wanted = wanted.where(OPENINGS.c.auditor == auditor)
         with self._begin() as c:
-            return [OpeningRow(r.batch_id, r.index, Address(r.auditor), bytes(r.sealed), r.source, r.received_at,
-                               r.readable) for r in c.execute(wanted)]
+            return [
+                OpeningRow(r.batch_id, r._mapping["index"], Address(r.auditor), bytes(r.sealed), r.source,
+                           r.received_at, r.readable)
+                for r in c.execute(wanted)
+            ]
 
     def spoil_opening(self, batch_id: int, index: int, auditor: str) -> None:
         """Mark an opening as unreadable, so that another takes its place."""
@@ -67,7 +81,7 @@ class AuditStore(Session):
             return c.execute(delete(OPENINGS).where(OPENINGS.c.received_at < before, over)).rowcount
 
     def put_record(self, row: RecordRow, escalate: bool) -> bool:
-        """Keep an oracle's finding; True when it was new. A PASS or FRAUD stays, others give way to those."""
+        """Keep an oracle's finding; True when it was new. A PASS or FRAUD stays, others give way to a later one."""
         record = row.record
         values = {
             "batch_id": record.batch_id, "index": record.index, "oracle": row.oracle, "leaf": record.leaf,
@@ -75,12 +89,10 @@ class AuditStore(Session):
             "signature": row.signature, "received_at": row.received_at,
         }
         with self._begin() as c:
-            put = self._insert(RECORDS).values(**values)
-            if int(record.verdict) in FINAL:
-                put = put.on_conflict_do_update(index_elements=["batch_id", "index", "oracle"], set_=values,
-                                                where=RECORDS.c.verdict.notin_(FINAL))
-            else:
-                put = put.on_conflict_do_nothing()
+            put = self._insert(RECORDS).values(**values).on_conflict_do_update(
+                index_elements=["batch_id", "index", "oracle"], set_=values,
+                where=and_(RECORDS.c.verdict.notin_(FINAL), RECORDS.c.evidence_digest != record.evidence),
+            )
             is_new = c.execute(put).rowcount > 0
             if escalate:
                 c.execute(update(ENTRIES).where(_at(ENTRIES, record.batch_id, record.index),
@@ -92,7 +104,7 @@ class AuditStore(Session):
             rows = c.execute(select(RECORDS).where(RECORDS.c.batch_id == batch_id).order_by(RECORDS.c.received_at))
             return [
                 RecordRow(
-                    AuditRecord(r.batch_id, r.index, Digest(bytes(r.leaf)), VerdictKind(r.verdict),
+                    AuditRecord(r.batch_id, r._mapping["index"], Digest(bytes(r.leaf)), VerdictKind(r.verdict),
                                 Digest(bytes(r.evidence_digest))),
                     Address(r.oracle), r.evidence, bytes(r.signature), r.received_at,
                 )
@@ -138,19 +150,20 @@ class AuditStore(Session):
         with self._begin() as c:
             rows = c.execute(
                 select(AUDITS).where(or_(AUDITS.c.enqueued_at.is_(None), AUDITS.c.enqueued_at < before))
-                .order_by(AUDITS.c.attempts, AUDITS.c.batch_id, AUDITS.c.index).limit(limit)
+                .order_by(AUDITS.c.attempts, AUDITS.c.batch_id, AUDITS.c["index"]).limit(limit)
             )
-            return [AuditRow(r.batch_id, r.index, r.enqueued_at, r.attempts) for r in rows]
+            return [AuditRow(r.batch_id, r._mapping["index"], r.enqueued_at, r.attempts) for r in rows]
 
     def mark_enqueued(self, batch_id: int, index: int, now: float) -> None:
         with self._begin() as c:
             c.execute(update(AUDITS).where(_at(AUDITS, batch_id, index)).values(enqueued_at=now))
 
     def fail_audit(self, batch_id: int, index: int) -> int:
-        """Count a failure of our own; returns how many there were."""
+        """Count a failure of our own, so that the broker is told again; returns how many there were."""
         with self._begin() as c:
-            c.execute(update(AUDITS).where(_at(AUDITS, batch_id, index)).values(attempts=AUDITS.c.attempts + 1))
-            return int(c.execute(select(AUDITS.c.attempts).where(_at(AUDITS, batch_id, index))).scalar() or 0)
+            at = _at(AUDITS, batch_id, index)
+            c.execute(update(AUDITS).where(at).values(attempts=AUDITS.c.attempts + 1, enqueued_at=None))
+            return int(c.execute(select(AUDITS.c.attempts).where(at)).scalar() or 0)
 
     def finish_audit(self, batch_id: int, index: int) -> None:
         with self._begin() as c:
@@ -177,15 +190,9 @@ class AuditStore(Session):
                     c.execute(select(func.pg_advisory_unlock(77, _signed(number))))
                     c.commit()
 
-    def job_ids(self, batch_id: int) -> list[Digest]:
-        with self._begin() as c:
-            rows = c.execute(select(JOBS.c.job_id).where(JOBS.c.batch_id == batch_id).order_by(JOBS.c.index))
-            return [Digest(bytes(r.job_id)) for r in rows]
 
-
-def _at(table: object, batch_id: int, index: int) -> object:
-    columns = table.c  # type: ignore[attr-defined]
-    return and_(columns.batch_id == batch_id, columns.index == index)
+def _at(table: Table, batch_id: int, index: int) -> ColumnElement[bool]:
+    return and_(table.c.batch_id == batch_id, table.c["index"] == index)
 
 
 def _signed(number: int) -> int:

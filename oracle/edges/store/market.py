@@ -6,8 +6,17 @@ from typing import Any
 
 from sqlalchemy import exists, func, select, update
 
+from oracle.edges.store.audit_tables import (
+    REPORTS,
+)
 from oracle.edges.store.session import Session
-from oracle.edges.store.tables import BATCHES, CONVICTIONS, ENTRIES, JOBS, OFFERS, REPORTS
+from oracle.edges.store.tables import (
+    BATCHES,
+    CONVICTIONS,
+    ENTRIES,
+    JOBS,
+    OFFERS,
+)
 from oracle.records import BatchRow, Conviction, EntryRow, JobRow
 from protocol.types import BatchState, Entry, Job, JobState, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Digest, Wei
@@ -23,8 +32,8 @@ def job_row(r: Any) -> JobRow:
               r.input_tokens, r.max_output_tokens, Wei(r.price), r.nonce)
     return JobRow(
         Digest(bytes(r.job_id)), job, r.opened_at, r.deadline, bytes(r.opened_tx), JobState(r.state),
-        RefundReason(r.reason), r.batch_id, r.index, Wei(r.paid), Wei(r.refunded), r.closed_at, _bytes(r.closed_tx),
-        _bytes(r.model), _bytes(r.profile),
+        RefundReason(r.reason), r.batch_id, r._mapping["index"], Wei(r.paid), Wei(r.refunded), r.closed_at,
+        _bytes(r.closed_tx), _bytes(r.model), _bytes(r.profile),
     )
 
 
@@ -39,7 +48,7 @@ def batch_row(r: Any) -> BatchRow:
 def entry_row(r: Any) -> EntryRow:
     entry = Entry(Digest(bytes(r.job_id)), Address(r.requester), Wei(r.price), Wei(r.amount), Digest(bytes(r.leaf)),
                   Digest(bytes(r.answer_digest)))
-    return EntryRow(r.batch_id, r.index, entry, r.drawn, r.auditor, r.escalated_at, bool(r.has_report))
+    return EntryRow(r.batch_id, r._mapping["index"], entry, r.drawn, r.auditor, r.escalated_at, bool(r.has_report))
 
 
 class MarketStore(Session):

@@ -13,6 +13,11 @@ def test_encode__no_messages__is_refused(tiny_encoder: PromptEncoder) -> None:
         tiny_encoder.encode([])
 
 
+def test_encode__half_a_surrogate_pair__is_refused(tiny_encoder: PromptEncoder) -> None:
+    with pytest.raises(Refused, match="no Unicode text"):
+        tiny_encoder.encode([("user", "\ud83c")])
+
+
 @pytest.mark.parametrize(
     "template",
     [

@@ -1,0 +1,72 @@
+"""What this oracle decides about batches, and what it signs for a proposer.
+
+One oracle signs one outcome a batch and set version, ever: what is about to be signed is stored before it is signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oracle.flow.node import Node, require_member
+from oracle.flow.turns import view_batch, weigh
+from oracle.records import BatchRow
+from protocol.errors import Reason, Refused
+from protocol.limits import MAX_DECISIONS
+from protocol.messages import settlement_digest
+from protocol.types import BatchState, Decision, Outcome
+from protocol.units import Wei
+from protocol.verdict import decide
+
+
+def decide_batch(node: Node, batch: BatchRow) -> tuple[Decision | None, str]:
+    """What this oracle may sign about a batch as of now, and why; None when nothing yet."""
+    if batch.state is not BatchState.PENDING:
+        return None, f"The batch is {batch.state.name}."
+    if batch.drawn_at is None:
+        return None, "The batch is not drawn yet."
+    view = view_batch(node, batch)
+    outcome, why = decide(weigh(node, view), int(node.clock()))
+    if outcome is None:
+        return None, why
+    amount = sum(entry.entry.amount for entry in view.entries) if outcome is Outcome.PASS else 0
+    return Decision(batch.batch_id, batch.entries_hash, outcome, Wei(amount)), why
+
+
+def sign_list(node: Node, set_version: int, decisions: Sequence[Decision],
+              signature: bytes) -> tuple[bytes | None, dict[int, str]]:
+    """Answer a proposer: a signature over its whole list, or the batches that cannot be signed, with the reason.
+
+    Raises SignatureInvalid, Refused(not_member), or Refused(quota) on too long a list.
+    """
+    if not 1 <= len(decisions) <= MAX_DECISIONS or len({d.batch_id for d in decisions}) != len(decisions):
+        raise Refused(Reason.QUOTA, f"A list has 1 to {MAX_DECISIONS} different batches, not {len(decisions)}.")
+    digest = settlement_digest(node.domain, set_version, decisions)
+    require_member(node, digest, signature, set_version)
+    refused = {}
+    for decision in decisions:
+        objection = _object_to(node, set_version, decision)
+        if objection:
+            refused[decision.batch_id] = objection
+    if refused:
+        return None, refused
+    for decision in decisions:
+        first = node.store.sign_once(decision, set_version, node.clock())
+        if first != decision:
+            refused[decision.batch_id] = f"This oracle signed {first.outcome.name} for it before."
+    if refused:
+        return None, refused
+    # Whoever asked will submit it: this oracle proposes something else meanwhile.
+    node.store.hold([decision.batch_id for decision in decisions], node.clock())
+    return node.signer.sign(digest), {}
+
+
+def _object_to(node: Node, set_version: int, decision: Decision) -> str | None:
+    batch = node.store.batch(decision.batch_id)
+    if batch is None:
+        return "This oracle does not know it yet."
+    if batch.set_version != set_version:
+        return f"It belongs to set version {batch.set_version}."
+    own, why = decide_batch(node, batch)
+    if own is None:
+        return why
+    return None if own == decision else f"Here it is {own.outcome.name} over {own.amount} wei: {why}"

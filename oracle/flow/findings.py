@@ -1,0 +1,141 @@
+"""What becomes of audits: which are owed, the signed record, its way to the peers, and what peers found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oracle.flow.evidence import build_evidence
+from oracle.flow.node import Node, find_batch, other_members, require_member
+from oracle.flow.turns import FINAL, BatchView, owes_audit, view_batch
+from oracle.flow.verification import Case, Finding, audit
+from oracle.ports import Replayer
+from oracle.records import BatchRow, EntryRow, OpeningRow, RecordRow
+from protocol.encoding import json_digest, to_hex
+from protocol.errors import ChainUnreachable, Malformed, Reason, Refused, TooLarge, Unavailable
+from protocol.limits import MAX_TRANSCRIPT
+from protocol.messages import audit_record_digest
+from protocol.sealing import OVERHEAD, new_secret, seal
+from protocol.types import AuditRecord, BatchState, Offer, Verdict, VerdictKind
+from protocol.wire import to_json
+
+RECORDS, ESCALATIONS = "/v1/peer/records", "/v1/peer/escalations"
+ESCALATING = (VerdictKind.FRAUD, VerdictKind.MALFORMED)
+
+
+def want_audits(node: Node) -> int:
+    """Note every audit that this oracle owes and can make, and tell the broker of those it does not know of.
+
+    Also the sweeper: an audit that the broker lost is told again after `enqueue_again` seconds. Returns how many.
+    """
+    for batch in node.store.batches(BatchState.PENDING):
+        if batch.drawn_at is not None:
+            view = view_batch(node, batch)
+            for entry in view.entries:
+                if owes_audit(node, view, entry) and view.opening_for(entry.index, node.address):
+                    node.store.want_audit(batch.batch_id, entry.index)
+    now = node.clock()
+    due = node.store.audits_due(now - node.rules.enqueue_again, 64)
+    for row in due:
+        node.queue.enqueue_audit(row.batch_id, row.index)
+        node.store.mark_enqueued(row.batch_id, row.index, now)
+    return len(due)
+
+
+def perform_audit(node: Node, replayer: Replayer, batch_id: int, index: int) -> VerdictKind | None:
+    """One audit from the queue: replay, sign, tell the peers. None when there was nothing to do any more.
+
+    A failure of this oracle's own is raised until `audit_attempts` of them are there; then it is an UNKNOWN.
+    """
+    batch = node.store.batch(batch_id)
+    view = view_batch(node, batch) if batch is not None else None
+    entry = next((e for e in view.entries if e.index == index), None) if view else None
+    opening = view.opening_for(index, node.address) if view else None
+    if view is None or entry is None or opening is None or not _is_open(node, view, entry):
+        node.store.finish_audit(batch_id, index)
+        return None
+    try:
+        finding = audit(_case(node, entry, opening), node.seal_secret, replayer)
+    except (ChainUnreachable, Unavailable):
+        raise  # nothing was tried yet: it is told again by the sweeper
+    except Exception as error:  # whatever fails here is ours, and may never become a verdict against the provider
+        failures = node.store.fail_audit(batch_id, index)
+        node.log("audit_failed", batch_id=batch_id, index=index, failures=failures, error=type(error).__name__)
+        if failures < node.rules.audit_attempts:
+            raise
+        verdict = Verdict(VerdictKind.UNKNOWN, f"The audit failed {failures} times: {type(error).__name__}.", ("own",))
+        finding = Finding(verdict, build_evidence(entry, verdict, {}, replayer.versions()), None)
+    _conclude(node, view.batch, entry, opening, finding)
+    return finding.verdict.kind
+
+
+def accept_record(node: Node, record: AuditRecord, evidence: dict[str, Any], signature: bytes,
+                  sealed: bytes | None = None) -> None:
+    """Keep a peer's finding; with `sealed`, the opening that it sealed again to this oracle.
+
+    Raises SignatureInvalid, Malformed, TooLarge, or Refused with not_found, not_ready, not_member, not_drawn, tampered.
+    """
+    if sealed is not None and len(sealed) > MAX_TRANSCRIPT + OVERHEAD:
+        raise TooLarge("The sealed opening", len(sealed), MAX_TRANSCRIPT + OVERHEAD)
+    if json_digest(evidence) != record.evidence:
+        raise Malformed("The evidence is not the one whose digest was signed.")
+    batch = find_batch(node, record.batch_id)
+    peer = require_member(node, audit_record_digest(node.domain, record), signature, batch.set_version)
+    entry = next((e for e in node.store.entries(batch.batch_id) if e.index == record.index), None)
+    if entry is None or entry.entry.leaf != record.leaf:
+        raise Refused(Reason.TAMPERED, f"Entry {record.index} of batch {batch.batch_id} has another leaf.")
+    if entry.drawn is False:
+        raise Refused(Reason.NOT_DRAWN, f"Entry {record.index} of batch {batch.batch_id} is not drawn here.")
+    now = node.clock()
+    with node.store.transaction() as store:
+        if sealed is not None:
+            copy = OpeningRow(batch.batch_id, record.index, node.address, sealed, peer, now)
+            store.put_opening(copy, b"")
+        is_new = store.put_record(RecordRow(record, peer, evidence, signature, now), record.verdict in ESCALATING)
+    if is_new:
+        node.log("record_received", batch_id=batch.batch_id, index=record.index, oracle=peer,
+                 verdict=record.verdict.name)
+
+
+def _is_open(node: Node, view: BatchView, entry: EntryRow) -> bool:
+    """An audit that was begun is made even if the turn has passed meanwhile."""
+    own = view.own_verdict(entry.index, node.address)
+    return view.batch.state is BatchState.PENDING and bool(entry.drawn) and own not in FINAL
+
+
+def _case(node: Node, entry: EntryRow, opening: OpeningRow) -> Case:
+    job = node.store.job(entry.entry.job_id)
+    if job is None:
+        raise Refused(Reason.NOT_FOUND, f"Job {to_hex(entry.entry.job_id)} of a committed batch is not here.")
+    return Case(entry, job, _offer(node, job.job.offer_digest, job.opened_tx), opening)
+
+
+def _offer(node: Node, digest: bytes, opened_tx: bytes) -> Offer:
+    # The opening transaction carries the offer: it is public even if it was never sent to this oracle.
+    signed = node.store.offer(digest) or node.chain.offer_in(opened_tx)
+    if signed is None:
+        raise Refused(Reason.NOT_FOUND, f"The offer {to_hex(digest)} is neither here nor in the opening transaction.")
+    return signed.offer
+
+
+def _conclude(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow, finding: Finding) -> None:
+    kind = finding.verdict.kind
+    record = AuditRecord(entry.batch_id, entry.index, entry.entry.leaf, kind, json_digest(finding.evidence))
+    signature = node.signer.sign(audit_record_digest(node.domain, record))
+    now = node.clock()
+    peers = other_members(node, batch.set_version)
+    body = {"record": to_json(record), "evidence": finding.evidence, "signature": to_hex(signature)}
+    path, bodies = RECORDS, {str(peer.address): body for peer in peers}
+    if kind is VerdictKind.FRAUD and finding.transcript is not None:
+        path = ESCALATIONS
+        bodies = {
+            str(peer.address): {**body, "sealed": to_hex(seal(finding.transcript, peer.encryption_key, new_secret()))}
+            for peer in peers
+        }
+    with node.store.transaction() as store:
+        store.put_record(RecordRow(record, node.address, finding.evidence, signature, now), kind in ESCALATING)
+        if kind is VerdictKind.MALFORMED:
+            store.spoil_opening(opening.batch_id, opening.index, opening.auditor)
+        key = f"record/{node.address}/{entry.batch_id}/{entry.index}/{kind.name}"
+        store.post([peer.address for peer in peers], path, key, bodies, now)
+        store.finish_audit(entry.batch_id, entry.index)
+    node.log("audit_made", batch_id=entry.batch_id, index=entry.index, verdict=kind.name, reason=finding.verdict.reason)

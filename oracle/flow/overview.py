@@ -1,0 +1,66 @@
+"""What the api shows of batches and of the whole network."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from oracle.flow.decisions import decide_batch
+from oracle.flow.node import Node, find_batch
+from oracle.flow.views import hex_or_none, show_batch_record
+from oracle.records import RecordRow
+from protocol.committee import faults, quorum
+from protocol.encoding import to_hex
+from protocol.wire import to_json
+
+
+def show_batch(node: Node, batch_id: int) -> dict[str, Any]:
+    """Record, entries, draw, records, and what this oracle would sign now."""
+    batch = find_batch(node, batch_id)
+    entries, records = node.store.entries(batch_id), node.store.records(batch_id)
+    decision, why = decide_batch(node, batch)
+    members = node.chain.members(batch.set_version)
+    drawn = batch.drawn_at is not None
+    return {
+        **show_batch_record(batch),
+        "entries": [{"index": e.index, **to_json(e.entry), "escalated": e.escalated_at is not None} for e in entries],
+        "draw": {
+            "seed": hex_or_none(batch.seed),
+            "drawn": [e.index for e in entries if e.drawn],
+            "auditors": [members[e.auditor] for e in entries if e.auditor is not None],
+        } if drawn else None,
+        "records": [_record(row) for row in records],
+        "decision": to_json(decision) if decision else None,
+        "why": why,
+    }
+
+
+def show_network(node: Node, contracts: dict[str, str]) -> dict[str, Any]:
+    """Contracts, parameters, oracle set and figures."""
+    set_version = node.chain.set_version()
+    members = node.chain.members(set_version) if set_version else ()
+    terms = asdict(node.chain.parameters())
+    return {
+        "chain_id": node.domain.chain_id,
+        "contracts": contracts,
+        "parameters": {name: str(value) if name == "open_fee" else value for name, value in terms.items()},
+        "epoch_blocks": node.chain.epoch_blocks(),
+        "set_version": set_version,
+        "oracles": [
+            {"address": m.address, "url": m.url, "encryption_key": to_hex(m.encryption_key)}
+            for m in (node.chain.member(address) for address in members)
+        ],
+        "faults": faults(len(members)),
+        "quorum": quorum(len(members)),
+        "figures": node.store.figures(),
+        "convictions": [
+            {"provider": c.provider, "batch_id": c.batch_id, "slashed": str(c.slashed), "at": c.at,
+             "tx": to_hex(c.tx_hash)}
+            for c in node.store.convictions()
+        ],
+    }
+
+
+def _record(row: RecordRow) -> dict[str, Any]:
+    return {"oracle": row.oracle, "record": to_json(row.record), "evidence": row.evidence,
+            "signature": to_hex(row.signature), "received_at": int(row.received_at)}

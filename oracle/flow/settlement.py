@@ -1,0 +1,119 @@
+"""The list that this oracle proposes when it is its turn, the signatures that it collects, and the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from oracle.flow.decisions import decide_batch
+from oracle.flow.node import Node, other_members
+from oracle.records import BatchRow, PeerAnswer
+from protocol.committee import proposer, quorum
+from protocol.encoding import to_hex
+from protocol.errors import SignatureInvalid
+from protocol.limits import MAX_DECISIONS
+from protocol.messages import settlement_digest
+from protocol.signing import require_signer
+from protocol.types import BatchState, Decision, Outcome
+from protocol.units import Address
+from protocol.wire import to_json
+
+SMALL_COMMITTEE = 10
+"""Up to here every group of peers is tried for the longest common list."""
+
+
+def propose(node: Node) -> list[bytes]:
+    """If it is this oracle's turn: decide, collect signatures, submit. Returns the digests of the lists submitted."""
+    head = node.chain.head()
+    held = node.store.held_since(node.clock() - node.rules.settle_hold)
+    by_set: dict[int, list[Decision]] = {}
+    for batch in node.store.batches(BatchState.PENDING):
+        members: list[str] = list(node.chain.members(batch.set_version))
+        if node.address not in members or proposer(head.number, batch.set_version, members) != node.address:
+            continue
+        decision, _ = decide_batch(node, batch) if batch.batch_id not in held else (None, "")
+        if decision is not None and _is_settleable(node, batch):
+            by_set.setdefault(batch.set_version, []).append(decision)
+    submitted = []
+    for set_version, decisions in by_set.items():
+        digest = _settle(node, set_version, decisions[:MAX_DECISIONS])
+        submitted += [digest] if digest else []
+    return submitted
+
+
+def _settle(node: Node, set_version: int, decisions: list[Decision]) -> bytes | None:
+    members = node.chain.members(set_version)
+    needed = quorum(len(members)) - 1
+    peers = other_members(node, set_version)
+    # Noted before the first question: an outcome that was signed otherwise before is not proposed.
+    wanted = [d for d in decisions if node.store.sign_once(d, set_version, node.clock()) == d]
+    answers: dict[Address, PeerAnswer] = {}
+    for _ in range(2):
+        if not wanted:
+            return None
+        own = node.signer.sign(settlement_digest(node.domain, set_version, wanted))
+        body = {"set_version": set_version, "decisions": [to_json(d) for d in wanted], "signature": to_hex(own)}
+        answers = node.peers.ask_signatures(peers, body)
+        signatures = _valid_signatures(node, set_version, wanted, answers)
+        if len(signatures) >= needed:
+            node.store.hold([d.batch_id for d in wanted], node.clock())
+            return _submit(node, set_version, wanted, [own, *signatures[:needed]])
+        wanted = largest_common(wanted, answers, needed)
+    node.log("settlement_short", set_version=set_version, needed=needed + 1,
+             answers={peer: "signed" if a.signature else a.refused or "silent" for peer, a in answers.items()})
+    return None
+
+
+def largest_common(decisions: Sequence[Decision], answers: dict[Address, PeerAnswer], needed: int) -> list[Decision]:
+    """The longest list that `needed` peers that answered can sign together."""
+    awake = sorted((a for a in answers.values() if not a.silent), key=lambda answer: len(answer.refused))
+    best: list[Decision] = []
+    # Of many peers only the most willing are tried: the number of groups would explode.
+    awake = awake[: max(needed, SMALL_COMMITTEE)]
+    for group in combinations(awake, needed):
+        common = [d for d in decisions if not any(d.batch_id in answer.refused for answer in group)]
+        if len(common) > len(best):
+            best = common
+    return best
+
+
+def _valid_signatures(node: Node, set_version: int, decisions: Sequence[Decision],
+                      answers: dict[Address, PeerAnswer]) -> list[bytes]:
+    digest, found = settlement_digest(node.domain, set_version, decisions), []
+    for peer, answer in answers.items():
+        try:
+            if answer.signature is not None:
+                require_signer(digest, answer.signature, peer, "The settlement")
+                found.append(answer.signature)
+        except SignatureInvalid as error:
+            node.log("peer_signature_wrong", oracle=peer, error=error.message)
+    return found
+
+
+def _submit(node: Node, set_version: int, decisions: list[Decision], signatures: list[bytes]) -> bytes:
+    lists = [
+        [] if d.outcome is Outcome.FRAUD else [row.entry for row in node.store.entries(d.batch_id)] for d in decisions
+    ]
+    digest = settlement_digest(node.domain, set_version, decisions)
+    call = node.chain.settle(set_version, decisions, lists, signatures)
+    node.sender.submit(fresh_key(node, "settle/" + to_hex(digest)), call)
+    node.log("settlement_submitted", set_version=set_version, digest=to_hex(digest),
+             decisions={d.batch_id: d.outcome.name for d in decisions})
+    return digest
+
+
+def fresh_key(node: Node, key: str) -> str:
+    """The key itself, or the next one after attempts under it that were mined and reverted."""
+    attempt, name = 1, key
+    while (outcome := node.sender.outcome(name)) is not None and outcome.status == "REVERTED":
+        attempt += 1
+        name = f"{key}/{attempt}"
+    return name
+
+
+def _is_settleable(node: Node, batch: BatchRow) -> bool:
+    """At the head, which may know more than the final blocks: pending, its provider neither frozen nor convicted."""
+    record = node.chain.provider_record(batch.provider)
+    if record.frozen_batch or batch.batch_id <= record.convicted_through:
+        return False
+    return node.chain.batch(batch.batch_id).state == BatchState.PENDING

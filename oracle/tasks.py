@@ -1,0 +1,104 @@
+"""The Celery worker: one queue, one child, one reference model in memory. A task is a lock and one flow call."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown
+
+from oracle.config import Settings
+from oracle.flow.findings import perform_audit
+from oracle.ports import Replayer
+from oracle.wiring import QUEUE, TASK, TRANSPORT_OPTIONS, Parts, build, load_replayer, open_log
+from protocol.errors import MallaError
+
+LOAD_SECONDS = 180
+"""A child may take this long to load its model; Celery's default is 4."""
+AUDIT_SECONDS = 240
+"""After this an audit is killed; the sweeper tells the broker again."""
+
+
+class WorkerChild:
+    """What the one child process holds: the node and the model."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._parts: Parts | None = None
+        self._replayer: Replayer | None = None
+
+    def forget(self, **_: Any) -> None:
+        """In the parent, before any child: rows of a worker that ran before say nothing any more."""
+        parts = build(self._settings, "worker")
+        parts.node.store.forget_models()
+        parts.close()
+
+    def start(self, **_: Any) -> None:
+        """In the child, after the fork: loads the model once and says so in the database."""
+        parts = build(self._settings, "worker")
+        self._replayer, models = load_replayer(self._settings)
+        self._parts = parts
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        for model in models:
+            parts.node.store.note_model(name, model, parts.node.clock())
+        parts.node.log("model_loaded", models=[model.hex() for model in models])
+
+    def stop(self, **_: Any) -> None:
+        if self._parts is not None:
+            self._parts.node.store.forget_models()
+            self._parts.close()
+
+    def run(self, batch_id: int, index: int) -> None:
+        if self._parts is None or self._replayer is None:
+            self.start()
+        assert self._parts is not None and self._replayer is not None  # start sets both or raises
+        node = self._parts.node
+        with node.store.lock(f"audit/{batch_id}/{index}") as held:
+            if held:
+                perform_audit(node, self._replayer, batch_id, index)
+
+
+def build_app(settings: Settings) -> Celery:
+    """The worker's application."""
+    app = Celery("malla-oracle", broker=settings.broker_url)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_time_limit=AUDIT_SECONDS,
+        worker_prefetch_multiplier=1,
+        worker_concurrency=1,
+        worker_proc_alive_timeout=LOAD_SECONDS,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options=TRANSPORT_OPTIONS,
+    )
+    child = WorkerChild(settings)
+    # Celery keeps weak references to receivers otherwise.
+    worker_init.connect(child.forget, weak=False)
+    worker_process_init.connect(child.start, weak=False)
+    worker_process_shutdown.connect(child.stop, weak=False)
+
+    @app.task(name=TASK)
+    def audit(batch_id: int, index: int) -> None:
+        try:
+            child.run(int(batch_id), int(index))
+        except MallaError as error:
+            # The audit stays owed; the loop tells the broker of it again.
+            open_log("oracle-worker", settings.log_level)("audit_postponed", batch_id=batch_id, index=index,
+                                                          error=error.message)
+
+    return app
+
+
+def run_worker(settings: Settings) -> int:
+    """In the foreground until SIGTERM (ends the audit at hand first) or SIGINT."""
+    build_app(settings).worker_main([
+        "worker", "--pool=prefork", "--concurrency=1", f"--queues={QUEUE}", "--without-gossip", "--without-mingle",
+        "--without-heartbeat", "--hostname=audit@%h", f"--loglevel={settings.log_level}",
+    ])
+    return 0

@@ -1,0 +1,157 @@
+"""What stands between a machine and its first paid job: facts in, findings with severity and fix out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from protocol.units import in_tokens
+
+GIB = 2**30
+LEAST_MEMORY, LEAST_DISK = 2 * GIB, 2 * GIB
+MOST_SKEW = 30
+"""Seconds that our clock may be away from the chain's."""
+LEAST_GAS = 10**16
+"""Wei of the chain's coin below which a key is soon unable to send: 0.01."""
+
+
+class Severity(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    code: str
+    severity: Severity
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class ChainFacts:
+    """Read from the chain at one time; amounts are wei, `block_age` seconds between our clock and the head's."""
+
+    chain_id: int
+    block_age: int
+    owner_gas: int
+    node_gas: int
+    token_balance: int
+    active_stake: int
+    registered_key: str | None
+    frozen_batch: int
+    oracles: dict[str, str]
+    """URL of each oracle → "" if it answers as ready, else why not."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that was found out. A string that ends in `_error` is empty when all is well there."""
+
+    owner: str | None
+    node_key: str | None
+    keystore_error: str
+    gpu: dict[str, object]
+    memory_free: int
+    disk_free: int
+    model: str
+    model_error: str
+    profile_error: str
+    chain: ChainFacts | None
+    chain_error: str
+    broker_error: str
+    database_error: str
+    port: int
+    port_error: str
+    offers: int
+
+
+def diagnose(facts: Facts) -> list[Finding]:
+    """Every check in a fixed order; also what is well, so that nobody has to guess what was looked at."""
+    return [*_machine(facts), *_services(facts), *_keys(facts), *_market(facts)]
+
+
+def worst(findings: list[Finding]) -> Severity:
+    order = (Severity.ERROR, Severity.WARNING)
+    return next((severity for severity in order if any(f.severity is severity for f in findings)), Severity.OK)
+
+
+def _machine(facts: Facts) -> Iterator[Finding]:
+    if facts.gpu.get("gpu") is None:
+        yield Finding("GPU_NONE", Severity.WARNING, str(facts.gpu.get("note")) or "no NVIDIA GPU",
+                      "Nothing is needed to serve small models on the CPU; for more, install the NVIDIA driver.")
+    else:
+        yield Finding("GPU", Severity.OK, "NVML answers.")
+    yield _at_least("MEMORY", facts.memory_free, LEAST_MEMORY, "of memory are free", "Close other programs.")
+    yield _at_least("DISK", facts.disk_free, LEAST_DISK, "of disk are free for the model", "Free some disk space.")
+    yield _well("MODEL", facts.model_error, f"{facts.model} is here and has its digest.", "Run: make setup")
+    yield _well("PROFILE", facts.profile_error, "A calibration profile covers it.", "Serve a model that has one.")
+
+
+def _services(facts: Facts) -> Iterator[Finding]:
+    yield _well("DATABASE", facts.database_error, "PostgreSQL answers.", "Check MALLA_DATABASE_URL and that it runs.")
+    yield _well("BROKER", facts.broker_error, "The broker answers.", "Check MALLA_BROKER_URL and that it runs.")
+    yield _well("PORT", facts.port_error, f"The port {facts.port} is free." if facts.port else "A free port is chosen.",
+                "Choose another with --http-port.")
+
+
+def _keys(facts: Facts) -> Iterator[Finding]:
+    yield _well("KEYSTORES", facts.keystore_error, f"Owner {facts.owner}, node key {facts.node_key}.",
+                "Run: malla provider init")
+
+
+def _market(facts: Facts) -> Iterator[Finding]:
+    chain = facts.chain
+    if chain is None:
+        yield Finding("CHAIN", Severity.ERROR, facts.chain_error, "Check MALLA_RPC_URL and MALLA_DEPLOYMENT.")
+        return
+    yield Finding("CHAIN", Severity.OK, f"Chain {chain.chain_id} has the deployment's contracts.")
+    if abs(chain.block_age) > MOST_SKEW:
+        yield Finding("CLOCK", Severity.WARNING, f"Our clock is {chain.block_age} s away from the newest block's.",
+                      "Set the clock (NTP), or wait for the chain's node to catch up.")
+    else:
+        yield Finding("CLOCK", Severity.OK, f"Our clock is {chain.block_age} s away from the newest block's.")
+    for code, who, wei in (("GAS_OWNER", "The owner", chain.owner_gas), ("GAS_NODE", "The node key", chain.node_gas)):
+        yield Finding(code, Severity.OK if wei >= LEAST_GAS else Severity.ERROR,
+                      f"{who} has {in_tokens(wei)} of the chain's coin.",
+                      "" if wei >= LEAST_GAS else "Send it some: it cannot pay for transactions.")
+    yield from _standing(facts, chain)
+
+
+def _standing(facts: Facts, chain: ChainFacts) -> Iterator[Finding]:
+    if chain.registered_key is None:
+        yield Finding("REGISTERED", Severity.ERROR, "The owner is not registered.", "Run: malla provider register")
+    elif facts.node_key is not None and chain.registered_key.lower() != facts.node_key.lower():
+        yield Finding("NODE_KEY", Severity.ERROR,
+                      f"On-chain the node key is {chain.registered_key}, here {facts.node_key}.",
+                      "Use the keystore of the registered key.")
+    else:
+        yield Finding("REGISTERED", Severity.OK, f"Registered with the node key {chain.registered_key}.")
+    if chain.active_stake == 0:
+        yield Finding("STAKE", Severity.ERROR,
+                      f"Nothing is staked; the owner has {in_tokens(chain.token_balance)} tokens.",
+                      "Run: malla provider stake AMOUNT")
+    else:
+        yield Finding("STAKE", Severity.OK, f"{in_tokens(chain.active_stake)} tokens are staked.")
+    if chain.frozen_batch:
+        yield Finding("FROZEN", Severity.ERROR, f"Batch {chain.frozen_batch} is frozen: oracles signed FRAUD.",
+                      "Nothing opens or matures until the appeal window is over.")
+    yield Finding("OFFERS", Severity.OK if facts.offers else Severity.WARNING, f"{facts.offers} offers stand here.",
+                  "" if facts.offers else "Run: malla provider offer set")
+    ready = sum(not error for error in chain.oracles.values())
+    missing = [f"{url} ({error})" for url, error in chain.oracles.items() if error]
+    severity = Severity.OK if not missing and ready else Severity.WARNING if ready else Severity.ERROR
+    yield Finding("ORACLES", severity, f"{ready} of {len(chain.oracles)} oracles answer."
+                  + (f" Not: {', '.join(missing)}" if missing else ""),
+                  "" if severity is Severity.OK else "Check that this machine may reach them.")
+
+
+def _well(code: str, error: str, message: str, fix: str) -> Finding:
+    return Finding(code, Severity.ERROR, error, fix) if error else Finding(code, Severity.OK, message)
+
+
+def _at_least(code: str, found: int, least: int, what: str, fix: str) -> Finding:
+    message = f"{found / GIB:.1f} GiB {what}."
+    return Finding(code, Severity.OK, message) if found >= least else Finding(code, Severity.WARNING, message, fix)

@@ -1,0 +1,140 @@
+"""Builds the real clients of a provider's processes from their settings. Nothing is connected before it is asked.
+
+Edges are imported where they are built: the worker needs no web3, and nothing but the worker's child needs torch.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from protocol.errors import ConfigInvalid
+from provider.config import Settings
+from provider.flow.chores import Chores
+from provider.flow.delivery import Delivering
+from provider.flow.inference import Inference
+from provider.flow.offers import Publishing
+from provider.flow.openings import Opening
+from provider.flow.serving import Serving
+from provider.flow.work import Committing
+from provider.ports import Backend, Journal, Log
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from protocol.chain.chain import Chain
+    from protocol.chain.follower import Follower
+    from provider.edges.broker import CeleryBroker
+    from provider.edges.chain import ChainView, NodeSender
+    from provider.edges.journal import PostgresJournal
+    from provider.edges.keys import NodeKeys
+    from provider.edges.offer_files import OfferFiles
+    from provider.edges.oracle_client import HttpOracleClient
+    from provider.edges.projection import Projection
+
+
+@dataclass(frozen=True)
+class Node:
+    """Everything that the loop turns."""
+
+    settings: Settings
+    engine: Engine
+    journal: PostgresJournal
+    chain: Chain
+    view: ChainView
+    follower: Follower
+    projection: Projection
+    sender: NodeSender
+    files: OfferFiles
+    keys: NodeKeys
+    client: HttpOracleClient
+    broker: CeleryBroker
+    serving: Serving
+    committing: Committing
+    delivering: Delivering
+    opening: Opening
+    publishing: Publishing
+    chores: Chores
+    log: Log
+
+    def close(self) -> None:
+        self.client.close()
+        self.broker.close()
+        self.engine.dispose()
+
+
+def build_log(process: str, settings: Settings) -> Log:
+    from provider.edges.logs import open_log
+
+    return open_log(process, settings.log_level)
+
+
+def build_journal(settings: Settings) -> PostgresJournal:
+    """The journal, its tables brought to this version. Errors: Unavailable."""
+    from provider.edges.migrate import open_journal
+
+    return open_journal(settings.database_url)
+
+
+def build_torch_backend(settings: Settings) -> Backend:
+    """Imports torch and loads the model: for the worker's child only. Errors: ConfigInvalid."""
+    from provider.edges.backends import load_torch_backend
+
+    return load_torch_backend(settings)
+
+
+def build_inference(settings: Settings, journal: Journal, backend: Backend, log: Log) -> Inference:
+    """What one process of the worker runs jobs with."""
+    from provider.edges.gpu import NvmlGpu
+
+    return Inference(journal, backend, NvmlGpu(), time.time, log, f"{socket.gethostname()}:{os.getpid()}")
+
+
+def build_node(settings: Settings) -> Node:
+    """The node's parts. Errors: ConfigInvalid, ChainUnreachable, Unavailable."""
+    from protocol.chain.connect import connect
+    from protocol.chain.deployment import load_deployment
+    from protocol.chain.follower import Follower
+    from protocol.chain.sender import Sender
+    from provider.edges.broker import CeleryBroker
+    from provider.edges.chain import ChainView, NodeSender
+    from provider.edges.keys import open_node_keys
+    from provider.edges.offer_files import OfferFiles
+    from provider.edges.oracle_client import HttpOracleClient
+    from provider.edges.projection import Projection
+    from provider.edges.tokenizer import load_counter, served_model
+
+    log = build_log("provider-node", settings)
+    keys = open_node_keys(settings.keystore, settings.password_file)
+    served, counter = served_model(settings.model), load_counter(settings)
+    journal = build_journal(settings)
+    engine = journal.engine
+    chain = connect(settings.rpc_url, load_deployment(settings.deployment))
+    _require_node_key(chain, settings, keys, log)
+    view = ChainView(chain)
+    sender = NodeSender(chain, Sender(engine, chain, keys.signer, settings.confirmations), keys.address)
+    client, broker = HttpOracleClient(), CeleryBroker(settings.broker_url)
+    return Node(
+        settings, engine, journal, chain, view, Follower(engine, chain, settings.confirmations),
+        Projection(settings.owner, log), sender, OfferFiles(settings.home), keys, client, broker,
+        Serving(settings.owner, served, journal, view, client, counter, keys, broker, time.time, log),
+        Committing(journal, view, sender, time.time, log, settings.max_batch, settings.batch_wait),
+        Delivering(journal, view, client, keys, time.time, log),
+        Opening(settings.owner, journal, view, client, keys, time.time, log, settings.reveal_wait),
+        Publishing(settings.owner, journal, keys, time.time, log, view.domain),
+        Chores(journal, view, sender, log),
+        log,
+    )
+
+
+def _require_node_key(chain: Chain, settings: Settings, keys: NodeKeys, log: Log) -> None:
+    """Another owner's key is a mistake; a key that nobody has registered yet may come to be registered."""
+    owner = chain.provider_of(keys.address)
+    if owner is None:
+        log("node_key_not_registered", node_key=keys.address, owner=settings.owner)
+    elif owner.lower() != settings.owner.lower():
+        raise ConfigInvalid(f"The node key {keys.address} speaks for {owner}, MALLA_OWNER is {settings.owner}.",
+                            "Set MALLA_OWNER to its owner, or MALLA_KEYSTORE to this owner's node key.")

@@ -1,0 +1,134 @@
+"""Builds what the command line needs. Each function imports the edges that it uses, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from protocol.errors import MallaError
+from protocol.types import SignedOffer
+from provider.flow.doctor import ChainFacts, Facts
+from provider.flow.status import judge_readiness
+from provider.ports import Earnings, Served
+
+if TYPE_CHECKING:
+    from protocol.chain.chain import Chain
+    from provider.edges.journal import PostgresJournal
+    from provider.edges.keys import NodeKeys
+    from provider.edges.offer_files import OfferFiles
+
+
+def open_node_keys(keystore: Path, password: str) -> NodeKeys:
+    """Errors: ConfigInvalid."""
+    from provider.edges.keys import unlock_node_keys
+
+    return unlock_node_keys(keystore, password)
+
+
+def open_offer_files(home: Path) -> OfferFiles:
+    from provider.edges.offer_files import OfferFiles
+
+    return OfferFiles(home)
+
+
+def served_model(name: str) -> Served:
+    """Errors: Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
+    from provider.edges.tokenizer import served_model as find
+
+    return find(name)
+
+
+def publish_offer(chain: Chain, offer: SignedOffer) -> dict[str, str | None]:
+    """Send an offer to every oracle now; by URL, None where it was taken, else why not."""
+    from provider.edges.chain import ChainView
+    from provider.edges.oracle_client import HttpOracleClient
+
+    client = HttpOracleClient()
+    answers: dict[str, str | None] = {}
+    for oracle in ChainView(chain).oracles():
+        try:
+            client.put_offer(oracle, offer)
+            answers[oracle.url] = None
+        except MallaError as error:
+            answers[oracle.url] = error.message
+    client.close()
+    return answers
+
+
+def read_visibility(chain: Chain, owner: str) -> dict[str, int | str]:
+    """By oracle URL: how many offers of the owner it shows, or why it does not say."""
+    from provider.edges.chain import ChainView
+    from provider.edges.oracle_client import HttpOracleClient
+
+    client = HttpOracleClient()
+    seen: dict[str, int | str] = {}
+    for oracle in ChainView(chain).oracles():
+        try:
+            seen[oracle.url] = client.count_offers(oracle, owner)
+        except MallaError as error:
+            seen[oracle.url] = error.code
+    client.close()
+    return seen
+
+
+def read_node_status(database_url: str) -> dict[str, Any]:
+    """What the node's processes say of themselves. Errors: Unavailable."""
+    journal = open_journal(database_url)
+    now = judge_readiness(journal.beats(), time.time())
+    return {"ready": now.ready, "waiting_for": list(now.waiting_for), "why": list(now.why), **now.detail,
+            "jobs": journal.stages()}
+
+
+def read_jobs(database_url: str, limit: int, stage: str | None) -> list[dict[str, object]]:
+    """Errors: Unavailable."""
+    return open_journal(database_url).list_jobs(limit, stage)
+
+
+def read_earnings(database_url: str) -> Earnings:
+    """Errors: Unavailable."""
+    return open_journal(database_url).earnings()
+
+
+def open_journal(database_url: str) -> PostgresJournal:
+    """Errors: Unavailable."""
+    from provider.edges.migrate import open_journal as open_
+
+    return open_(database_url)
+
+
+def gather_facts(owner_keystore: Path, node_keystore: Path, home: Path, model: str, database_url: str, broker_url: str,
+                 port: int, connect: Callable[[], Chain]) -> Facts:
+    """Asks everything that `doctor` judges; a question that fails is a fact, not an error."""
+    from provider.edges import facts
+    from provider.edges.offer_files import OfferFiles
+
+    owner, node_key, keystore_error = facts.ask_keystores(owner_keystore, node_keystore)
+    gpu, memory, disk = facts.ask_machine(home)
+    model_error, profile_error = facts.ask_model(model)
+    chain, chain_error = None, ""
+    try:
+        chain = _gather_chain(connect(), owner, node_key)
+    except MallaError as error:
+        chain_error = error.message
+    try:
+        offers = len(OfferFiles(home).standing())
+    except MallaError:
+        offers = 0
+    return Facts(owner, node_key, keystore_error, gpu, memory, disk, model, model_error, profile_error, chain,
+                 chain_error, facts.ask_broker(broker_url), facts.ask_database(database_url), port,
+                 facts.ask_port(port) if port else "", offers)
+
+
+def _gather_chain(chain: Chain, owner: str | None, node_key: str | None) -> ChainFacts:
+    from provider.edges import facts
+
+    stake = chain.provider(owner) if owner else None
+    registered = stake.node_key if stake is not None and int(stake.node_key, 16) else None
+    return ChainFacts(
+        chain.deployment.chain_id, facts.block_age(chain), chain.gas_balance(owner) if owner else 0,
+        chain.gas_balance(node_key) if node_key else 0, chain.token_balance(owner) if owner else 0,
+        stake.active if stake is not None else 0, registered,
+        chain.provider_record(owner).frozen_batch if owner else 0, facts.ask_oracles(chain),
+    )

@@ -1,0 +1,181 @@
+"""`malla request …` and `malla receipt …`. Amounts are MALLA on the command line and wei, as strings, in JSON."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from protocol.errors import BadInput
+from protocol.units import from_tokens, in_tokens
+from requester.errors import REFUNDED
+from requester.records import JobResult
+from requester.terminal import Session, plain_result, result_fields, speaking, verify_file
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+request_app = typer.Typer(no_args_is_help=True, help="Ask for work: deposit, open jobs, read answers.")
+job_app = typer.Typer(no_args_is_help=True, help="One job: submit, watch, result, cancel, list.")
+receipt_app = typer.Typer(no_args_is_help=True, help="Check receipts offline.")
+request_app.add_typer(job_app, name="job")
+app.add_typer(request_app, name="request")
+app.add_typer(receipt_app, name="receipt")
+
+RpcUrl = Annotated[str | None, typer.Option(envvar="MALLA_RPC_URL", help="Chain node; else the testnet of this clone.")]
+Deployment = Annotated[Path | None, typer.Option(envvar="MALLA_DEPLOYMENT", help="Deployment file.")]
+Keystore = Annotated[Path | None, typer.Option(envvar="MALLA_KEYSTORE", help="The requester's keystore v3 file.")]
+PasswordFile = Annotated[Path | None, typer.Option(envvar="MALLA_PASSWORD_FILE", help="File with its password.")]
+Home = Annotated[Path | None, typer.Option(envvar="MALLA_HOME", help="Folder of job files and receipts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+Amount = Annotated[str, typer.Argument(metavar="MALLA", help="Tokens, such as 12.5.")]
+JobId = Annotated[str, typer.Argument(help="0x and 64 hex digits, as `job submit` printed it.")]
+
+
+@request_app.callback()
+def connection(context: typer.Context, rpc_url: RpcUrl = None, deployment: Deployment = None,
+               keystore: Keystore = None, password_file: PasswordFile = None, home: Home = None) -> None:
+    """Ask for work: deposit, open jobs, read answers."""
+    context.obj = Session(rpc_url, deployment, keystore, password_file, home)
+
+
+@job_app.command("submit")
+def submit(
+    context: typer.Context,
+    prompt: Annotated[str, typer.Argument(help="Your question; '-' reads it from standard input.")],
+    max_tokens: Annotated[int, typer.Option(min=1, help="Most output tokens.")] = 64,
+    max_price: Annotated[str | None, typer.Option(metavar="MALLA", help="Most that the job may cost.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name or digest of the model.")] = None,
+    provider: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Ask this provider and no other.")] = None,
+    deadline: Annotated[int | None, typer.Option(min=1, metavar="SECONDS", help="Until it must be committed.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait for the answer.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Open a job and wait for its answer. Interrupted, it goes on with `job watch`."""
+    with speaking(as_json) as say:
+        text = sys.stdin.read() if prompt == "-" else prompt
+        client = context.obj.connect()
+        price = None if max_price is None else amount_of(max_price)
+        job_id = client.submit(text, max_tokens=max_tokens, max_price=price, model=model, provider=provider,
+                               duration=deadline, on_progress=say.progress)
+        if not wait:
+            say.out({"job_id": job_id}, job_id)
+            return
+        show(client.wait(job_id, on_progress=say.progress), say)
+
+
+@job_app.command("watch")
+def watch(context: typer.Context, job_id: JobId,
+          timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop waiting then.")] = None,
+          as_json: AsJson = False) -> None:
+    """Go on with a job, also one of an earlier process, until it has ended."""
+    with speaking(as_json) as say:
+        show(context.obj.connect().wait(job_id, timeout=timeout, on_progress=say.progress), say)
+
+
+@job_app.command("result")
+def result(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """What is known of a job, without asking anybody."""
+    with speaking(as_json) as say:
+        show(context.obj.connect().result(job_id), say)
+
+
+@job_app.command("cancel")
+def cancel(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """Ask for a cancellation. The provider keeps a short time to deliver what it has finished."""
+    with speaking(as_json) as say:
+        found = context.obj.connect().cancel(job_id)
+        given_up = found.state == "ABANDONED"
+        text = found.note if given_up else "Cancellation asked for; see how it ends with `job watch`."
+        say.out({"job_id": job_id, "state": found.state}, text)
+
+
+@job_app.command("list")
+def list_jobs(context: typer.Context, as_json: AsJson = False) -> None:
+    """All jobs of this wallet on this network, newest first."""
+    with speaking(as_json) as say:
+        found = context.obj.connect().list_jobs()
+        text = "\n".join(job_line(one) for one in found) or "No jobs yet."
+        say.out({"jobs": [result_fields(one) for one in found]}, text)
+
+
+@request_app.command("offers")
+def offers(context: typer.Context, model: Annotated[str | None, typer.Option(help="Only for this model.")] = None,
+           as_json: AsJson = False) -> None:
+    """Every offer that an oracle knows."""
+    with speaking(as_json) as say:
+        found = context.obj.connect().offers(model)
+        say.out({"offers": found}, "\n".join(_offer_line(row) for row in found) or "No offers.")
+
+
+@request_app.command("balance")
+def balance(context: typer.Context, as_json: AsJson = False) -> None:
+    """Free balance in the escrow, tokens in the wallet, the chain's own currency for gas."""
+    with speaking(as_json) as say:
+        client = context.obj.connect()
+        has = client.balances()
+        fields = {"account": client.address, "escrow": str(has.escrow), "wallet": str(has.wallet), "gas": str(has.gas)}
+        amounts = [f"escrow  {in_tokens(has.escrow)} MALLA", f"wallet  {in_tokens(has.wallet)} MALLA"]
+        say.out(fields, "\n".join([client.address, *amounts, f"gas     {in_tokens(has.gas)}"]))
+
+
+@request_app.command("deposit")
+def deposit(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
+    """Move tokens from the wallet into the escrow, from which jobs are paid."""
+    with speaking(as_json) as say:
+        client, wei = context.obj.connect(), amount_of(amount)
+        client.deposit(wei)
+        say.out({"deposited": str(wei)}, f"Deposited {in_tokens(wei)} MALLA.")
+
+
+@request_app.command("withdraw")
+def withdraw(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
+    """Move free balance out of the escrow into the wallet, at any time."""
+    with speaking(as_json) as say:
+        client, wei = context.obj.connect(), amount_of(amount)
+        client.withdraw(wei)
+        say.out({"withdrawn": str(wei)}, f"Withdrew {in_tokens(wei)} MALLA.")
+
+
+@receipt_app.callback()
+def receipts() -> None:
+    """Check receipts offline."""
+
+
+@receipt_app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(help="A receipt file.")],
+    deployment: Deployment = None,
+    rpc_url: Annotated[str | None, typer.Option(help="Also look the settlement up in the chain.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every check of a receipt, with nothing but the deployment file; exit status 1 when one fails."""
+    with speaking(as_json) as say:
+        report = verify_file(file, deployment, rpc_url)
+        say.out(report.fields(), report.describe())
+        if not report.holds:
+            raise typer.Exit(1)
+
+
+def amount_of(text: str) -> int:
+    try:
+        return from_tokens(text)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def show(found: JobResult, say: Any) -> None:
+    say.out(result_fields(found), plain_result(found))
+    if found.state == "REFUNDED":
+        raise typer.Exit(REFUNDED)
+
+
+def job_line(job: JobResult) -> str:
+    reason = f"({job.reason})" if job.reason else ""
+    return f"{job.job_id}  {job.state}{reason}  {in_tokens(job.paid)} MALLA paid"
+
+
+def _offer_line(row: dict[str, Any]) -> str:
+    per_million = [in_tokens(int(row[name]) * 10**6) for name in ("input_price", "output_price")]
+    return (f"{row['provider']}  {row['model']}  {per_million[0]} in / {per_million[1]} out MALLA per million tokens, "
+            f"at most {row['max_input_tokens']} + {row['max_output_tokens']} tokens")

@@ -1,0 +1,150 @@
+"""How the command line speaks: text for people or JSON for programs, errors with their fix, and the receipt report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from protocol.errors import ConfigInvalid, MallaError
+from protocol.receipt import Check
+from protocol.types import RefundReason
+from protocol.units import in_tokens
+from requester.client import Client
+from requester.config import Settings, with_options
+from requester.errors import exit_code
+from requester.flow.reasons import REFUND_REASONS
+from requester.flow.receipts import parse_receipt
+from requester.records import JobResult, Progress
+
+MONEY = ("paid", "refunded", "price", "open_fee")
+
+
+@dataclass(frozen=True)
+class Session:
+    """The connection's options; nothing is opened before `connect`."""
+
+    rpc_url: str | None = None
+    deployment: Path | None = None
+    keystore: Path | None = None
+    password_file: Path | None = None
+    home: Path | None = None
+
+    def connect(self) -> Client:
+        """Errors: ConfigInvalid, ChainUnreachable."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Client.connect(Settings.from_env(with_options(os.environ, **options)), progress=print_preparation)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Results go to standard output, progress of people's runs to standard error."""
+
+    as_json: bool
+
+    def out(self, fields: dict[str, Any], text: str) -> None:
+        print(json.dumps(fields, ensure_ascii=False) if self.as_json else text, flush=True)
+
+    def progress(self, progress: Progress) -> None:
+        print(describe_progress(progress, self.as_json), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def speaking(as_json: bool) -> Iterator[Voice]:
+    """Turns errors into their message, their fix and an exit status; Ctrl-C into 130."""
+    try:
+        yield Voice(as_json)
+    except MallaError as error:
+        print(describe_error(error, as_json), file=sys.stdout if as_json else sys.stderr, flush=True)
+        raise SystemExit(exit_code(error)) from None
+    except KeyboardInterrupt:
+        print("Interrupted. Nothing is lost: see `malla request job list`.", file=sys.stderr, flush=True)
+        raise SystemExit(130) from None
+
+
+def describe_progress(progress: Progress, as_json: bool) -> str:
+    """One change of state as one line."""
+    if as_json:
+        return json.dumps({"event": "progress", **dataclasses.asdict(progress)})
+    state = f"{progress.state}({progress.reason})" if progress.reason else progress.state
+    return f"{progress.job_id[:10]}… {state}: {progress.detail}"
+
+
+def describe_error(error: MallaError, as_json: bool) -> str:
+    return json.dumps(error.as_json()) if as_json else f"{error.message}\n{error.fix}".rstrip()
+
+
+def print_preparation(what: str, part: float) -> None:
+    """Told while a model's tokenizer is made ready, once on a machine."""
+    print(f"{what} ({part:.0%})", file=sys.stderr, flush=True)
+
+
+def result_fields(result: JobResult) -> dict[str, Any]:
+    """A result for JSON: amounts in wei as decimal strings."""
+    return dataclasses.asdict(result) | {name: str(getattr(result, name)) for name in MONEY}
+
+
+def plain_result(result: JobResult) -> str:
+    """The answer, then what it cost, why, and where the receipt is."""
+    lines = ["", result.text or "(no answer)", ""]
+    if result.note:
+        lines.append(result.note)
+    if result.state == "ABANDONED":
+        return "\n".join([*lines, "The job was never opened and nothing was paid."])
+    ended = f"{result.state}({result.reason})" if result.reason else result.state
+    lines.append(f"job {result.job_id}")
+    lines.append(f"{result.model} at {result.provider}: {result.prompt_tokens} prompt and {result.output_tokens} "
+                 "output tokens")
+    if not result.settlement_tx:
+        return "\n".join([*lines, f"{ended}; it has not ended yet."])
+    lines += [
+        f"{ended}, verdict {result.verdict}. {result.verdict_reason}",
+        *([REFUND_REASONS[RefundReason[result.reason]]] if result.reason else []),
+        f"paid {in_tokens(result.paid)} MALLA, {in_tokens(result.refunded)} of {in_tokens(result.price)} came back, "
+        f"open fee {in_tokens(result.open_fee)}",
+        f"settlement {result.settlement_tx}, {result.settlement_gas} gas",
+    ]
+    if result.receipt_path:
+        lines.append(f"receipt {result.receipt_path}\nCheck it offline: malla receipt verify {result.receipt_path}")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ReceiptReport:
+    """Every check that was made. `online` says whether the chain was asked."""
+
+    checks: tuple[Check, ...]
+    online: bool
+
+    @property
+    def holds(self) -> bool:
+        return all(check.holds for check in self.checks)
+
+    def fields(self) -> dict[str, Any]:
+        return {"holds": self.holds, "online": self.online, "checks": [dataclasses.asdict(c) for c in self.checks]}
+
+    def describe(self) -> str:
+        rows = [f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<11} {check.detail}" for check in self.checks]
+        end = "The receipt is valid." if self.holds else "The receipt is NOT valid."
+        if self.holds and not self.online:
+            end += " That its settlement is in the chain is not shown offline: add --rpc-url to look it up."
+        return "\n".join([*rows, end])
+
+
+def verify_file(file: Path, deployment: Path | None, rpc_url: str | None) -> ReceiptReport:
+    """Errors: ConfigInvalid (no such file or deployment), Malformed (no receipt), ChainUnreachable."""
+    from requester.wiring import check_offline, check_online
+
+    try:
+        receipt = parse_receipt(file.read_bytes())
+    except OSError as error:
+        raise ConfigInvalid(f"The receipt {file} cannot be read: {error.strerror}.", "Name a receipt file.") from error
+    env = with_options(os.environ, deployment=deployment)
+    checks = check_offline(receipt, env)
+    return ReceiptReport(tuple(checks + (check_online(receipt, env, rpc_url) if rpc_url else [])), rpc_url is not None)

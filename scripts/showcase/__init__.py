@@ -1,0 +1,1 @@
+"""What the demo asks, shows and writes down."""

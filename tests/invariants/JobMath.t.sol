@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.35;
+
+import {Staking} from "../../contracts/Staking.sol";
+import {JobMath} from "../../contracts/libraries/JobMath.sol";
+import {Base} from "./Base.sol";
+import {Stage} from "./Stage.sol";
+
+/// @title Fees, prices, the deterrence bound and slashes over their whole range
+contract JobMathTest is Base {
+    Stage private _stage;
+
+    function setUp() public {
+        _stage = new Stage();
+    }
+
+    function test_fee__of_any_payment__is_the_floor_of_the_share(uint96 payment, uint16 bps) public pure {
+        bps = uint16(_bound(bps, 0, 2_000));
+        uint256 fee = JobMath.feeOf(payment, bps);
+        _assertLe(fee * 10_000, uint256(payment) * bps, "not above the share");
+        _assertLe(uint256(payment) * bps, fee * 10_000 + 9_999, "less than one wei below it");
+    }
+
+    /// @notice A batch's fee is never below the sum of its entries' fees, and above it by less than a wei an entry.
+    function test_fee__of_a_batch__loses_less_dust_than_of_its_entries(uint96[8] memory amounts, uint16 bps) public pure {
+        bps = uint16(_bound(bps, 0, 2_000));
+        uint256 total;
+        uint256 singly;
+        for (uint256 i; i < 8; ++i) {
+            total += amounts[i];
+            singly += JobMath.feeOf(amounts[i], bps);
+        }
+        uint256 fee = JobMath.feeOf(total, bps);
+        _assertLe(singly, fee, "entries' fees");
+        _assertLe(fee, singly + 7, "dust");
+    }
+
+    function test_price__of_any_job__is_exact(uint32 input, uint96 inputPrice, uint32 output, uint96 outputPrice)
+        public
+        pure
+    {
+        uint256 price = JobMath.priceOf(input, inputPrice, output, outputPrice);
+        _assertEq(price, uint256(input) * inputPrice + uint256(output) * outputPrice, "price");
+    }
+
+    /// @notice `neededStake` is the least stake with slash * chance >= gain * chance of getting away.
+    function test_needed_stake__of_any_price__is_the_least_that_deters(uint96 price, uint16 slash, uint16 detection)
+        public
+        pure
+    {
+        slash = uint16(_bound(slash, 100, 10_000));
+        detection = uint16(_bound(detection, 100, 9_999));
+        uint256 needed = JobMath.neededStake(price, slash, detection);
+        _assertTrue(_deters(needed, price, slash, detection), "the needed stake deters");
+        if (needed != 0) _assertTrue(!_deters(needed - 1, price, slash, detection), "a wei less does not");
+    }
+
+    function test_needed_stake__of_the_design__is_38_times_the_price(uint96 price) public pure {
+        // One conviction in twenty, half of the stake: 19 times the price, twice.
+        _assertEq(JobMath.neededStake(price, 5_000, 500), uint256(price) * 38, "38 r");
+    }
+
+    function test_slash__of_any_stake__burns_each_part_rounded_up(uint96 active, uint96 part, uint16 bps) public {
+        address provider = _stage.actors(2);
+        active = uint96(_bound(active, 1, 5_000 ether));
+        part = uint96(_bound(part, 1, 2_000 ether));
+        bps = uint16(_bound(bps, 1, 10_000));
+        Staking staking = _stage.staking();
+        address escrow = address(_stage.escrow());
+        vm.startPrank(provider);
+        staking.stake(active);
+        staking.unstake(part);
+        vm.stopPrank();
+        uint256 rest = uint256(active) + 2_000 ether - part;
+        uint256 supply = _stage.token().totalSupply();
+        vm.prank(escrow);
+        uint256 slashed = staking.slash(provider, bps);
+        _assertEq(slashed, (rest * bps + 9_999) / 10_000 + (uint256(part) * bps + 9_999) / 10_000, "slashed");
+        _assertEq(_stage.token().totalSupply(), supply - slashed, "burned");
+        _assertEq(staking.slashableStake(provider), rest + part - slashed, "left");
+    }
+
+    function _deters(uint256 stake, uint256 price, uint256 slash, uint256 detection) private pure returns (bool) {
+        return slash * detection * stake >= price * (10_000 - detection) * 10_000;
+    }
+}

@@ -43,14 +43,12 @@ def measure(model: ServedModel, prompts: list[tuple[int, ...]], count: int) -> d
     profile, passed = find_profile(model.manifest), True
     alone, checks, executions = [], [], []
     for prompt in prompts[:REPEATS]:
-        seconds, execution = _time(lambda prompt=prompt: generate(model, prompt, count))
+        seconds, execution = _time(generate, model, prompt, count)
         alone.append(seconds)
         executions.append(execution)
-    together, batch = _time(lambda: generate_batch(model, prompts, count))
+    together, batch = _time(generate_batch, model, prompts, count)
     for prompt, execution in [*zip(prompts, executions, strict=False), *zip(prompts, batch, strict=True)]:
-        seconds, excess = _time(
-            lambda prompt=prompt, execution=execution: _verify(model, prompt, execution, count, profile)
-        )
+        seconds, excess = _time(_verify, model, prompt, execution, count, profile)
         checks.append(seconds)
         passed = passed and not excess
     generating, verifying, share_of_batch = (
@@ -76,7 +74,7 @@ def main() -> int:
     """Measure, print a table, write the result file; non-zero when an honest answer did not pass."""
     use_threads(1)
     manifest, cache = find_model(MODEL), default_cache_folder(os.environ)
-    load_seconds, model = _time(lambda: load_model(manifest, cache))
+    load_seconds, model = _time(load_model, manifest, cache)
     model = replace(model, manifest=replace(model.manifest, stop_token_ids=(NEVER_CHOSEN,)))
     encoder = load_prompt_encoder(manifest, cache)
     prompts = [encoder.encode([("user", QUESTION.format(season=season))]) for season in SEASONS]
@@ -85,6 +83,7 @@ def main() -> int:
     result = {
         "model": MODEL,
         "threads": 1,
+        "seconds": "cpu",
         "load_s": round(load_seconds, 3),
         "rows": rows,
         "versions": {
@@ -114,9 +113,9 @@ def _verify(
     return (found.reason,) if isinstance(found, ClaimFault) else exceeds(profile, found)
 
 
-def _time(work: Callable[[], Any]) -> tuple[float, Any]:
+def _time(work: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
     start = time.process_time()
-    result = work()
+    result = work(*arguments)
     return time.process_time() - start, result
 
 

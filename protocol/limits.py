@@ -1,4 +1,4 @@
-"""Size limits of everything that crosses a boundary, in bytes unless said. One place, so that both sides refuse alike."""
+"""Size limits of everything that crosses a boundary, in bytes unless said: one place, so both sides refuse alike."""
 
 MAX_BLOB = 256 * 1024
 MAX_JSON_BODY = 512 * 1024

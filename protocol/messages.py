@@ -46,7 +46,7 @@ class Domain:
         return keccak(
             abi_encode(
                 ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-                [keccak(DOMAIN_TYPE.encode()), keccak(NAME.encode()), keccak(VERSION.encode()), self.chain_id, self.contract],
+                [*(keccak(text.encode()) for text in (DOMAIN_TYPE, NAME, VERSION)), self.chain_id, self.contract],
             )
         )
 
@@ -61,8 +61,9 @@ def offer_digest(domain: Domain, offer: Offer) -> Digest:
             OFFER_TYPE,
             "address,bytes32,bytes32,uint96,uint96,uint32,uint32,uint32,uint96,uint64,uint40",
             [
-                offer.provider, offer.model, offer.profile, offer.input_price, offer.output_price, offer.max_input_tokens,
-                offer.max_output_tokens, offer.min_duration, offer.max_outstanding, offer.nonce, offer.expiry,
+                offer.provider, offer.model, offer.profile, offer.input_price, offer.output_price,
+                offer.max_input_tokens, offer.max_output_tokens, offer.min_duration, offer.max_outstanding,
+                offer.nonce, offer.expiry,
             ],
         )
     )

@@ -11,9 +11,9 @@ import hmac
 import os
 
 from nacl.bindings import crypto_box_NONCEBYTES, crypto_box_PUBLICKEYBYTES, crypto_box_SECRETKEYBYTES
+from nacl.encoding import RawEncoder
 from nacl.exceptions import CryptoError
 from nacl.hash import blake2b
-from nacl.encoding import RawEncoder
 from nacl.public import Box, PrivateKey, PublicKey, SealedBox
 
 from protocol.errors import BadInput, Malformed

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from coincurve import PrivateKey as CurveKey
 from coincurve import PublicKey as CurvePublic
-
 from eth_utils import to_checksum_address
 
 from protocol.encoding import keccak

@@ -45,7 +45,7 @@ def spec_digest(spec: JobSpec) -> Digest:
 
 
 def parse_spec(data: bytes) -> JobSpec:
-    """Raises Malformed also when the reply key is one to which nothing can be sealed: the work could not be delivered."""
+    """Raises Malformed also when nothing can be sealed to the reply key: the work could not be delivered."""
     spec = _parse(JobSpec, data, "The job spec")
     require_public_key(spec.reply_key)
     return spec
@@ -137,17 +137,20 @@ def check_transcript(transcript: Transcript, job_id: bytes, job: Job, entry: Ent
     answer = answer_of(transcript, input_tokens)
     _require(transcript.job_id == job_id, "job", "The transcript is of another job.")
     _require(spec_digest(spec) == job.spec_digest, "spec", "The transcript's spec is not the one that the job names.")
-    _require(keccak(transcript.prompt) == spec.prompt_digest, "prompt", "The prompt is not the one that the requester sent.")
+    sent = keccak(transcript.prompt) == spec.prompt_digest
+    _require(sent, "prompt", "The prompt is not the one that the requester sent.")
     found = _made("leaf", lambda: leaf(answer, spec))
     _require(found == entry.leaf, "leaf", "The transcript does not have the digest that was committed.")
     delivered = keccak(_made("answer", lambda: sealed_answer(answer, spec, transcript.seal_secret)))
     _require(delivered == entry.answer_digest, "answer", "The answer delivered is not the one in the transcript.")
     count = len(transcript.output_token_ids)
-    _require(1 <= count <= job.max_output_tokens, "length", f"{count} output tokens, allowed are 1 to {job.max_output_tokens}.")
-    _require(input_tokens <= job.input_tokens, "input", f"{input_tokens} input tokens, reserved were {job.input_tokens}.")
+    most = job.max_output_tokens
+    _require(1 <= count <= most, "length", f"{count} output tokens, allowed are 1 to {most}.")
+    fits = input_tokens <= job.input_tokens
+    _require(fits, "input", f"{input_tokens} input tokens, reserved were {job.input_tokens}.")
     _require(transcript.finish in ("stop", "length"), "finish", f"Unknown finish '{transcript.finish[:20]}'.")
-    early = transcript.finish == "length" and count != job.max_output_tokens
-    _require(not early, "finish", f"Claims to have reached the limit of {job.max_output_tokens} tokens with {count}.")
+    early = transcript.finish == "length" and count != most
+    _require(not early, "finish", f"Claims to have reached the limit of {most} tokens with {count}.")
     worth = payment(input_tokens, count, offer.input_price, offer.output_price)
     _require(entry.amount == worth, "amount", f"Claims {entry.amount} wei for work worth {worth} wei.")
     check_logprobs(transcript.logprobs, count)

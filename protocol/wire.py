@@ -44,7 +44,8 @@ def _encode(hint: Any, value: Any) -> Any:
     if value is None:
         return None
     if dataclasses.is_dataclass(value):
-        return {name: _encode(field, getattr(value, name)) for name, field in _fields(type(value)).items()}
+        fields = _fields(typing.cast(type, type(value)))
+        return {name: _encode(field, getattr(value, name)) for name, field in fields.items()}
     if hint is Wei:
         return str(value)
     if isinstance(value, bytes):
@@ -62,7 +63,8 @@ def _encode(hint: Any, value: Any) -> Any:
 
 def _decode(hint: Any, value: Any, what: str) -> Any:
     if isinstance(hint, types.UnionType):
-        return None if value is None else _decode(next(a for a in hint.__args__ if a is not types.NoneType), value, what)
+        inner = next(one for one in hint.__args__ if one is not types.NoneType)
+        return None if value is None else _decode(inner, value, what)
     if hint is Wei:
         return _wei(value, what)
     if hint is Digest:
@@ -124,7 +126,8 @@ def _integer(value: Any, what: str) -> int:
 
 
 def _wei(value: Any, what: str) -> Wei:
-    if not isinstance(value, str) or not (value.isascii() and value.isdigit()) or len(value) > 29 or int(value) > UINT96_MAX:
+    written = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 29
+    if not written or int(value) > UINT96_MAX:
         raise Malformed(f"{what} must be an amount of wei as a decimal string, at most 2^96 - 1.")
     return Wei(int(value))
 

@@ -105,7 +105,7 @@ def plain_result(result: JobResult) -> str:
         return "\n".join([*lines, f"{ended}; it has not ended yet."])
     lines += [
         f"{ended}, verdict {result.verdict}. {result.verdict_reason}",
-        *([REFUND_REASONS[RefundReason[result.reason]]] if result.reason else []),
+        *_why_refunded(result),
         f"paid {in_tokens(result.paid)} MALLA, {in_tokens(result.refunded)} of {in_tokens(result.price)} came back, "
         f"open fee {in_tokens(result.open_fee)}",
         f"settlement {result.settlement_tx}, {result.settlement_gas} gas",
@@ -113,6 +113,12 @@ def plain_result(result: JobResult) -> str:
     if result.receipt_path:
         lines.append(f"receipt {result.receipt_path}\nCheck it offline: malla receipt verify {result.receipt_path}")
     return "\n".join(lines)
+
+
+def _why_refunded(result: JobResult) -> list[str]:
+    """The reason in words, unless the verdict said the same already."""
+    why = REFUND_REASONS[RefundReason[result.reason]] if result.reason else ""
+    return [why] if why and why != result.verdict_reason else []
 
 
 @dataclass(frozen=True)

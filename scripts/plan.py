@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from eth_utils import is_address, to_canonical_address, to_checksum_address
 
@@ -148,7 +148,7 @@ def predicted_addresses(deployer: str, nonce: int) -> dict[str, str]:
 
 
 def created_address(deployer: str, nonce: int) -> str:
-    """The address of the contract that `deployer` creates with its transaction `nonce`: keccak(rlp([deployer, nonce]))."""
+    """The address of the contract that transaction `nonce` of `deployer` creates: keccak(rlp([deployer, nonce]))."""
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
     tail = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
     items = b"\x94" + to_canonical_address(deployer) + tail
@@ -184,8 +184,10 @@ def read_parties(listed: object) -> tuple[Party, ...]:
     for place, item in enumerate(listed):
         role, address = (item.get("role"), item.get("address")) if isinstance(item, dict) else (None, None)
         if role not in get_args(Role) or not isinstance(address, str) or not is_address(address):
-            raise ValueError(f"Party {place} is {item!r}; it needs a role of {get_args(Role)} and an address.")
-        found.append(Party(role, to_checksum_address(address)))
+            raise ValueError(
+                f"Party {place} is {item!r}; it needs a role of {get_args(Role)} and an address."
+            )
+        found.append(Party(cast(Role, role), to_checksum_address(address)))
     return tuple(found)
 
 

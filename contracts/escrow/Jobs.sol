@@ -89,7 +89,7 @@ abstract contract Jobs is Offers {
 
     /// @inheritdoc IJobEscrow
     function jobIdOf(Job calldata job) public view returns (bytes32) {
-        return EscrowHashes.jobId(address(this), job);
+        return EscrowHashes.givenJobId(address(this), job);
     }
 
     function _load(bytes32 jobId) internal view returns (JobRecord memory) {

@@ -34,6 +34,9 @@ def write_keystore(path: Path, private_key: bytes, password: str) -> Address:
     text = json.dumps(Account.encrypt(private_key, password, kdf="scrypt", iterations=KDF_ROUNDS))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigInvalid(f"The folder of the keystore {path} cannot be made: {error.strerror}.") from error
+    try:
         # O_EXCL: two processes that create it at once cannot both succeed, and nothing is ever replaced.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:

@@ -125,13 +125,9 @@ def forward(
         value = functional.linear(normed, layer.value).view(batch, count, shape.kv_heads, size)
         cache.keys[place, :, :, start:stop] = key.transpose(1, 2)
         cache.values[place, :, :, start:stop] = value.transpose(1, 2)
+        keys, values = cache.keys[place, :, :, :stop], cache.values[place, :, :, :stop]
         attended = functional.scaled_dot_product_attention(
-            query.transpose(1, 2),
-            cache.keys[place, :, :, :stop],
-            cache.values[place, :, :, :stop],
-            attn_mask=mask,
-            is_causal=causal,
-            enable_gqa=True,
+            query.transpose(1, 2), keys, values, attn_mask=mask, is_causal=causal, enable_gqa=True
         )
         state = state + functional.linear(
             attended.transpose(1, 2).reshape(batch, count, shape.hidden), layer.output

@@ -108,15 +108,12 @@ def _market(facts: Facts) -> Iterator[Finding]:
         yield Finding("CHAIN", Severity.ERROR, facts.chain_error, "Check MALLA_RPC_URL and MALLA_DEPLOYMENT.")
         return
     yield Finding("CHAIN", Severity.OK, f"Chain {chain.chain_id} has the deployment's contracts.")
-    if abs(chain.block_age) > MOST_SKEW:
-        yield Finding("CLOCK", Severity.WARNING, f"Our clock is {chain.block_age} s away from the newest block's.",
-                      "Set the clock (NTP), or wait for the chain's node to catch up.")
-    else:
-        yield Finding("CLOCK", Severity.OK, f"Our clock is {chain.block_age} s away from the newest block's.")
+    yield _when("CLOCK", abs(chain.block_age) <= MOST_SKEW, Severity.WARNING,
+                f"Our clock is {chain.block_age} s away from the newest block's.",
+                "Set the clock (NTP), or wait for the chain's node to catch up.")
     for code, who, wei in (("GAS_OWNER", "The owner", chain.owner_gas), ("GAS_NODE", "The node key", chain.node_gas)):
-        yield Finding(code, Severity.OK if wei >= LEAST_GAS else Severity.ERROR,
-                      f"{who} has {in_tokens(wei)} of the chain's coin.",
-                      "" if wei >= LEAST_GAS else "Send it some: it cannot pay for transactions.")
+        yield _when(code, wei >= LEAST_GAS, Severity.ERROR, f"{who} has {in_tokens(wei)} of the chain's coin.",
+                    "Send it some: it cannot pay for transactions.")
     yield from _standing(facts, chain)
 
 
@@ -138,20 +135,22 @@ def _standing(facts: Facts, chain: ChainFacts) -> Iterator[Finding]:
     if chain.frozen_batch:
         yield Finding("FROZEN", Severity.ERROR, f"Batch {chain.frozen_batch} is frozen: oracles signed FRAUD.",
                       "Nothing opens or matures until the appeal window is over.")
-    yield Finding("OFFERS", Severity.OK if facts.offers else Severity.WARNING, f"{facts.offers} offers stand here.",
-                  "" if facts.offers else "Run: malla provider offer set")
-    ready = sum(not error for error in chain.oracles.values())
+    yield _when("OFFERS", facts.offers > 0, Severity.WARNING, f"{facts.offers} offers stand here.",
+                "Run: malla provider offer set")
     missing = [f"{url} ({error})" for url, error in chain.oracles.items() if error]
-    severity = Severity.OK if not missing and ready else Severity.WARNING if ready else Severity.ERROR
-    yield Finding("ORACLES", severity, f"{ready} of {len(chain.oracles)} oracles answer."
-                  + (f" Not: {', '.join(missing)}" if missing else ""),
-                  "" if severity is Severity.OK else "Check that this machine may reach them.")
+    ready = len(chain.oracles) - len(missing)
+    yield _when("ORACLES", ready > 0 and not missing, Severity.WARNING if ready else Severity.ERROR,
+                f"{ready} of {len(chain.oracles)} oracles answer." + (f" Not: {', '.join(missing)}" if missing else ""),
+                "Check that this machine may reach them.")
 
 
 def _well(code: str, error: str, message: str, fix: str) -> Finding:
-    return Finding(code, Severity.ERROR, error, fix) if error else Finding(code, Severity.OK, message)
+    return _when(code, not error, Severity.ERROR, error or message, fix)
 
 
 def _at_least(code: str, found: int, least: int, what: str, fix: str) -> Finding:
-    message = f"{found / GIB:.1f} GiB {what}."
-    return Finding(code, Severity.OK, message) if found >= least else Finding(code, Severity.WARNING, message, fix)
+    return _when(code, found >= least, Severity.WARNING, f"{found / GIB:.1f} GiB {what}.", fix)
+
+
+def _when(code: str, holds: bool, otherwise: Severity, message: str, fix: str) -> Finding:
+    return Finding(code, Severity.OK, message) if holds else Finding(code, otherwise, message, fix)

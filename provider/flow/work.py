@@ -52,6 +52,8 @@ def send_declines(committing: Committing) -> None:
 
 
 def _decline(committing: Committing, key: str, job: JournalJob) -> None:
+    if committing.chain.job_state(job.job_id) is not JobState.OPEN:
+        return  # it has ended by itself; the follower will tell
     try:
         committing.sender.decline(key, job.job)
     except ChainRefused as error:

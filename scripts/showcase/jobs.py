@@ -15,6 +15,8 @@ from requester.records import JobResult, Progress
 from scripts.testnet.arrangement import Arrangement, Requester
 
 MAX_TOKENS = 64
+START_APART = 0.3
+"""Seconds between two orders, so that the first providers work while the last orders are still being opened."""
 ORDER = ("PREPARED", "SENT", "OPEN", "COMMITTED", "SETTLED", "REFUNDED", "ABANDONED")
 
 
@@ -87,6 +89,7 @@ def follow_orders(
     threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in followed]
     for thread in threads:
         thread.start()
+        time.sleep(START_APART)
     while any(thread.is_alive() for thread in threads):
         check()
         if time.monotonic() - began > timeout:

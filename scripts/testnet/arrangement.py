@@ -92,6 +92,7 @@ class Arrangement:
     secrets: Mapping[str, str]
     model_cache: Path
     deployments: Path
+    audit_turn: int
 
     @property
     def oracles(self) -> tuple[Node, ...]:
@@ -133,7 +134,7 @@ class Arrangement:
             "MALLA_LOG_LEVEL": os.environ.get("MALLA_LOG_LEVEL", "INFO"),
         }
         if node.side == "oracle":
-            its |= {"MALLA_PUBLIC_URL": node.url, "MALLA_AUDIT_TURN": os.environ.get("MALLA_AUDIT_TURN", "60")}
+            its |= {"MALLA_PUBLIC_URL": node.url, "MALLA_AUDIT_TURN": str(self.audit_turn)}
         if owner is not None:
             its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder)}
         return plain_environment() | its
@@ -169,10 +170,12 @@ def arrange(
     cheats: tuple[str, ...] = (),
     model_cache: Path | None = None,
     deployments: Path | None = None,
+    audit_turn: int = 60,
 ) -> Arrangement:
     """The network of `folder`: as it was written there, with the ports that are taken by now replaced; else a new one.
 
     `deployments` is where the addresses go; by default a folder inside, so that networks do not overwrite each other.
+    `audit_turn` is seconds before the next oracle takes over an audit.
     Raises ConfigInvalid when the folder holds a network of other parties.
     """
     names = [f"oracle-{i + 1}" for i in range(oracles)] + [f"provider-{i + 1}" for i in range(providers)]
@@ -202,6 +205,7 @@ def arrange(
         secrets=words,
         model_cache=model_cache or ROOT / "var" / "models",
         deployments=deployments or folder / "deployments",
+        audit_turn=audit_turn,
     )  # fmt: skip
 
 

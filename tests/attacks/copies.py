@@ -18,7 +18,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "var" / "attacks"
-SHARED = ("foundry.toml", "tests/invariants/Base.sol", "tests/invariants/Stage.sol", "tests/attacks/exploits/Thief.sol")
+SHARED = (
+    "foundry.toml",
+    "tests/invariants/Base.sol",
+    "tests/invariants/Stage.sol",
+    "tests/attacks/exploits/Thief.sol",
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,9 @@ def _sources(exploits: Sequence[str], patches: Sequence[Patch]) -> dict[str, str
     for patch in patches:
         found = sources[patch.file].count(patch.old)
         if found != 1:
-            raise PatchDoesNotFit(f"{patch.file} holds {patch.old!r} {found} times instead of once: mend the patch.")
+            raise PatchDoesNotFit(
+                f"{patch.file} holds {patch.old!r} {found} times instead of once: mend the patch."
+            )
         sources[patch.file] = sources[patch.file].replace(patch.old, patch.new)
     return sources
 
@@ -77,13 +84,15 @@ def _write(folder: Path, sources: dict[str, str]) -> None:
 
 def _forge(folder: Path, exploits: Sequence[str]) -> dict[str, Run]:
     environment = os.environ | {"FOUNDRY_TEST": "tests/attacks/exploits", "NO_COLOR": "1"}
-    command = [ROOT / ".venv" / "bin" / "forge", "test", "--json", "--root", folder]
+    command = [str(ROOT / ".venv" / "bin" / "forge"), "test", "--json", "--root", str(folder)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     try:
         suites = json.loads(done.stdout.strip().splitlines()[-1])
         runs = {name: _one_result(suites[f"tests/attacks/exploits/{name}.t.sol:{name}"]) for name in exploits}
     except (IndexError, KeyError, ValueError) as error:
-        raise PatchDoesNotFit(f"The copy gives no results:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}") from error
+        raise PatchDoesNotFit(
+            f"The copy gives no results:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}"
+        ) from error
     for name in ("out", "cache_forge"):  # megabytes that nobody reads again
         shutil.rmtree(folder / name, ignore_errors=True)
     return runs

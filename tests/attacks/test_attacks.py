@@ -9,16 +9,21 @@ import pytest
 
 from tests.attacks.copies import Patch, PatchDoesNotFit, run_attacks
 
-ATTACKS = {
+BATCHES, JOBS = "contracts/escrow/Batches.sol", "contracts/escrow/Jobs.sol"
+SETTLEMENTS, HASHES = "contracts/escrow/Settlements.sol", "contracts/libraries/EscrowHashes.sol"
+STAKING = "contracts/Staking.sol"
+
+# The attack; what stops it on our contracts; the defence that the copy lacks.
+ATTACKS: dict[str, tuple[str, list[Patch]]] = {
     "SettleTwice": (
         "NotEqual",
-        [Patch("contracts/escrow/Settlements.sol", "record.state != BatchState.PENDING", "record.state == BatchState.NONE")],
+        [Patch(SETTLEMENTS, "record.state != BatchState.PENDING", "record.state == BatchState.NONE")],
     ),
     "JobInTwoBatches": (
         "WrongJobState",
         [
             Patch(
-                "contracts/escrow/Batches.sol",
+                BATCHES,
                 "if (record.state != JobState.OPEN) revert",
                 "if (record.state == JobState.NONE) revert",
             )
@@ -26,18 +31,18 @@ ATTACKS = {
     ),
     "UnstakeBeforeSlash": (
         "NotEqual",
-        [Patch("contracts/Staking.sol", "uint96 fromUnstaking = _slashUnstakings(owner, bps);", "uint96 fromUnstaking = 0;")],
+        [Patch(STAKING, "fromUnstaking = _slashUnstakings(owner, bps);", "fromUnstaking = 0;")],
     ),
     "MinorityAsQuorum": (
         "SignerNotMember",
         [
-            Patch("contracts/libraries/EscrowHashes.sol", "SETTLEMENT_TYPEHASH, setVersion,", "SETTLEMENT_TYPEHASH, uint16(0),"),
-            Patch("contracts/escrow/Settlements.sol", "record.setVersion != setVersion", "record.setVersion > setVersion"),
+            Patch(HASHES, "SETTLEMENT_TYPEHASH, setVersion,", "SETTLEMENT_TYPEHASH, uint16(0),"),
+            Patch(SETTLEMENTS, "record.setVersion != setVersion", "record.setVersion > setVersion"),
         ],
     ),
     "CancelAfterAnswer": (
         "DeadlineNotReached",
-        [Patch("contracts/escrow/Jobs.sol", "block.timestamp + _cancelDelay", "block.timestamp")],
+        [Patch(JOBS, "block.timestamp + _cancelDelay", "block.timestamp")],
     ),
 }
 

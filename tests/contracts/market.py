@@ -1,127 +1,36 @@
 """A deployed market with four oracles, two providers and two requesters, and the moves that tests make in it.
 
-Everything is signed by the keys and encoded by the functions of `protocol`: a test that passes here also says that
-both sides of the wire agree.
+Everything is signed and encoded by `protocol`: a test that passes here also says that both sides of the wire agree.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
-import brownie
-from brownie import ZERO_ADDRESS, accounts, chain, web3
+from brownie import accounts, chain
 from eth_abi import encode
 
 from protocol.encoding import keccak
 from protocol.messages import (
     Domain,
-    entries_hash,
-    entry_tuple,
     job_id,
-    job_tuple,
     node_key_digest,
     offer_digest,
     settlement_digest,
     storage_receipt_digest,
 )
-from protocol.signing import Signer
 from protocol.types import BatchState, Decision, Entry, Job, JobState, Offer, Outcome, RefundReason
 from protocol.units import TOKEN
-from scripts.plan import ORDER, Plan, constructor_arguments, plan, predicted_addresses
+from scripts.plan import plan
+from tests.contracts.deployed import deploy
+from tests.contracts.expect import at, now
+from tests.contracts.nouns import Batch, Opened, Person, Provider, person
 
 INPUT_PRICE, OUTPUT_PRICE = TOKEN // 1000, TOKEN // 200
 STAKE = 2_000 * TOKEN
 DEPOSIT = 1_000 * TOKEN
-MODEL, PROFILE = keccak(b"model"), keccak(b"profile")
-
-
-@dataclass(frozen=True)
-class Person:
-    """An account with its key: `account` sends transactions, `signer` signs digests."""
-
-    account: Any
-    signer: Signer
-
-    @property
-    def address(self) -> str:
-        return self.signer.address
-
-
-@dataclass(frozen=True)
-class Provider:
-    owner: Person
-    node: Person
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A job as opened: its preimage, its id and its deadline."""
-
-    job: Job
-    id: bytes
-    opened_at: int
-    deadline: int
-
-    @property
-    def tuple(self) -> tuple[object, ...]:
-        return job_tuple(self.job)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A committed work batch with the entries that later calls repeat."""
-
-    id: int
-    entries: tuple[Entry, ...]
-    committed_at: int
-
-    @property
-    def hash(self) -> bytes:
-        return entries_hash(self.entries)
-
-    @property
-    def tuples(self) -> list[tuple[object, ...]]:
-        return [entry_tuple(entry) for entry in self.entries]
-
-    @property
-    def amount(self) -> int:
-        return sum(entry.amount for entry in self.entries)
-
-    @property
-    def price(self) -> int:
-        return sum(entry.price for entry in self.entries)
-
-    def decision(self, outcome: Outcome = Outcome.PASS) -> Decision:
-        return Decision(self.id, self.hash, outcome, self.amount if outcome is Outcome.PASS else 0)
-
-
-def person(name: str) -> Person:
-    key = keccak(name.encode())
-    return Person(accounts.add(key), Signer(key))
-
-
-def refused(error: str, *operands: object) -> Any:
-    """Expects the custom error with exactly these operands, as Brownie prints them."""
-    return brownie.reverts(f"{error}: " + ", ".join(_printed(operand) for operand in operands))
-
-
-def _printed(operand: object) -> str:
-    if isinstance(operand, str) and operand.startswith("0x"):
-        return operand.lower()
-    return str(int(operand)) if isinstance(operand, int) else str(operand)
-
-
-def deploy(containers: Any, what: Plan, deployer: Any) -> SimpleNamespace:
-    """Deploys by the plan as `scripts/deploy.py` does; the contracts under their names."""
-    addresses = predicted_addresses(str(deployer), deployer.nonce)
-    arguments = constructor_arguments(what, addresses)
-    deployed = {name: deployer.deploy(getattr(containers, name), *arguments[name]) for name in ORDER}
-    assert {name: str(contract.address) for name, contract in deployed.items()} == addresses
-    return SimpleNamespace(**deployed)
 
 
 class Market:
@@ -141,6 +50,8 @@ class Market:
         self.domain = Domain(chain.id, self.escrow.address)
         self.staking_domain = Domain(chain.id, self.staking.address)
         self._nonce = 0
+        self.opened: dict[bytes, Any] = {}  # the transaction by job id
+        self.commits: dict[int, Any] = {}  # the transaction by batch id
         for oracle in self.oracles[:seated]:
             self.fund(oracle, self.committee, self.plan.seat_stake)
             self.join(oracle)
@@ -182,7 +93,14 @@ class Market:
     def permit(self, owner: Person, spender: Any, amount: int, deadline: int) -> tuple[int, bytes, bytes]:
         """v, r and s of an ERC-2612 permit."""
         types = keccak(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
-        values = [types, owner.address, str(spender.address), amount, self.token.nonces(owner.address), deadline]
+        values = [
+            types,
+            owner.address,
+            str(spender.address),
+            amount,
+            self.token.nonces(owner.address),
+            deadline,
+        ]
         struct = keccak(encode(["bytes32", "address", "address", "uint256", "uint256", "uint256"], values))
         signature = owner.signer.sign(keccak(b"\x19\x01" + bytes(self.token.DOMAIN_SEPARATOR()) + struct))
         return signature[64], signature[:32], signature[32:64]
@@ -192,8 +110,8 @@ class Market:
     def offer(self, provider: int = 0, **changes: Any) -> Offer:
         base = Offer(
             provider=self.providers[provider].owner.address,
-            model=MODEL,
-            profile=PROFILE,
+            model=keccak(b"model"),
+            profile=keccak(b"profile"),
             input_price=INPUT_PRICE,
             output_price=OUTPUT_PRICE,
             max_input_tokens=1_000,
@@ -209,14 +127,22 @@ class Market:
         return self.providers[provider].node.signer.sign(offer_digest(self.domain, offer))
 
     def open_arguments(
-        self, offer: Offer, tokens: tuple[int, int] = (100, 200), duration: int = 1_000, signature: bytes | None = None
+        self,
+        offer: Offer,
+        tokens: tuple[int, int] = (100, 200),
+        duration: int = 1_000,
+        signature: bytes | None = None,
     ) -> tuple[Any, ...]:
         self._nonce += 1
         signature = self.signed(offer) if signature is None else signature
         return dataclasses.astuple(offer), signature, keccak(b"spec"), *tokens, duration, self._nonce
 
     def open(
-        self, requester: int = 0, provider: int = 0, tokens: tuple[int, int] = (100, 200), duration: int = 1_000
+        self,
+        requester: int = 0,
+        provider: int = 0,
+        tokens: tuple[int, int] = (100, 200),
+        duration: int = 1_000,
     ) -> Opened:
         offer = self.offer(provider)
         arguments = self.open_arguments(offer, tokens, duration, self.signed(offer, provider))
@@ -231,23 +157,31 @@ class Market:
             price=tokens[0] * INPUT_PRICE + tokens[1] * OUTPUT_PRICE,
             nonce=self._nonce,
         )
-        return Opened(job, job_id(chain.id, str(self.escrow.address), job), sent.timestamp, sent.timestamp + duration)
+        job_hash = job_id(chain.id, str(self.escrow.address), job)
+        self.opened[job_hash] = sent
+        return Opened(job, job_hash, sent.timestamp, sent.timestamp + duration)
 
-    def commitments(self, jobs: Sequence[Opened], amounts: Iterable[int] | None = None) -> list[tuple[Any, ...]]:
+    def commitments(
+        self, jobs: Sequence[Opened], amounts: Iterable[int] | None = None
+    ) -> list[tuple[Any, ...]]:
         amounts = [job.job.price * 3 // 4 + 1 for job in jobs] if amounts is None else list(amounts)
         return [
             (job.tuple, amount, keccak(b"leaf" + job.id), keccak(b"answer" + job.id))
             for job, amount in zip(jobs, amounts, strict=True)
         ]
 
-    def commit(self, jobs: Sequence[Opened], amounts: Iterable[int] | None = None, provider: int = 0) -> Batch:
+    def commit(
+        self, jobs: Sequence[Opened], amounts: Iterable[int] | None = None, provider: int = 0
+    ) -> Batch:
         lines = self.commitments(jobs, amounts)
         sent = self.escrow.commitBatch(lines, {"from": self.providers[provider].node.account})
         entries = tuple(
             Entry(job.id, job.job.requester, job.job.price, amount, leaf, answer)
             for job, (_, amount, leaf, answer) in zip(jobs, lines, strict=True)
         )
-        return Batch(self.escrow.batchCount(), entries, sent.timestamp)
+        batch = Batch(self.escrow.batchCount(), entries, sent.timestamp)
+        self.commits[batch.id] = sent
+        return batch
 
     def committed(self, count: int = 1, provider: int = 0) -> Batch:
         """A fresh batch of `count` jobs, of both requesters in turn."""
@@ -266,10 +200,16 @@ class Market:
         return [signer.sign(digest) for signer in chosen]
 
     def settlement(
-        self, decisions: Sequence[Decision], batches: Sequence[Batch], version: int = 4, signers: Sequence[int] = (0, 1, 2)
+        self,
+        decisions: Sequence[Decision],
+        batches: Sequence[Batch],
+        version: int = 4,
+        signers: Sequence[int] = (0, 1, 2),
     ) -> tuple[Any, ...]:
         """The arguments of `settle`; entries are left out for FRAUD."""
-        entries = [[] if d.outcome is Outcome.FRAUD else b.tuples for d, b in zip(decisions, batches, strict=True)]
+        entries = [
+            [] if d.outcome is Outcome.FRAUD else b.tuples for d, b in zip(decisions, batches, strict=True)
+        ]
         signatures = self.quorum(settlement_digest(self.domain, version, decisions), signers)
         return version, [dataclasses.astuple(decision) for decision in decisions], entries, signatures
 
@@ -302,7 +242,9 @@ class Market:
     def snapshot(self) -> dict[str, int]:
         """Every balance that a move of money can touch, in wei."""
         people = {f"requester {n}": r for n, r in enumerate(self.requesters)}
-        people |= {f"provider {n}": p.owner for n, p in enumerate(self.providers)} | {"stranger": self.stranger}
+        people |= {f"provider {n}": p.owner for n, p in enumerate(self.providers)} | {
+            "stranger": self.stranger
+        }
         balances = {name: self.free(who) for name, who in people.items()}
         for n, provider in enumerate(self.providers):
             balances[f"reserved {n}"] = self.escrow.providerRecord(provider.owner.address)[0]
@@ -314,20 +256,3 @@ class Market:
         """What moved since the snapshot; nothing else may have."""
         after = self.snapshot()
         return {name: after[name] - before[name] for name in before if after[name] != before[name]}
-
-
-def now() -> int:
-    return int(web3.eth.get_block("latest")["timestamp"])
-
-
-def numbers(answer: Any) -> tuple[int, ...]:
-    """A struct of numbers as plain ones, which compare with tuples."""
-    return tuple(int(value) for value in answer)
-
-
-def at(timestamp: int) -> None:
-    """Gives the next transaction's block exactly this time."""
-    web3.provider.make_request("evm_setNextBlockTimestamp", [int(timestamp)])
-
-
-NOBODY = ZERO_ADDRESS

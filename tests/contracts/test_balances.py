@@ -4,7 +4,8 @@ import pytest
 
 from protocol.types import Outcome
 from protocol.units import TOKEN
-from tests.contracts.market import DEPOSIT, Market, now, refused
+from tests.contracts.expect import now, refused
+from tests.contracts.market import DEPOSIT, Market
 
 HOUR = 3_600
 
@@ -80,7 +81,11 @@ def test_withdraw__of_all_that_is_free__is_paid_whatever_else_is_open(market: Ma
     market.open()
     if frozen:
         market.settle(batch, outcome=Outcome.FRAUD)
-    free, wallet, before = market.free(requester), market.token.balanceOf(requester.address), market.snapshot()
+    free, wallet, before = (
+        market.free(requester),
+        market.token.balanceOf(requester.address),
+        market.snapshot(),
+    )
     event = market.escrow.withdraw(free, {"from": requester.account}).events["Withdrawn"]
     assert (event["account"], event["amount"]) == (requester.address, free)
     assert market.token.balanceOf(requester.address) == wallet + free
@@ -120,7 +125,12 @@ def test_ledger__after_every_way_out__holds_to_the_wei(market: Market) -> None:
     open_job, pending = market.open(), market.committed(2)
     burned = market.escrow.burnFees({"from": market.stranger.account}).events["FeesBurned"]["amount"]
     people = [*market.requesters, *(provider.owner for provider in market.providers), market.stranger]
-    right = sum(market.free(who) for who in people) + open_job.job.price + pending.price + market.escrow.feesToBurn()
+    right = (
+        sum(market.free(who) for who in people)
+        + open_job.job.price
+        + pending.price
+        + market.escrow.feesToBurn()
+    )
     assert market.token.balanceOf(market.escrow.address) == right
     slashed = 4_000 * TOKEN - sum(market.staking.slashableStake(p.owner.address) for p in market.providers)
     assert market.token.totalSupply() == market.token.genesisSupply() - burned - slashed

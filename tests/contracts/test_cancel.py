@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from protocol.types import JobState, RefundReason
-from tests.contracts.market import Market, at, refused
+from tests.contracts.expect import at, refused
+from tests.contracts.market import Market
 
 
 def test_cancel__by_another_requester__is_refused(market: Market) -> None:
@@ -27,7 +28,9 @@ def test_cancel__when_the_deadline_is_as_near__is_refused(market: Market) -> Non
 def test_cancel__a_second_earlier__shortens_the_deadline_by_one(market: Market) -> None:
     opened = market.open()
     at(opened.deadline - market.terms.cancel_delay - 1)
-    event = market.escrow.cancelJob(opened.tuple, {"from": market.requesters[0].account}).events["JobCancelAsked"]
+    event = market.escrow.cancelJob(opened.tuple, {"from": market.requesters[0].account}).events[
+        "JobCancelAsked"
+    ]
     assert event["deadline"] == market.escrow.job(opened.id)[3] == opened.deadline - 1
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from protocol.types import BatchState, JobState, Outcome, RefundReason
-from tests.contracts.market import STAKE, Market, at, now, refused
+from tests.contracts.expect import at, now, refused
+from tests.contracts.market import STAKE, Market
 
 
 def commit(market: Market, lines: list[tuple[object, ...]], provider: int = 0) -> object:

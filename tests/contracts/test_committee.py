@@ -7,7 +7,8 @@ import pytest
 from brownie import chain
 
 from protocol.encoding import keccak
-from tests.contracts.market import Market, at, now, refused
+from tests.contracts.expect import at, now, refused
+from tests.contracts.market import Market
 
 KEY, ANCHOR = keccak(b"key"), keccak(b"anchor")
 
@@ -82,8 +83,12 @@ def test_members__joined_out_of_order__are_listed_by_seat(empty: Market) -> None
     assert list(empty.committee.members(2)) == [empty.oracles[n].address for n in (1, 3)]
 
 
-@pytest.mark.parametrize(("members", "faults", "quorum"), [(0, 0, 1), (1, 0, 1), (2, 0, 2), (3, 0, 2), (4, 1, 3)])
-def test_quorum__of_n_members__is_what_the_rule_says(empty: Market, members: int, faults: int, quorum: int) -> None:
+@pytest.mark.parametrize(
+    ("members", "faults", "quorum"), [(0, 0, 1), (1, 0, 1), (2, 0, 2), (3, 0, 2), (4, 1, 3)]
+)
+def test_quorum__of_n_members__is_what_the_rule_says(
+    empty: Market, members: int, faults: int, quorum: int
+) -> None:
     for n in range(members):
         join(empty, n)
     assert (empty.committee.faults(members), empty.committee.quorum(members)) == (faults, quorum)

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from protocol.types import JobState, Outcome, RefundReason
-from tests.contracts.market import Market, at, refused
+from tests.contracts.expect import at, refused
+from tests.contracts.market import Market
 
 
 def test_decline__by_a_stranger__is_refused(market: Market) -> None:

@@ -7,7 +7,9 @@ import pytest
 from protocol.economics import fee
 from protocol.messages import Domain, storage_receipt_digest
 from protocol.types import BatchState, JobState, Outcome, RefundReason
-from tests.contracts.market import Batch, Market, at, now, refused
+from tests.contracts.expect import at, now, refused
+from tests.contracts.market import Market
+from tests.contracts.nouns import Batch
 
 
 def default_from(market: Market, batch: Batch) -> int:
@@ -67,7 +69,7 @@ def test_store__by_one_oracle_only__is_refused(market: Market) -> None:
 def test_store__with_receipts_for_another_blob__is_refused(market: Market) -> None:
     batch = market.committed(2)
     receipts = market.receipts(batch.entries[1].answer_digest)
-    with pytest.raises(Exception, match="SignerNotMember|SignersNotAscending"):
+    with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
         market.escrow.recordStored(batch.id, batch.tuples, [0], [receipts], {"from": market.stranger.account})
 
 
@@ -75,7 +77,7 @@ def test_store__with_receipts_of_another_chain__is_refused(market: Market) -> No
     batch = market.committed()
     there = Domain(market.domain.chain_id + 1, market.domain.contract)
     receipts = market.quorum(storage_receipt_digest(there, batch.entries[0].answer_digest), (0, 1))
-    with pytest.raises(Exception, match="SignerNotMember|SignersNotAscending"):
+    with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
         market.escrow.recordStored(batch.id, batch.tuples, [0], [receipts], {"from": market.stranger.account})
 
 
@@ -152,7 +154,10 @@ def test_default__without_receipts__refunds_everything_and_slashes_nobody(market
     before = market.snapshot()
     at(default_from(market, batch))
     sent = default(market, batch)
-    assert market.changes(before) == {"requester 0": batch.entries[0].price, "requester 1": batch.entries[1].price}
+    assert market.changes(before) == {
+        "requester 0": batch.entries[0].price,
+        "requester 1": batch.entries[1].price,
+    }
     assert [e["reason"] for e in sent.events["JobRefunded"]] == [RefundReason.NOT_DELIVERED] * 2  # type: ignore[attr-defined]
     assert market.batch_state(batch) == (BatchState.MATURED, Outcome.DEFAULT)
     assert market.job_state(batch.entries[0]) == (JobState.REFUNDED, RefundReason.NOT_DELIVERED)
@@ -173,7 +178,11 @@ def test_default__with_receipts_for_one__pays_that_one_and_refunds_the_other(mar
         "requester 1": paid.price - paid.amount,
     }
     matured = sent.events["BatchMatured"]  # type: ignore[attr-defined]
-    assert (matured["outcome"], matured["payout"], matured["fee"]) == (Outcome.DEFAULT, paid.amount - taken, taken)
+    assert (matured["outcome"], matured["payout"], matured["fee"]) == (
+        Outcome.DEFAULT,
+        paid.amount - taken,
+        taken,
+    )
     assert market.job_state(paid) == (JobState.SETTLED, RefundReason.NONE)
     assert market.job_state(lost) == (JobState.REFUNDED, RefundReason.NOT_DELIVERED)
 

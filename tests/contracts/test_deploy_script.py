@@ -10,7 +10,8 @@ from brownie import accounts, chain, web3
 
 from protocol.units import TOKEN
 from scripts.plan import GENESIS_SUPPLY, GRANTS
-from tests.contracts.market import Market, person
+from tests.contracts.market import Market
+from tests.contracts.nouns import person
 
 PARTIES = [("oracle", "party o"), ("provider", "party p"), ("requester", "party r"), ("oracle", "party q")]
 
@@ -73,7 +74,9 @@ def test_deploy__with_a_new_party__funds_that_one_only(script: Any, tmp_path: Pa
     record = record_of(script)
     listed = json.loads((tmp_path / "parties.json").read_text())
     newcomer = person("newcomer")
-    (tmp_path / "parties.json").write_text(json.dumps([*listed, {"role": "requester", "address": newcomer.address}]))
+    (tmp_path / "parties.json").write_text(
+        json.dumps([*listed, {"role": "requester", "address": newcomer.address}])
+    )
     script.main()
     assert record_of(script)["funded"] == [*record["funded"], newcomer.address]
     token = script.MallaToken.at(record["token"])
@@ -101,7 +104,9 @@ def test_deploy__elsewhere_over_other_code__is_refused(script: Any, monkeypatch:
     assert chain.id == 31337
 
 
-def test_deploy__elsewhere_without_a_deployer__is_refused(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deploy__elsewhere_without_a_deployer__is_refused(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(script, "chain", type("Elsewhere", (), {"id": 1})())
     with pytest.raises(script.DeploymentRefused, match="MALLA_DEPLOYER is not set"):
         script.main()

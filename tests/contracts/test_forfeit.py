@@ -4,7 +4,8 @@ import dataclasses
 
 from protocol.economics import slashed
 from protocol.types import BatchState, JobState, Outcome, RefundReason
-from tests.contracts.market import STAKE, Market, at, now, refused
+from tests.contracts.expect import at, now, refused
+from tests.contracts.market import STAKE, Market
 
 
 def forfeit(market: Market, batch: object) -> object:
@@ -100,7 +101,12 @@ def test_forfeit__of_three_batches__returns_all_pay_and_slashes_once(market: Mar
         assert market.job_state(batch.entries[0]) == (JobState.REFUNDED, RefundReason.CONVICTED)
     loss = slashed([STAKE], market.terms.slash_bps)
     half = sum(batch.entries[0].price for batch in (first, second, third))
-    assert market.changes(before) == {"requester 0": half, "requester 1": half, "stake 0": -loss, "supply": -loss}
+    assert market.changes(before) == {
+        "requester 0": half,
+        "requester 1": half,
+        "stake 0": -loss,
+        "supply": -loss,
+    }
     market.settle(foreign)
     assert market.batch_state(foreign) == (BatchState.MATURED, Outcome.PASS)
 

@@ -10,7 +10,8 @@ from protocol.encoding import keccak
 from protocol.messages import offer_digest
 from protocol.types import Outcome
 from protocol.units import TOKEN
-from tests.contracts.market import DEPOSIT, INPUT_PRICE, NOBODY, OUTPUT_PRICE, STAKE, Market, at, now, numbers, refused
+from tests.contracts.expect import NOBODY, at, now, numbers, refused
+from tests.contracts.market import DEPOSIT, INPUT_PRICE, OUTPUT_PRICE, STAKE, Market
 
 
 def send(market: Market, arguments: tuple[Any, ...], requester: int = 0) -> Any:

@@ -7,7 +7,8 @@ import pytest
 from protocol.encoding import keccak
 from protocol.messages import settlement_digest
 from protocol.types import BatchState, Outcome
-from tests.contracts.market import NOBODY, Market, refused
+from tests.contracts.expect import NOBODY, refused
+from tests.contracts.market import Market
 
 DIGEST = keccak(b"digest")
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -74,7 +75,7 @@ def test_quorum__with_a_malformed_signature__is_refused(market: Market, length: 
 
 
 def test_quorum__of_another_digest__is_refused(market: Market) -> None:
-    with pytest.raises(Exception, match="SignerNotMember|SignersNotAscending"):
+    with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
         require(market, market.quorum(keccak(b"another digest")))
 
 
@@ -123,7 +124,7 @@ def test_settle__with_signatures_for_another_set_version__is_refused(market: Mar
         signatures = market.quorum(settlement_digest(market.domain, signed, [batch.decision()]))
         arguments = list(market.settlement([batch.decision()], [batch], version=claimed))
         arguments[3] = signatures
-        with pytest.raises(Exception, match="SignerNotMember|SignersNotAscending"):
+        with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
             market.escrow.settle(*arguments, {"from": market.stranger.account})
     assert market.batch_state(batch) == (BatchState.PENDING, Outcome.NONE)
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from protocol.types import JobState, RefundReason
-from tests.contracts.market import Market, at, now, refused
+from tests.contracts.expect import at, now, refused
+from tests.contracts.market import Market
 
 
 def test_refund__a_second_before_the_deadline__is_refused(market: Market) -> None:

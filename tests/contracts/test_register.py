@@ -7,7 +7,9 @@ import pytest
 from protocol.encoding import keccak
 from protocol.messages import Domain, node_key_digest
 from protocol.units import TOKEN
-from tests.contracts.market import NOBODY, Market, Provider, person, refused
+from tests.contracts.expect import NOBODY, refused
+from tests.contracts.market import Market
+from tests.contracts.nouns import Provider, person
 
 SEAL = keccak(b"seal")
 
@@ -44,7 +46,9 @@ def test_register__a_key_of_another_provider__is_refused(market: Market) -> None
         register(market, thief)
 
 
-def test_register__a_key_that_consented_to_somebody_else__is_refused(market: Market, newcomer: Provider) -> None:
+def test_register__a_key_that_consented_to_somebody_else__is_refused(
+    market: Market, newcomer: Provider
+) -> None:
     for_another = dataclasses.replace(newcomer, owner=market.requesters[0])
     with pytest.raises(Exception, match="NodeKeySignatureInvalid"):
         register(market, newcomer, signature=market.consent(for_another))
@@ -62,7 +66,9 @@ def test_register__malformed_consent__is_refused(market: Market, newcomer: Provi
         register(market, newcomer, signature=b"short")
 
 
-def test_register__with_consent__makes_the_key_speak_for_the_owner(market: Market, newcomer: Provider) -> None:
+def test_register__with_consent__makes_the_key_speak_for_the_owner(
+    market: Market, newcomer: Provider
+) -> None:
     sent = register(market, newcomer)
     event = sent.events["ProviderRegistered"]  # type: ignore[attr-defined]
     assert (event["provider"], event["nodeKey"]) == (newcomer.owner.address, newcomer.node.address)

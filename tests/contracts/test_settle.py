@@ -7,7 +7,8 @@ import pytest
 from protocol.economics import fee
 from protocol.messages import Domain, settlement_digest
 from protocol.types import BatchState, JobState, Outcome, RefundReason
-from tests.contracts.market import Market, at, refused
+from tests.contracts.expect import at, refused
+from tests.contracts.market import Market
 
 
 def test_settle__with_entries_missing_for_a_decision__is_refused(market: Market) -> None:
@@ -42,17 +43,23 @@ def test_settle__with_a_changed_entry__is_refused(market: Market, place: int) ->
     entry = dataclasses.replace(batch.entries[0], **{names[place]: changed[place]})
     forged = dataclasses.replace(batch, entries=(entry,))
     with refused("EntriesMismatch", batch.id, forged.hash, batch.hash):
-        market.escrow.settle(*market.settlement([batch.decision()], [forged]), {"from": market.stranger.account})
+        market.escrow.settle(
+            *market.settlement([batch.decision()], [forged]), {"from": market.stranger.account}
+        )
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NONE, Outcome.DEFAULT])
-def test_settle__of_an_outcome_that_no_quorum_may_decide__is_refused(market: Market, outcome: Outcome) -> None:
+def test_settle__of_an_outcome_that_no_quorum_may_decide__is_refused(
+    market: Market, outcome: Outcome
+) -> None:
     batch = market.committed()
     with refused("OutcomeNotDecidable", batch.id, outcome):
         market.settle(batch, outcome=outcome)
 
 
-@pytest.mark.parametrize(("outcome", "given"), [(Outcome.PASS, 1), (Outcome.NOT_OPENED, 1), (Outcome.FRAUD, 1)])
+@pytest.mark.parametrize(
+    ("outcome", "given"), [(Outcome.PASS, 1), (Outcome.NOT_OPENED, 1), (Outcome.FRAUD, 1)]
+)
 def test_settle__of_another_amount__is_refused(market: Market, outcome: Outcome, given: int) -> None:
     batch = market.committed()
     decision = dataclasses.replace(batch.decision(outcome), amount=given)
@@ -65,14 +72,16 @@ def test_settle__fraud_with_entries__is_refused(market: Market) -> None:
     batch = market.committed()
     version, decisions, _, signatures = market.settlement([batch.decision(Outcome.FRAUD)], [batch])
     with refused("LengthMismatch", 1, 0):
-        market.escrow.settle(version, decisions, [batch.tuples], signatures, {"from": market.stranger.account})
+        market.escrow.settle(
+            version, decisions, [batch.tuples], signatures, {"from": market.stranger.account}
+        )
 
 
 def test_settle__decision_changed_after_signing__is_refused(market: Market) -> None:
     batch = market.committed()
     version, _, entries, signatures = market.settlement([batch.decision()], [batch])
     forged = [dataclasses.astuple(batch.decision(Outcome.NOT_OPENED))]
-    with pytest.raises(Exception, match="SignerNotMember|SignersNotAscending"):
+    with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
         market.escrow.settle(version, forged, entries, signatures, {"from": market.stranger.account})
 
 
@@ -88,9 +97,15 @@ def test_settle__pass__pays_the_provider_burns_the_fee_and_refunds_the_rest(mark
         "requester 1": batch.entries[1].price - batch.entries[1].amount,
     }
     settled = sent.events["JobSettled"]
-    assert [(e["paid"], e["refunded"]) for e in settled] == [(e.amount, e.price - e.amount) for e in batch.entries]
+    assert [(e["paid"], e["refunded"]) for e in settled] == [
+        (e.amount, e.price - e.amount) for e in batch.entries
+    ]
     matured = sent.events["BatchMatured"]
-    assert (matured["payout"], matured["fee"], matured["outcome"]) == (batch.amount - taken, taken, Outcome.PASS)
+    assert (matured["payout"], matured["fee"], matured["outcome"]) == (
+        batch.amount - taken,
+        taken,
+        Outcome.PASS,
+    )
     assert market.batch_state(batch) == (BatchState.MATURED, Outcome.PASS)
     for entry in batch.entries:
         assert market.job_state(entry) == (JobState.SETTLED, RefundReason.NONE)
@@ -108,7 +123,10 @@ def test_settle__not_opened__refunds_in_full_and_slashes_nobody(market: Market) 
     batch = market.committed(2)
     before = market.snapshot()
     sent = market.settle(batch, outcome=Outcome.NOT_OPENED)
-    assert market.changes(before) == {"requester 0": batch.entries[0].price, "requester 1": batch.entries[1].price}
+    assert market.changes(before) == {
+        "requester 0": batch.entries[0].price,
+        "requester 1": batch.entries[1].price,
+    }
     assert [event["reason"] for event in sent.events["JobRefunded"]] == [RefundReason.NOT_OPENED] * 2
     assert sent.events["BatchMatured"]["payout"] == 0
     assert market.batch_state(batch) == (BatchState.MATURED, Outcome.NOT_OPENED)
@@ -155,5 +173,5 @@ def test_settle__signed_for_another_contract_or_chain__is_refused(market: Market
     for elsewhere in (Domain(here.chain_id + 1, here.contract), market.staking_domain):
         signatures = market.quorum(settlement_digest(elsewhere, 4, [batch.decision()]))
         version, decisions, entries, _ = market.settlement([batch.decision()], [batch])
-        with pytest.raises(Exception, match="SignerNotMember|SignersNotAscending"):
+        with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
             market.escrow.settle(version, decisions, entries, signatures, {"from": market.stranger.account})

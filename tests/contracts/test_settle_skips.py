@@ -12,7 +12,11 @@ NOT_PENDING, WRONG_SET, PROVIDER_FROZEN, PROVIDER_CONVICTED = range(4)
 
 def skipped(sent: object) -> list[tuple[int, int]]:
     events = sent.events  # type: ignore[attr-defined]
-    return [(int(e["batchId"]), int(e["reason"])) for e in events["BatchSkipped"]] if "BatchSkipped" in events else []
+    return (
+        [(int(e["batchId"]), int(e["reason"])) for e in events["BatchSkipped"]]
+        if "BatchSkipped" in events
+        else []
+    )
 
 
 def test_settle__twice__pays_once(market: Market) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from protocol.units import TOKEN
-from tests.contracts.market import STAKE, Market, at, now, refused
+from tests.contracts.expect import at, now, refused
+from tests.contracts.market import STAKE, Market
 
 HOUR = 3_600
 
@@ -86,7 +87,9 @@ def test_unstake__of_a_part__stops_deterring_and_stays_slashable(market: Market)
     assert (event["amount"], event["releaseAt"], event["active"]) == (STAKE // 4, release, STAKE - STAKE // 4)
     assert market.changes(before) == {}
     assert market.staking.activeStake(owner.address) == STAKE - STAKE // 4
-    assert [tuple(map(int, part)) for part in market.staking.unstakings(owner.address)] == [(STAKE // 4, release)]
+    assert [tuple(map(int, part)) for part in market.staking.unstakings(owner.address)] == [
+        (STAKE // 4, release)
+    ]
     assert market.staking.provider(owner.address)[1] == STAKE // 4
 
 
@@ -115,7 +118,9 @@ def test_withdraw__on_time__pays_what_is_due_and_keeps_the_rest(market: Market) 
     event = market.staking.withdraw({"from": owner.account}).events["Withdrawn"]
     assert (event["provider"], event["amount"]) == (owner.address, 5 * TOKEN)
     assert market.token.balanceOf(owner.address) == wallet + 5 * TOKEN
-    assert [tuple(map(int, part)) for part in market.staking.unstakings(owner.address)] == [(7 * TOKEN, second)]
+    assert [tuple(map(int, part)) for part in market.staking.unstakings(owner.address)] == [
+        (7 * TOKEN, second)
+    ]
     at(second)
     market.staking.withdraw({"from": owner.account})
     assert market.staking.unstakings(owner.address) == ()
@@ -134,7 +139,9 @@ def test_slash__over_the_whole__is_refused(market: Market, escrow_account: objec
         market.staking.slash(market.providers[0].owner.address, 10_001, {"from": escrow_account})
 
 
-def test_slash__after_the_delay_but_before_the_withdrawal__still_takes(market: Market, escrow_account: object) -> None:
+def test_slash__after_the_delay_but_before_the_withdrawal__still_takes(
+    market: Market, escrow_account: object
+) -> None:
     owner = market.providers[0].owner
     release = market.staking.unstake(STAKE, {"from": owner.account}).events["UnstakeStarted"]["releaseAt"]
     at(release + 1_000)
@@ -160,7 +167,9 @@ def test_slash__of_parts__is_rounded_up_in_each(market: Market, escrow_account: 
 
 def test_slash__of_everything__leaves_nothing_stuck(market: Market, escrow_account: object) -> None:
     owner = market.providers[0].owner
-    release = market.staking.unstake(STAKE // 2, {"from": owner.account}).events["UnstakeStarted"]["releaseAt"]
+    release = market.staking.unstake(STAKE // 2, {"from": owner.account}).events["UnstakeStarted"][
+        "releaseAt"
+    ]
     market.staking.slash(owner.address, 10_000, {"from": escrow_account})
     assert market.staking.slashableStake(owner.address) == 0
     at(release)

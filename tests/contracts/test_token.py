@@ -6,7 +6,8 @@ import pytest
 
 from protocol.units import TOKEN, UINT96_MAX
 from scripts.plan import GENESIS_SUPPLY
-from tests.contracts.market import NOBODY, Market, now, refused
+from tests.contracts.expect import NOBODY, now, refused
+from tests.contracts.market import Market
 
 CAP = 10**9 * TOKEN
 
@@ -23,7 +24,9 @@ def test_deploy__with_an_empty_allocation__is_refused(market: Market, containers
 
 def test_deploy__over_the_cap__is_refused(market: Market, containers: Any) -> None:
     with refused("ERC20ExceededCap", CAP + 1, CAP):
-        market.treasury.deploy(containers.MallaToken, [(market.stranger.address, CAP), (str(market.treasury), 1)])
+        market.treasury.deploy(
+            containers.MallaToken, [(market.stranger.address, CAP), (str(market.treasury), 1)]
+        )
 
 
 def test_deploy__to_the_zero_address__is_refused(market: Market, containers: Any) -> None:

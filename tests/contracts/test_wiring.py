@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from scripts.plan import SEAT_STAKE, constructor_arguments, predicted_addresses
-from tests.contracts.market import Market, numbers, refused
+from tests.contracts.expect import numbers, refused
+from tests.contracts.market import Market
 
 
 def arguments(market: Market, name: str) -> list[Any]:
@@ -28,7 +29,9 @@ def second_escrow(market: Market, containers: Any, delays: tuple[int, int], **te
     committee = market.treasury.deploy(
         containers.OracleCommittee, market.token.address, seats, SEAT_STAKE, delays[1], 50
     )
-    staking = market.treasury.deploy(containers.Staking, market.token.address, addresses["JobEscrow"], delays[0])
+    staking = market.treasury.deploy(
+        containers.Staking, market.token.address, addresses["JobEscrow"], delays[0]
+    )
     values = list(dataclasses.astuple(dataclasses.replace(market.terms, **terms)))
     return market.treasury.deploy(
         containers.JobEscrow, market.token.address, staking.address, committee.address, values
@@ -72,7 +75,9 @@ BOUNDS = {
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_escrow__with_a_parameter_out_of_its_bounds__is_refused(market: Market, containers: Any, name: str) -> None:
+def test_escrow__with_a_parameter_out_of_its_bounds__is_refused(
+    market: Market, containers: Any, name: str
+) -> None:
     least, most = BOUNDS[name]
     head, *tail = name.split("_")
     camel = head + "".join(word.capitalize() for word in tail)

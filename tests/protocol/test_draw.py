@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.draw import CHAIN_LENGTH, RevealChain, auditor_at, draw, epoch_end, epoch_of, is_drawn, is_reveal
+from protocol.draw import (
+    CHAIN_LENGTH,
+    RevealChain,
+    auditor_at,
+    draw,
+    epoch_end,
+    epoch_of,
+    is_drawn,
+    is_reveal,
+)
 from protocol.encoding import keccak
 
 LEAVES = [keccak(bytes([n])) for n in range(20)]
@@ -88,9 +98,8 @@ def test_reveal__outside_of_the_chain__none(chain: RevealChain) -> None:
 
 
 def test_reveal__each_next__is_the_preimage_of_the_one_before(chain: RevealChain) -> None:
-    reveals = [chain.reveal(epoch, FIRST) for epoch in range(FIRST, FIRST + LENGTH, 1)]
-    links = [chain.anchor, *reveals]
-    assert all(hashlib.sha256(later or b"").digest() == earlier for earlier, later in zip(links, links[1:], strict=False))
+    links = [chain.anchor, *(chain.reveal(epoch, FIRST) or b"" for epoch in range(FIRST, FIRST + LENGTH))]
+    assert all(hashlib.sha256(later).digest() == earlier for earlier, later in itertools.pairwise(links))
 
 
 @settings(max_examples=20)

@@ -37,7 +37,9 @@ def test_slashed__any_parts__each_rounded_up_and_never_more_than_there_is(parts:
 
 
 @given(prices, prices, st.integers(1, 10_000), st.integers(1, 9_999))
-def test_deters__any_stake_and_price__is_the_exact_inequality(stake: int, price: int, slash: int, detection: int) -> None:
+def test_deters__any_stake_and_price__is_the_exact_inequality(
+    stake: int, price: int, slash: int, detection: int
+) -> None:
     left, chance = Fraction(slash, 10_000) * stake, Fraction(detection, 10_000)
     assert deters(stake, price, slash, detection) is (left >= price * (1 - chance) / chance)
 

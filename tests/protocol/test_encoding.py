@@ -83,7 +83,9 @@ def test_canonical_json__keys_and_text__sorted_and_in_utf8() -> None:
     assert canonical_json({"é": [True, None], "a": "\n"}) == '{"a":"\\n","é":[true,null]}'.encode()
 
 
-@pytest.mark.parametrize("text", ["", "00", "0x0", "0xzz", "0x 00", "0x00 ", "0x" + "00" * 31, "0x" + "00" * 33, 5, None])
+@pytest.mark.parametrize("text", [
+    "", "00", "0x0", "0xzz", "0x 00", "0x00 ", "0x" + "00" * 31, "0x" + "00" * 33, 5, None,
+])
 def test_from_hex__not_thirty_two_bytes__malformed(text: object) -> None:
     with pytest.raises(Malformed):
         from_hex(text)

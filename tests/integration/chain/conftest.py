@@ -32,6 +32,13 @@ def market(deployed: Market) -> Iterator[Market]:
     deployed.rpc.request("evm_revert", [snapshot])
 
 
+@pytest.fixture
+def paused(market: Market) -> Market:
+    """Transactions wait until the test mines a block."""
+    market.rpc.request("evm_setAutomine", [False])
+    return market
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Postgres]:
     with postgres() as cluster:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eth_abi import encode
+from eth_utils.abi import collapse_if_tuple
 
 from protocol.chain.chain import Chain
 from protocol.chain.connect import connect
@@ -23,7 +24,6 @@ from protocol.types import Commitment, Decision, Entry, Job, Offer, Outcome, Sig
 from protocol.units import TOKEN, Address, Wei
 from scripts.build import ARTIFACTS, compile_contracts
 from scripts.plan import (
-    KEYS,
     LOCAL_CHAIN_ID,
     ORDER,
     Plan,
@@ -153,6 +153,7 @@ def decision(batch: BatchCommitted, entries_hash: bytes, outcome: Outcome = Outc
 
 
 def address_of(name: str) -> Address:
+    """Where the key of that name receives."""
     return signer(name).address
 
 
@@ -163,11 +164,6 @@ def _creation_code(name: str) -> bytes:
 
 
 def _encoded(name: str, arguments: list[Any]) -> bytes:
-    from eth_utils.abi import collapse_if_tuple
-
     abi = json.loads((ARTIFACTS / f"{name}.json").read_text())["abi"]
     inputs = next(part["inputs"] for part in abi if part["type"] == "constructor")
     return encode([collapse_if_tuple(item) for item in inputs], arguments)
-
-
-assert set(KEYS) == set(ORDER)

@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, func, select, update
+from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.pool import NullPool
 
-from protocol.chain.calls import send_coin
 from protocol.chain.chain import Chain
 from protocol.chain.rpc import Rpc
 from protocol.chain.sender import Sender
-from protocol.chain.tables import ATTEMPTS, SENDERS, TRANSACTIONS
+from protocol.chain.tables import ATTEMPTS, TRANSACTIONS
 from protocol.errors import ChainRefused, ChainUnreachable
 from protocol.units import TOKEN
-from tests.integration.chain.market import DEPOSIT, Market, address_of
+from tests.integration.chain.market import DEPOSIT, Market
+from tests.integration.chain.sending import deposits, mine, rows, sender, settle_down
 
 AWAY = "http://127.0.0.1:1"
 GAS = 200_000
-
-
-@pytest.fixture
-def paused(market: Market) -> Iterator[Market]:
-    """Transactions wait until `mine`."""
-    market.rpc.request("evm_setAutomine", [False])
-    yield market
-
-
-def sender(market: Market, engine: Engine, **settings: int) -> Sender:
-    return Sender(engine, market.chain, market.requester, **settings)
-
-
-def mine(market: Market, blocks: int = 1) -> None:
-    for _ in range(blocks):
-        market.rpc.request("evm_mine", [])
-
-
-def settle_down(market: Market, one: Sender) -> None:
-    for _ in range(8):
-        one.pump()
-        mine(market)
-    assert one.pump() == 0
-
-
-def deposits(market: Market) -> int:
-    return market.chain.free_balance(market.requester.address) - DEPOSIT
-
-
-def rows(engine: Engine, table: object = TRANSACTIONS) -> int:
-    with engine.connect() as db:
-        return db.scalar(select(func.count()).select_from(table)) or 0  # type: ignore[arg-type]
 
 
 def test_submit__would_revert__refused_and_nothing_persisted(paused: Market, engine: Engine) -> None:
@@ -220,44 +187,3 @@ def test_pump__reorg_drops_the_block__pending_again_then_final(paused: Market, e
     assert (one.outcome("a").status, one.outcome("a").block) == ("PENDING", None)
     settle_down(paused, one)
     assert (one.outcome("a").status, deposits(paused)) == ("FINAL", -TOKEN)
-
-
-def test_pump__node_lost_final_blocks__gap_is_filled_by_what_was_there(paused: Market, engine: Engine) -> None:
-    """A node that was killed comes back without its newest blocks; our next nonce stays where it was."""
-    one = sender(paused, engine, confirmations=0)
-    snapshot = paused.rpc.request("evm_snapshot", [])
-    one.submit("a", paused.chain.withdraw_balance(TOKEN))
-    mine(paused)
-    assert one.pump() == 0
-    paused.rpc.request("evm_revert", [snapshot])
-    one.submit("b", paused.chain.withdraw_balance(2 * TOKEN))
-    settle_down(paused, one)
-    assert deposits(paused) == -3 * TOKEN
-    assert one.outcome("a").status == one.outcome("b").status == "FINAL"
-
-
-def test_pump__nonce_that_nobody_has__filled_by_a_transfer_of_nothing(paused: Market, engine: Engine) -> None:
-    one = sender(paused, engine)
-    one.submit("a", paused.chain.withdraw_balance(TOKEN))
-    settle_down(paused, one)
-    with engine.begin() as db:
-        db.execute(update(SENDERS).values(next_nonce=SENDERS.c.next_nonce + 1))
-    one.submit("b", paused.chain.withdraw_balance(TOKEN))
-    settle_down(paused, one)
-    assert (one.outcome("b").status, rows(engine), deposits(paused)) == ("FINAL", 3, -2 * TOKEN)
-
-
-def test_pump__another_program_took_the_nonce__sent_once_under_a_new_one(paused: Market, engine: Engine) -> None:
-    one = sender(paused, engine, confirmations=2)
-    one.submit("a", paused.chain.withdraw_balance(TOKEN))
-    paused.rpc.request("anvil_dropAllTransactions", [])
-    other = create_engine(engine.url.set(database=engine.url.database), poolclass=NullPool)
-    nonce = paused.rpc.nonce(paused.requester.address)
-    foreign = one._sign(nonce, 21_000, one._outbox.find("a").price, send_coin(address_of("elsewhere"), 1))
-    paused.rpc.send_raw(foreign.raw)
-    mine(paused)
-    settle_down(paused, one)
-    other.dispose()
-    assert (one.outcome("a").status, deposits(paused)) == ("FINAL", -TOKEN)
-    with engine.connect() as db:
-        assert db.scalar(select(TRANSACTIONS.c.nonce)) == nonce + 1

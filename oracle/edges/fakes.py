@@ -1,0 +1,204 @@
+"""Stand-ins behind the ports for tests: a chain of dictionaries, a sender that only notes, peers as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from oracle.edges.store import METADATA, SqlProjection, SqlStore
+from oracle.records import Member, PeerAnswer, SettlementRow
+from protocol.chain.records import (
+    BatchRecord,
+    BlockRef,
+    JobRecord,
+    KeyPeriod,
+    Parameters,
+    ProviderRecord,
+    ProviderStake,
+)
+from protocol.encoding import ZERO, keccak
+from protocol.errors import ChainRefused, Unavailable
+from protocol.types import BatchState, JobState, Outcome, RefundReason, SignedOffer
+from protocol.units import Address, Bps, Seconds, Wei
+
+NOBODY = Address("0x" + "00" * 20)
+TERMS = Parameters(
+    Wei(1000), Bps(500), Bps(5000), Bps(500), Bps(10_000), Seconds(30), Seconds(60), Seconds(900), Seconds(180),
+    Seconds(600), Seconds(60), Seconds(15), 2,
+)  # fmt: skip
+
+
+class FakeClock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fake_store() -> tuple[SqlStore, SqlProjection]:
+    """The real store over SQLite in memory: nothing is left of it, and no socket is opened."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    METADATA.create_all(engine)
+    return SqlStore(engine), SqlProjection(engine)
+
+
+@dataclass(frozen=True)
+class FakeCall:
+    what: str
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass
+class FakeChain:
+    """Block n is mined at second `start` + n."""
+
+    seats: tuple[Address, ...]
+    seat_members: dict[str, Member]
+    start: int
+    number: int = 100
+    terms: Parameters = TERMS
+    jobs: dict[bytes, JobRecord] = field(default_factory=dict)
+    batches: dict[int, BatchRecord] = field(default_factory=dict)
+    stakes: dict[str, ProviderStake] = field(default_factory=dict)
+    records: dict[str, ProviderRecord] = field(default_factory=dict)
+    keys: dict[str, KeyPeriod] = field(default_factory=dict)
+    revoked: set[tuple[str, int]] = field(default_factory=set)
+    carried_offers: dict[bytes, SignedOffer] = field(default_factory=dict)
+    settled: dict[bytes, SettlementRow] = field(default_factory=dict)
+    fees: int = 0
+
+    def head(self) -> BlockRef:
+        return self._ref(self.number)
+
+    def block(self, number: int) -> BlockRef | None:
+        return self._ref(number) if number <= self.number else None
+
+    def parameters(self) -> Parameters:
+        return self.terms
+
+    def epoch_blocks(self) -> int:
+        return 10
+
+    def set_version(self) -> int:
+        return 1
+
+    def members(self, set_version: int) -> tuple[Address, ...]:
+        return self.seats
+
+    def member(self, address: str) -> Member:
+        return self.seat_members[address]
+
+    def job(self, job_id: bytes) -> JobRecord:
+        return self.jobs.get(job_id, JobRecord(JobState.NONE, RefundReason.NONE, 0, 0, 0, 0))
+
+    def batch(self, batch_id: int) -> BatchRecord:
+        return self.batches.get(
+            batch_id, BatchRecord(ZERO, NOBODY, 0, 0, 0, BatchState.NONE, Outcome.NONE)
+        )
+
+    def provider(self, address: str) -> ProviderStake:
+        return self.stakes.get(address, ProviderStake(Wei(0), Wei(0), NOBODY, bytes(32), ZERO))
+
+    def provider_record(self, address: str) -> ProviderRecord:
+        return self.records.get(address, ProviderRecord(Wei(0), 0, 0, 0))
+
+    def key_period(self, node_key: str) -> KeyPeriod | None:
+        return self.keys.get(node_key)
+
+    def is_offer_revoked(self, provider: str, nonce: int) -> bool:
+        return (provider, nonce) in self.revoked
+
+    def fees_to_burn(self) -> int:
+        return self.fees
+
+    def settlement_in(self, tx_hash: bytes) -> SettlementRow:
+        return self.settled.get(tx_hash, SettlementRow(tx_hash, 21_000))
+
+    def offer_in(self, tx_hash: bytes) -> SignedOffer | None:
+        return self.carried_offers.get(tx_hash)
+
+    def settle(self, *arguments: Any) -> FakeCall:
+        return FakeCall("settle", arguments)
+
+    def refund_job(self, *arguments: Any) -> FakeCall:
+        return FakeCall("refund_job", arguments)
+
+    def forfeit(self, *arguments: Any) -> FakeCall:
+        return FakeCall("forfeit", arguments)
+
+    def mature_by_default(self, *arguments: Any) -> FakeCall:
+        return FakeCall("mature_by_default", arguments)
+
+    def burn_fees(self) -> FakeCall:
+        return FakeCall("burn_fees")
+
+    def simulate(self, call: FakeCall, sender: str) -> None:
+        return None
+
+    def _ref(self, number: int) -> BlockRef:
+        return BlockRef(number, keccak(number.to_bytes(8, "big")), self.start + number, b"")
+
+
+@dataclass(frozen=True)
+class FakeOutcome:
+    status: str
+
+
+@dataclass
+class FakeSender:
+    """Notes what was submitted, once a key; calls named in `refuses` are refused."""
+
+    calls: dict[str, FakeCall] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    refuses: set[str] = field(default_factory=set)
+
+    def submit(self, key: str, call: FakeCall) -> None:
+        if call.what in self.refuses:
+            raise ChainRefused("TooEarly", {}, "The contract says no.")
+        self.calls.setdefault(key, call)
+
+    def pump(self) -> int:
+        return 0
+
+    def outcome(self, key: str) -> FakeOutcome | None:
+        return FakeOutcome(self.outcomes.get(key, "PENDING")) if key in self.calls else None
+
+
+@dataclass
+class FakeQueue:
+    told: list[tuple[int, int]] = field(default_factory=list)
+    is_down: bool = False
+
+    def enqueue_audit(self, batch_id: int, index: int) -> None:
+        if self.is_down:
+            raise Unavailable("The broker does not answer.")
+        self.told.append((batch_id, index))
+
+
+@dataclass
+class FakePeers:
+    """Peers as functions by address; an address without one is a silent peer."""
+
+    posts: dict[str, Callable[[str, dict[str, Any]], None]] = field(default_factory=dict)
+    reveals: dict[str, Callable[[int], bytes | None]] = field(default_factory=dict)
+    signs: dict[str, Callable[[dict[str, Any]], PeerAnswer]] = field(default_factory=dict)
+
+    def post(self, peer: Member, path: str, key: str, body: dict[str, Any]) -> None:
+        self._of(self.posts, peer)(path, body)
+
+    def reveal(self, peer: Member, epoch: int) -> bytes | None:
+        return self._of(self.reveals, peer)(epoch)
+
+    def ask_signatures(self, peers: Sequence[Member], body: dict[str, Any]) -> dict[Address, PeerAnswer]:
+        return {p.address: self.signs[p.address](body) if p.address in self.signs else PeerAnswer() for p in peers}
+
+    @staticmethod
+    def _of(table: dict[str, Any], peer: Member) -> Any:
+        if peer.address not in table:
+            raise Unavailable(f"The oracle {peer.address} does not answer.")
+        return table[peer.address]

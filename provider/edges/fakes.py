@@ -1,0 +1,89 @@
+"""The provider's own machine in memory, for tests: clock, keys, broker, tokenizer, model, device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from protocol.encoding import keccak, pack_float32
+from protocol.errors import MallaError
+from protocol.messages import Domain
+from protocol.sealing import derive_secret, public_key, unseal
+from protocol.signing import Signer
+from protocol.units import Address
+from provider.ports import Completion
+
+ESCROW = Address("0x00000000000000000000000000000000000e5c20")
+DOMAIN = Domain(31337, ESCROW)
+
+
+@dataclass
+class FakeClock:
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeKeys:
+    """`provider.ports.Keys` of a known key."""
+
+    def __init__(self, name: str = "node") -> None:
+        self.signer = Signer(keccak(name.encode()))
+        self.address = self.signer.address
+        self._secret = derive_secret(keccak(name.encode()), "test")
+        self.encryption_key = public_key(self._secret)
+
+    def sign(self, digest: bytes) -> bytes:
+        return self.signer.sign(digest)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        return unseal(sealed, self._secret)
+
+
+@dataclass
+class FakeBroker:
+    enqueued: list[bytes] = field(default_factory=list)
+
+    def enqueue(self, job_id: bytes) -> None:
+        self.enqueued.append(job_id)
+
+
+@dataclass
+class FakeCounter:
+    """Every prompt has `tokens` tokens, unless `error` says why it cannot be asked."""
+
+    tokens: int = 7
+    error: MallaError | None = None
+
+    def count(self, messages: Sequence[tuple[str, str]], max_output_tokens: int) -> int:
+        if self.error is not None:
+            raise self.error
+        return self.tokens
+
+
+@dataclass
+class FakeBackend:
+    """Answers 'Lima' with two tokens; `before_token` is called first, and may raise or move the clock."""
+
+    before_token: Callable[[], None] = lambda: None
+    runs: int = 0
+
+    def run(self, messages: Sequence[tuple[str, str]], max_output_tokens: int, on_token: Callable[[int], None],
+            cancelled: Callable[[], bool]) -> Completion:
+        self.runs += 1
+        self.before_token()
+        on_token(1)
+        if cancelled():
+            raise MallaError("Generation was cancelled.")
+        return Completion(7, (500, 2), pack_float32([-0.5, -0.25]), "Lima", "stop")
+
+
+class FakeGpu:
+    """No device; `start` and `stop` in one."""
+
+    def start(self) -> FakeGpu:
+        return self
+
+    def stop(self) -> dict[str, object]:
+        return {"gpu": None, "note": "no NVIDIA GPU: a test"}

@@ -1,0 +1,46 @@
+"""What a job must be for this provider to take it: pure, and each refusal has its reason."""
+
+from __future__ import annotations
+
+from protocol.encoding import keccak
+from protocol.errors import BadInput, Reason, Refused
+from protocol.messages import Domain
+from protocol.transcript import SAMPLERS, parse_prompt, parse_spec
+from protocol.types import Job, JobSpec, Prompt
+from provider.ports import Served
+
+
+def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, served: Served) -> JobSpec:
+    """The spec of a job. Raises BadInput or Refused with the reason for which a provider declines."""
+    if keccak(spec_data) != job.spec_digest:
+        raise Refused(Reason.TAMPERED, "The spec's bytes do not have the digest that the job names.")
+    spec = parse_spec(spec_data)
+    same = {
+        "chain id": (spec.chain_id, domain.chain_id),
+        "escrow": (spec.escrow.lower(), domain.contract.lower()),
+        "requester": (spec.requester.lower(), job.requester.lower()),
+        "provider": (spec.provider.lower(), owner.lower()),
+        "input tokens": (spec.input_tokens, job.input_tokens),
+        "output tokens": (spec.max_output_tokens, job.max_output_tokens),
+        "nonce": (spec.nonce, job.nonce),
+    }
+    for what, (in_spec, in_job) in same.items():
+        if in_spec != in_job:
+            raise Refused(Reason.WRONG_JOB, f"The spec's {what} is {in_spec}, the job's is {in_job}.")
+    if spec.sampler.kind not in SAMPLERS:
+        raise Refused(Reason.UNKNOWN_SAMPLER, f"The sampler '{spec.sampler.kind[:40]}' is not served.", "Use 'greedy'.")
+    if spec.model != served.model:
+        raise Refused(Reason.UNKNOWN_MODEL, f"The model 0x{spec.model.hex()} is not served here.")
+    if spec.profile != served.profile:
+        raise Refused(Reason.UNKNOWN_PROFILE, f"The profile 0x{spec.profile.hex()} is not served here.")
+    return spec
+
+
+def check_prompt(spec: JobSpec, plaintext: bytes) -> Prompt:
+    """The prompt of a spec. Raises Refused when it is another one or cannot be read."""
+    if keccak(plaintext) != spec.prompt_digest:
+        raise Refused(Reason.TAMPERED, "The prompt does not have the digest that the spec names.")
+    try:
+        return parse_prompt(plaintext)
+    except BadInput as error:
+        raise Refused(Reason.PROMPT_UNREADABLE, error.message) from error

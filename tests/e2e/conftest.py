@@ -1,0 +1,26 @@
+"""One network for all end-to-end tests: four oracles, three providers of which the third cheats, real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.testnet.arrangement import arrange
+from scripts.testnet.lock import Lock
+from scripts.testnet.network import Network, remove_network
+from tests.e2e.market import CHEAT, Market
+
+FOLDER = Path(__file__).resolve().parents[2] / "var" / "e2e"
+AUDIT_TURN = 15
+
+
+@pytest.fixture(scope="session")
+def market() -> Iterator[Market]:
+    """Kept on disk after a run, for its logs; the next run begins anew."""
+    with Lock(FOLDER):
+        remove_network(FOLDER / "network")
+        what = arrange(FOLDER / "network", cheats=(CHEAT,), audit_turn=AUDIT_TURN)
+        with Network(what, lambda step, detail: print(f"{step}: {detail}", flush=True)) as network:
+            yield Market(network)

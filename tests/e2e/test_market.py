@@ -1,0 +1,107 @@
+"""The demo's path, smaller: honest work is paid to the wei, a cheat is convicted, slashed, and its jobs refunded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from protocol.chain.events import BatchSkipped, ProviderConvicted
+from protocol.chain.sender import send_and_wait
+from protocol.economics import fee, slashed
+from protocol.errors import Refused
+from requester.records import JobResult
+from scripts.testnet.parties import DEPOSIT, open_signer
+from tests.e2e.market import CHEAT, Market
+
+
+@pytest.fixture(scope="module")
+def honest(market: Market) -> list[JobResult]:
+    """Three jobs of three requesters over both honest providers, ended."""
+    asked = [
+        market.ask("What is the capital of France?", "provider-1", "requester-1"),
+        market.ask("Name two animals of the desert.", "provider-2", "requester-2"),
+        market.ask("Why does ice float on water?", "provider-1", "requester-3"),
+    ]
+    return [one.result() for one in asked]
+
+
+def test_ask__unknown_provider__is_refused_and_costs_nothing(market: Market) -> None:
+    client = market.clients["requester-1"]
+    before = client.balances()
+    with pytest.raises(Refused, match="providers not wanted"):
+        client.submit("Hello?", provider="0x" + "11" * 20, max_tokens=8)
+    assert client.balances().escrow == before.escrow
+
+
+def test_ask__price_over_the_cap__is_refused_and_costs_nothing(market: Market) -> None:
+    client = market.clients["requester-1"]
+    before = client.balances()
+    with pytest.raises(Refused, match="cost more than the cap"):
+        client.submit("Hello?", max_price=1, max_tokens=8)
+    assert client.balances().escrow == before.escrow
+
+
+def test_honest_jobs__settled_by_quorum__are_paid_to_the_wei(market: Market, honest: list[JobResult]) -> None:
+    for result in honest:
+        market.require_paid_once(result)
+        assert result.text and result.output_tokens > 0
+    provider = market.owner("provider-1")
+    paid = [result.paid for result in honest if result.provider == provider]
+    events = market.chain.events(0, market.chain.head().number)
+    batches = {item.event.batch_id for item in events if getattr(item.event, "job_id", None) in
+               {bytes.fromhex(result.job_id[2:]) for result in honest} and hasattr(item.event, "batch_id")}  # fmt: skip
+    assert batches
+    earned = market.chain.free_balance(provider)
+    fees = fee(sum(paid), market.chain.parameters().fee_bps)
+    # The fee is rounded down once a batch, so the sum over batches is within a wei a batch of the fee of the sum.
+    assert 0 <= earned - (sum(paid) - fees) <= len(batches) or earned > sum(paid)
+    market.require_exact_ledgers()
+
+
+def test_honest_job__receipt__is_written_and_names_the_answer(honest: list[JobResult]) -> None:
+    for result in honest:
+        document = json.loads(Path(result.receipt_path).read_text())
+        assert document["receipt"]["answer"]["text"] == result.text
+
+
+def test_settlement__sent_a_second_time_by_somebody_else__pays_once(market: Market, honest: list[JobResult]) -> None:
+    first = honest[0]
+    sent = market.chain.rpc.request("eth_getTransactionByHash", [first.settlement_tx])
+    stranger, _ = open_signer(market.what.requesters[0].keystore, market.what.requesters[0].password_file)
+    before = [market.chain.free_balance(account) for account in (first.provider, first.requester)]
+    from protocol.chain.records import Call
+
+    again = Call(market.chain.deployment.escrow, bytes.fromhex(sent["input"][2:]), "The same settlement again.")
+    receipt = send_and_wait(market.chain, stranger, again)
+    assert any(isinstance(item.event, BatchSkipped) for item in receipt.events)
+    assert [market.chain.free_balance(account) for account in (first.provider, first.requester)] == before
+    assert len(market.ends_of(first.job_id)) == 1
+    market.require_exact_ledgers()
+
+
+def test_cheat__int4_behind_the_full_claim__is_convicted_slashed_and_refunded(market: Market) -> None:
+    owner = market.owner(CHEAT)
+    stake = market.chain.provider(owner).active
+    questions = ("Write two sentences about autumn leaves.", "Explain what a lighthouse is for.")
+    asked = [market.ask(words, CHEAT, requester, 48) for words, requester in zip(questions, market.clients, strict=False)]
+    results = [one.result() for one in asked]
+    for result in results:
+        market.require_refunded_once(result, "FRAUD", "CONVICTED")
+    assert "FRAUD" in {result.reason for result in results}
+    convictions = [item.event for item in market.chain.events(0, market.chain.head().number)
+                   if isinstance(item.event, ProviderConvicted)]  # fmt: skip
+    expected = slashed([stake], market.chain.parameters().slash_bps)
+    assert [event.provider for event in convictions] == [owner]
+    assert convictions[0].slashed == expected == stake - market.chain.provider(owner).active
+    assert market.chain.free_balance(owner) == 0
+    market.require_exact_ledgers()
+
+
+def test_requesters__after_all_jobs__hold_what_they_did_not_pay(market: Market) -> None:
+    """Deposit − payments − open fees, exactly, for every requester, from its own list of jobs."""
+    for client in market.clients.values():
+        jobs = [job for job in client.list_jobs() if job.state in ("SETTLED", "REFUNDED")]
+        spent = sum(job.paid + job.open_fee for job in jobs)
+        assert client.balances().escrow == DEPOSIT - spent

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from oracle.flow import sampling
+from protocol.draw import RevealChain
+from tests.oracle.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def short_reveals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reveal chains of 64 links, as the world's anchors are: the real length takes a quarter of a second each."""
+    monkeypatch.setattr(sampling, "reveal_chain", lambda secret: RevealChain(secret, 64))

@@ -1,0 +1,141 @@
+"""What anyone may do: who does it when, and that doing it twice harms nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from oracle.flow.chores import do_chores
+from oracle.flow.node import Node
+from protocol.chain.events import JobCancelAsked
+from protocol.chain.records import ProviderRecord
+from protocol.committee import proposer
+from protocol.types import JobState
+from protocol.units import Wei
+from tests.oracle.world import NOW, World
+
+DEFAULT = 600 + 60
+
+
+def turn_of(world: World, seat: int) -> Node:
+    while proposer(world.chain.number, 1, list(world.chain.seats)) != world.signers[seat].address:
+        world.chain.number += 1
+    return world.nodes[seat]
+
+
+def submitted(node: Node) -> list[str]:
+    return [call.what for call in node.sender.calls.values()]  # type: ignore[attr-defined]
+
+
+def advance(world: World, seconds: int) -> None:
+    world.chain.number += seconds
+    world.clock.now += seconds
+
+
+def test_chores__not_its_turn__does_nothing(world: World) -> None:
+    world.open_job()
+    advance(world, 1000)
+    turn_of(world, 1)
+    assert do_chores(world.node) == 0
+
+
+def test_refund__deadline_not_over__is_left(world: World) -> None:
+    world.open_job()
+    assert do_chores(turn_of(world, 0)) == 0
+
+
+def test_refund__deadline_over__is_submitted_once(world: World) -> None:
+    world.open_job()
+    advance(world, 1000)
+    node = turn_of(world, 0)
+    assert do_chores(node) == 1
+    assert do_chores(node) == 0
+    assert submitted(node) == ["refund_job"]
+
+
+def test_refund__cancelled__comes_at_the_nearer_deadline(world: World) -> None:
+    work = world.open_job()
+    world.apply(JobCancelAsked(work.job_id, NOW + 5))
+    advance(world, 20)
+    node = turn_of(world, 0)
+    assert do_chores(node) == 1
+
+
+def test_refund__done_at_the_head__is_left(world: World) -> None:
+    work = world.open_job()
+    advance(world, 1000)
+    world.chain.jobs[work.job_id] = replace(world.chain.jobs[work.job_id], state=JobState.REFUNDED)
+    assert do_chores(turn_of(world, 0)) == 0
+
+
+def test_refund__provider_convicted__needs_no_deadline(world: World) -> None:
+    world.open_job()
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), NOW, 0, 0)
+    node = turn_of(world, 0)
+    assert do_chores(node) == 1
+    assert submitted(node) == ["refund_job"]
+
+
+@pytest.mark.parametrize(("seconds", "done"), [(0, 0), (40, 1)])
+def test_forfeit__frozen__only_after_the_appeal_window(world: World, seconds: int, done: int) -> None:
+    world.commit(world.open_job())
+    world.freeze(1, NOW + 20)
+    advance(world, seconds)
+    node = turn_of(world, 0)
+    assert do_chores(node) == done
+    assert submitted(node) == ["forfeit"] * done
+
+
+def test_forfeit__other_batches_of_the_convicted__are_given_back(world: World) -> None:
+    world.commit(world.open_job(1), batch_id=1)
+    world.commit(world.open_job(2), batch_id=2)
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), NOW, 2, 0)
+    node = turn_of(world, 0)
+    assert do_chores(node) == 2
+    assert submitted(node) == ["forfeit", "forfeit"]
+
+
+@pytest.mark.parametrize(("seconds", "done"), [(DEFAULT - 200, 0), (DEFAULT, 1)])
+def test_default__no_decision__after_the_hard_limit(world: World, seconds: int, done: int) -> None:
+    world.commit(world.open_job())
+    advance(world, seconds)
+    node = turn_of(world, 0)
+    assert do_chores(node) == done
+    assert submitted(node) == ["mature_by_default"] * done
+
+
+def test_default__provider_frozen__waits_for_the_freeze(world: World) -> None:
+    world.commit(world.open_job())
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 9)
+    advance(world, DEFAULT)
+    assert do_chores(turn_of(world, 0)) == 0
+
+
+def test_chores__contract_says_no__goes_on_with_the_next(world: World) -> None:
+    world.commit(world.open_job(1))
+    world.open_job(2)
+    advance(world, 1000)
+    node = turn_of(world, 0)
+    node.sender.refuses = {"mature_by_default"}  # type: ignore[attr-defined]
+    assert do_chores(node) == 1
+    assert submitted(node) == ["refund_job"]
+
+
+def test_chores__mined_and_reverted__is_tried_under_a_fresh_key(world: World) -> None:
+    world.commit(world.open_job())
+    advance(world, DEFAULT)
+    node = turn_of(world, 0)
+    do_chores(node)
+    node.sender.outcomes = {"default/1": "REVERTED"}  # type: ignore[attr-defined]
+    assert do_chores(node) == 1
+    assert list(node.sender.calls) == ["default/1", "default/1/2"]  # type: ignore[attr-defined]
+
+
+def test_fees__there_are_some__are_burned_once_a_while(world: World) -> None:
+    world.chain.fees = 5
+    world.chain.number = 300
+    node = turn_of(world, 0)
+    assert do_chores(node) == 1
+    assert do_chores(node) == 0
+    assert submitted(node) == ["burn_fees"]

@@ -1,0 +1,192 @@
+"""From a transcript to its leaf: what is accepted as a document, and that no change goes unseen."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocol.encoding import canonical_json, keccak, pack_float32
+from protocol.errors import BadInput, Malformed, ProviderFault
+from protocol.limits import MAX_MESSAGES
+from protocol.sealing import unseal
+from protocol.transcript import (
+    answer_of,
+    check_logprobs,
+    check_transcript,
+    leaf,
+    parse_answer,
+    parse_prompt,
+    parse_spec,
+    parse_transcript,
+    prompt_bytes,
+    sealed_answer,
+    spec_bytes,
+    spec_digest,
+    transcript_bytes,
+)
+from protocol.types import Answer, JobSpec, Prompt, Transcript
+from protocol.wire import to_json
+from tests.protocol.nouns import changed, entry_of, one_job, specs, transcripts
+
+ONE = one_job()
+SPEC, TRANSCRIPT = ONE.transcript.spec, ONE.transcript
+SALT = "0x" + "00" * 32
+
+
+def check(transcript: Transcript = TRANSCRIPT, **other: Any) -> None:
+    facts = {"job_id": TRANSCRIPT.job_id, "job": ONE.job, "entry": ONE.entry, "offer": ONE.offer,
+             "input_tokens": ONE.input_tokens} | other
+    check_transcript(transcript, **facts)
+
+
+def fault(transcript: Transcript = TRANSCRIPT, **other: Any) -> str:
+    with pytest.raises(ProviderFault) as found:
+        check(transcript, **other)
+    return found.value.check
+
+
+PROMPTS = [
+    [], {}, {"messages": [], "salt": SALT}, {"messages": {}, "salt": SALT},
+    {"messages": [{"role": "user"}], "salt": SALT}, {"messages": [{"role": "tool", "content": "x"}], "salt": SALT},
+    {"messages": [{"role": "user", "content": 1}], "salt": SALT},
+    {"messages": [{"role": "user", "content": "x", "name": "y"}], "salt": SALT},
+    {"messages": [{"role": "user", "content": "x"}], "salt": "0x00"}, {"messages": [{"role": "user", "content": "x"}]},
+    {"messages": [{"role": "user", "content": "x"}] * (MAX_MESSAGES + 1), "salt": SALT},
+    {"messages": [{"role": ["user"], "content": "x"}], "salt": SALT}, {"messages": [None], "salt": SALT},
+]
+
+
+@pytest.mark.parametrize("value", PROMPTS)
+def test_parse_prompt__another_form__malformed(value: object) -> None:
+    with pytest.raises(Malformed):
+        parse_prompt(canonical_json(value))
+
+
+def test_parse_prompt__over_the_limit_or_not_canonical__bad_input() -> None:
+    with pytest.raises(BadInput):
+        parse_prompt(prompt_bytes(Prompt((("user", "x" * 70_000),), bytes(32))))
+    with pytest.raises(Malformed):
+        parse_prompt(b" " + TRANSCRIPT.prompt)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text(st.characters(
+    exclude_categories=("Cs",)))), min_size=1, max_size=4))
+def test_parse_prompt__of_prompt_bytes__the_same_prompt(messages: list[tuple[str, str]]) -> None:
+    prompt = Prompt(tuple(messages), keccak(b"salt"))
+    assert parse_prompt(prompt_bytes(prompt)) == prompt
+
+
+@given(specs)
+def test_parse_spec__of_spec_bytes__the_same_spec_and_digest(spec: JobSpec) -> None:
+    assert parse_spec(spec_bytes(spec)) == spec
+    assert spec_digest(parse_spec(spec_bytes(spec))) == keccak(spec_bytes(spec))
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    (SPEC.provider.encode(), SPEC.provider.lower().encode()),
+    (b'"0x' + SPEC.model.hex().encode(), b'"0x' + SPEC.model.hex().upper().encode()),
+    (b'"nonce":1', b'"nonce": 1'),
+])
+def test_parse_spec__same_meaning_in_another_text__malformed(old: bytes, new: bytes) -> None:
+    """Else a requester could name a text by its digest that its provider reads and can never name again."""
+    assert old in spec_bytes(SPEC)
+    with pytest.raises(Malformed, match="canonical"):
+        parse_spec(spec_bytes(SPEC).replace(old, new))
+
+
+@pytest.mark.parametrize("key", [b"", b"\1" * 31, bytes(32), b"\1" + bytes(31)])
+def test_parse_spec__reply_key_that_nothing_can_be_sealed_to__malformed(key: bytes) -> None:
+    with pytest.raises(Malformed, match="X25519"):
+        parse_spec(spec_bytes(dataclasses.replace(SPEC, reply_key=key)))
+
+
+@pytest.mark.parametrize("changes", [
+    {"salt": b"\1" * 31}, {"salt": b"\1" * 33}, {"seal_secret": b""}, {"seal_secret": b"\1" * 33},
+    {"output_token_ids": (2**32,)},
+])
+def test_parse_transcript__what_no_leaf_could_hold__malformed(changes: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        parse_transcript(transcript_bytes(dataclasses.replace(TRANSCRIPT, **changes)))
+
+
+@settings(max_examples=30)
+@given(transcripts)
+def test_parse_transcript__of_its_bytes__the_same_transcript(transcript: Transcript) -> None:
+    assert parse_transcript(transcript_bytes(transcript)) == transcript
+
+
+def test_check_transcript__as_committed__passes() -> None:
+    check()
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Transcript)])
+def test_check_transcript__any_one_field_changed__provider_fault(field: str) -> None:
+    altered = changed(TRANSCRIPT, field)
+    assert altered != TRANSCRIPT
+    assert fault(altered) == {  # type: ignore[arg-type]
+        "job_id": "job", "spec": "spec", "prompt": "prompt", "output_token_ids": "leaf", "logprobs": "leaf",
+        "finish": "answer", "text": "answer", "salt": "leaf", "seal_secret": "answer",
+    }[field]
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(JobSpec)])
+def test_check_transcript__any_field_of_the_spec_changed__provider_fault(field: str) -> None:
+    altered = dataclasses.replace(TRANSCRIPT, spec=changed(SPEC, field))
+    assert fault(altered) == "spec"
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Answer)])
+def test_sealed_answer__any_field_of_the_answer_changed__other_bytes(field: str) -> None:
+    answer = answer_of(TRANSCRIPT, 7)
+    assert sealed_answer(changed(answer, field), SPEC, b"\7" * 32) != sealed_answer(answer, SPEC, b"\7" * 32)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("changes", "name"), [
+    ({"salt": b"\1" * 33}, "leaf"), ({"output_token_ids": (2**32,)}, "leaf"), ({"seal_secret": b"\1"}, "answer"),
+    ({"seal_secret": b""}, "answer"), ({"output_token_ids": ()}, "leaf"),
+])
+def test_check_transcript__what_cannot_even_be_hashed__fault_and_no_verifiers_error(
+    changes: dict[str, Any], name: str
+) -> None:
+    assert fault(dataclasses.replace(TRANSCRIPT, **changes)) == name
+
+
+def believed(amount: int | None = None, input_tokens: int = 7, **changes: Any) -> str:
+    """What is wrong with a transcript whose provider committed to it as it is."""
+    transcript = dataclasses.replace(TRANSCRIPT, **changes)
+    worth = input_tokens * 3 + len(transcript.output_token_ids) * 5
+    entry = entry_of(transcript, ONE.job, input_tokens, worth if amount is None else amount)
+    return fault(transcript, entry=entry, input_tokens=input_tokens)
+
+
+@pytest.mark.parametrize(("changes", "name"), [
+    ({"output_token_ids": (), "logprobs": b""}, "length"),
+    ({"output_token_ids": tuple(range(9)), "logprobs": bytes(36)}, "length"),
+    ({"finish": "length"}, "finish"), ({"finish": "eos"}, "finish"), ({"finish": ""}, "finish"),
+    ({"amount": 0}, "amount"), ({"amount": 37}, "amount"), ({"input_tokens": 10}, "input"),
+    ({"logprobs": bytes(8)}, "logprobs"), ({"logprobs": bytes(13)}, "logprobs"),
+    ({"logprobs": pack_float32([0.0, 0.1, 0.0])}, "logprobs"),
+    ({"logprobs": pack_float32([0.0, float("nan"), 0.0])}, "logprobs"),
+    ({"logprobs": pack_float32([0.0, float("-inf"), 0.0])}, "logprobs"),
+])
+def test_check_transcript__committed_but_wrong_by_itself__provider_fault(changes: dict[str, Any], name: str) -> None:
+    assert believed(**changes) == name
+
+
+def test_check_transcript__another_count_of_input_tokens__does_not_have_the_leaf() -> None:
+    assert fault(input_tokens=6) == "leaf"
+
+
+def test_check_logprobs__good_ones__come_back_as_numbers() -> None:
+    assert check_logprobs(pack_float32([-0.5, 0.0005]), 2) == pytest.approx([-0.5, 0.0005])
+
+
+def test_sealed_answer__opened_by_the_requester__has_the_committed_leaf() -> None:
+    answer = parse_answer(unseal(sealed_answer(answer_of(TRANSCRIPT, 7), SPEC, TRANSCRIPT.seal_secret), b"\2" * 32))
+    assert (answer.text, answer.output_token_ids) == (TRANSCRIPT.text, TRANSCRIPT.output_token_ids)
+    assert leaf(answer, SPEC) == ONE.entry.leaf
+    assert "seal_secret" not in to_json(answer)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.errors import ProviderFault
+from protocol.types import AuditStatistics, Outcome, VerdictKind
+from protocol.verdict import EntryEvidence, decide, is_escalated, judge, judge_fault
+
+PASS, FRAUD, UNKNOWN, MALFORMED = VerdictKind.PASS, VerdictKind.FRAUD, VerdictKind.UNKNOWN, VerdictKind.MALFORMED
+NOW = 1_000
+PASSED = EntryEvidence(True, True, {"a": PASS}, None, True, NOW)
+UNDRAWN = EntryEvidence(True, False)
+STATISTICS = AuditStatistics(0.1, 0.0, 0.01, 5)
+
+kinds = st.sampled_from(list(VerdictKind))
+evidence = st.builds(
+    EntryEvidence, st.booleans(), st.booleans(), st.dictionaries(st.sampled_from("abcd"), kinds, max_size=3),
+    st.none() | kinds, st.booleans(), st.integers(NOW - 1, NOW + 1),
+)
+
+
+def outcome(*entries: EntryEvidence) -> Outcome | None:
+    return decide(entries, NOW)[0]
+
+
+def but(entry: EntryEvidence = PASSED, **changes: object) -> EntryEvidence:
+    return dataclasses.replace(entry, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("entry", [
+    but(report_valid=False), but(UNDRAWN, report_valid=False), but(records={}), but(records={"a": UNKNOWN}),
+    but(records={"a": FRAUD}), but(records={"a": PASS, "b": FRAUD}), but(records={"a": PASS, "b": MALFORMED}),
+    but(records={}, own=UNKNOWN), but(records={"a": FRAUD}, own=UNKNOWN), but(records={}, opened=False),
+])
+def test_decide__something_open_or_known_against_it__nothing_yet(entry: EntryEvidence) -> None:
+    assert outcome(PASSED, entry, UNDRAWN) is None
+    assert decide([PASSED, entry], NOW)[1].startswith("Entry 1 ")
+
+
+@pytest.mark.parametrize("entry", [
+    but(own=FRAUD), but(UNDRAWN, own=FRAUD), but(own=FRAUD, records={"a": PASS}), but(own=FRAUD, opened=False),
+])
+def test_decide__own_finding_of_fraud__fraud_whatever_else(entry: EntryEvidence) -> None:
+    assert outcome(PASSED, entry) is Outcome.FRAUD
+
+
+def test_decide__fraud_of_others_only__never_fraud() -> None:
+    assert outcome(but(records=dict.fromkeys("abc", FRAUD))) is None
+
+
+def test_decide__opening_overdue__not_opened_one_second_after_the_deadline() -> None:
+    late = but(records={}, opened=False, open_deadline=NOW)
+    assert outcome(PASSED, late) is None
+    assert decide([PASSED, late], NOW + 1) == (Outcome.NOT_OPENED, "The opening of entry 1 is overdue.")
+    assert decide([but(UNDRAWN, open_deadline=0)], NOW)[0] is Outcome.PASS
+
+
+@pytest.mark.parametrize("entries", [
+    [], [UNDRAWN], [PASSED], [PASSED, UNDRAWN], [but(records={}, own=PASS)],
+    [but(records={"a": FRAUD, "b": MALFORMED}, own=PASS)], [but(records={"a": UNKNOWN, "b": PASS})],
+])
+def test_decide__all_valid_and_nothing_against_it_or_own_pass__pass(entries: list[EntryEvidence]) -> None:
+    assert outcome(*entries) is Outcome.PASS
+
+
+@given(st.lists(evidence, max_size=4))
+def test_decide__any_evidence__obeys_r33(entries: list[EntryEvidence]) -> None:
+    found, reason = decide(entries, NOW)
+    own_fraud = any(entry.own is FRAUD for entry in entries)
+    overdue = any(entry.drawn and not entry.opened and entry.open_deadline < NOW for entry in entries)
+    assert reason.endswith(".")
+    assert (found is Outcome.FRAUD) is own_fraud
+    assert (found is Outcome.NOT_OPENED) is (overdue and not own_fraud)
+    if found is Outcome.PASS:
+        drawn = [entry for entry in entries if entry.drawn]
+        assert all(entry.report_valid for entry in entries)
+        assert all(entry.own is PASS or PASS in entry.records.values() for entry in drawn)
+        assert all(entry.own is PASS or not is_escalated(entry.records) for entry in drawn)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), kinds))
+def test_is_escalated__any_records__by_one_finding_against_the_provider(records: dict[str, VerdictKind]) -> None:
+    assert is_escalated(records) is bool({FRAUD, MALFORMED} & set(records.values()))
+
+
+def test_judge__statistics_and_faults__reason_and_checks() -> None:
+    passed = judge(STATISTICS, ())
+    assert (passed.kind, passed.checks, passed.statistics) == (PASS, (), STATISTICS)
+    failed = judge(STATISTICS, ("max_margin is 3", "end_margin is 2"))
+    assert (failed.kind, failed.reason) == (FRAUD, "max_margin is 3; end_margin is 2")
+    exact = judge_fault(ProviderFault("leaf", "The transcript is another one."))
+    assert (exact.kind, exact.checks, exact.reason) == (FRAUD, ("leaf",), "The transcript is another one.")

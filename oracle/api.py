@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
 
 from oracle.bodies import BodyLimit
 from oracle.config import Settings
@@ -15,7 +17,7 @@ from oracle.routes_read import add_reads
 from oracle.routes_write import add_peers, add_writes
 from oracle.schemas import status_of
 from oracle.wiring import Parts, build
-from protocol.errors import ConfigInvalid, MallaError
+from protocol.errors import ConfigInvalid, Malformed, MallaError, Reason, Refused
 
 
 def build_api(parts: Parts) -> FastAPI:
@@ -24,6 +26,8 @@ def build_api(parts: Parts) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_exception_handler(MallaError, _answer_error)
     app.add_exception_handler(SQLAlchemyError, _answer_database)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_route)
     add_reads(app, parts)
     add_writes(app, parts)
     add_peers(app, parts)
@@ -64,3 +68,16 @@ def _answer_error(request: Request, error: Exception) -> Response:
 def _answer_database(request: Request, error: Exception) -> Response:
     body = {"error": {"code": "unavailable", "message": "The oracle's database does not answer.", "fix": "Try again."}}
     return JSONResponse(body, 503)
+
+
+def _answer_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # registered for it alone
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return JSONResponse(Malformed(f"{where}: {first['msg']}.").as_json(), 400)
+
+
+def _answer_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # registered for it alone
+    refusal = Refused(Reason.NOT_FOUND, f"There is no {request.method} {request.url.path}.", "See docs/PROTOCOL.md.")
+    return JSONResponse(refusal.as_json(), error.status_code)

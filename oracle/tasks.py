@@ -12,7 +12,16 @@ from celery.signals import worker_init, worker_process_init, worker_process_shut
 from oracle.config import Settings
 from oracle.flow.findings import perform_audit
 from oracle.ports import Replayer
-from oracle.wiring import QUEUE, TASK, TRANSPORT_OPTIONS, Parts, build, load_replayer, open_log
+from oracle.wiring import (
+    QUEUE,
+    TASK,
+    TRANSPORT_OPTIONS,
+    Parts,
+    build,
+    check_model_files,
+    load_replayer,
+    open_log,
+)
 from protocol.errors import MallaError
 
 LOAD_SECONDS = 180
@@ -33,6 +42,7 @@ class WorkerChild:
         """In the parent, before any child: rows of a worker that ran before say nothing any more."""
         parts = build(self._settings, "worker")
         parts.node.store.forget_models()
+        parts.node.store.forget_enqueued()
         parts.close()
 
     def start(self, **_: Any) -> None:
@@ -96,7 +106,9 @@ def build_app(settings: Settings) -> Celery:
 
 
 def run_worker(settings: Settings) -> int:
-    """In the foreground until SIGTERM (ends the audit at hand first) or SIGINT."""
+    """In the foreground until SIGTERM (ends the audit at hand first) or SIGINT. Raises ConfigInvalid when a model file
+    is missing or differs from its manifest."""
+    check_model_files()
     build_app(settings).worker_main([
         "worker", "--pool=prefork", "--concurrency=1", f"--queues={QUEUE}", "--without-gossip", "--without-mingle",
         "--without-heartbeat", "--hostname=audit@%h", f"--loglevel={settings.log_level}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy.exc import SQLAlchemyError
 
+from protocol.errors import ConfigInvalid
 from provider.config import Settings
 from provider.flow.status import Readiness, judge_readiness
 from provider.ports import Clock, Journal
@@ -74,8 +76,20 @@ def _metrics(journal: Journal, now: Readiness) -> str:
     return "\n".join(lines) + "\n"
 
 
+def require_free(host: str, port: int) -> None:
+    """Errors: ConfigInvalid when something else listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigInvalid(f"The address {host}:{port} cannot be used: {error.strerror}.",
+                                "Choose another MALLA_HTTP_PORT (--http-port), or end what uses it.") from error
+
+
 def run_api(settings: Settings, journal: Journal) -> None:
     """In the foreground until SIGTERM or SIGINT."""
     import uvicorn
 
+    require_free(settings.http_host, settings.http_port)
     uvicorn.run(build_api(settings, journal), host=settings.http_host, port=settings.http_port, log_level="warning")

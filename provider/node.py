@@ -13,11 +13,12 @@ from protocol.chain.follower import DeepReorg
 from protocol.errors import ChainUnreachable, MallaError
 from provider.config import Settings
 from provider.flow.chores import do_chores
-from provider.flow.delivery import deliver, queue_answers
+from provider.flow.delivery import deliver, queue_answers, reachable_oracles
 from provider.flow.offers import publish_offers, take_in_offers
 from provider.flow.openings import open_leaves
 from provider.flow.serving import enqueue_jobs, take_jobs
 from provider.flow.work import commit_work, send_declines
+from provider.ports import Oracle
 from provider.wiring import Node, build_node
 
 ROUND_SECONDS = 0.5
@@ -59,7 +60,10 @@ def run_round(node: Node, rounds: Rounds) -> None:
     node.view.forget()
     if not _step(node, "follow", lambda: _follow(node)):
         return
-    oracles = node.view.oracles
+
+    def oracles() -> tuple[Oracle, ...]:
+        return reachable_oracles(node.journal, node.view)
+
     if clock() >= rounds.next_slow:
         rounds.next_slow = clock() + SLOW_SECONDS
         _step(node, "offers", lambda: _publish(node))
@@ -90,7 +94,7 @@ def _publish(node: Node) -> None:
 
 
 def _deliver(node: Node) -> None:
-    oracles = node.view.oracles()
+    oracles = reachable_oracles(node.journal, node.view)
     queue_answers(node.delivering, oracles)
     deliver(node.delivering, oracles)
 

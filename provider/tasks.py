@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 
@@ -109,10 +110,8 @@ def release_dead_leases(journal: Journal, log: Log) -> None:
 
 
 def _is_alive(pid: int) -> bool:
+    """A zombie is dead: it only waits for its parent, which may be gone too."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True

@@ -88,7 +88,7 @@ class JobFacts:
     final.
 
     `convicted`: its provider was convicted since, so anyone may return the reserve. `frozen_until`: end of the freeze
-    of its own batch, zero when that is not frozen.
+    of its own batch, zero when that is not frozen. `deadline`: where a cancel moved it, zero without one.
     """
 
     now: int
@@ -97,6 +97,7 @@ class JobFacts:
     ended: Ended | None = None
     convicted: bool = False
     frozen_until: int = 0
+    deadline: int = 0
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def _print(steps: Steps, summary: dict[str, Any], folder: Path, prompt: str) -> 
     for fault in summary["faults"]:
         console.print(f"NOT AS IT MUST BE: {fault}", markup=False)
     if not summary["faults"]:
-        console.print("Every honest job was paid; the cheat was convicted, slashed, and its jobs were refunded in full.")
+        console.print("Every honest job was paid; the cheat was convicted and slashed, its jobs were refunded in full.")
     console.print(f"Summary: {folder / 'summary.json'}\nLogs:    {folder / 'network' / 'logs'}")
     console.print("Keep a network up:  . .venv/bin/activate && malla testnet up")
 

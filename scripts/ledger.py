@@ -60,10 +60,10 @@ def read_token_equation(chain: Chain, block: int) -> Equation:
     holders = {account for source, target, _ in moves for account in (source, target)} - {NOBODY}
     contracts = {"escrow": chain.deployment.escrow, "staking": chain.deployment.staking,
                  "committee": chain.deployment.committee, "token": chain.deployment.token}  # fmt: skip
-    right = {name: chain.token_balance(address, block) for name, address in contracts.items()}
+    right: dict[str, int] = {name: chain.token_balance(address, block) for name, address in contracts.items()}
     wallets = holders - set(contracts.values())
     right["wallets"] = sum(chain.token_balance(account, block) for account in sorted(wallets))
-    left = {"genesis": genesis, "minted_since": minted - genesis, "burned": -burned}
+    left: dict[str, int] = {"genesis": genesis, "minted_since": minted - genesis, "burned": -burned}
     return Equation(sum(left.values()), sum(right.values()), left, right)
 
 
@@ -72,13 +72,13 @@ def read_escrow_equation(chain: Chain, block: int) -> Equation:
     events = chain.events(0, block)
     opened = [event.event for event in events if isinstance(event.event, JobOpened)]
     states = {event.job_id: chain.job(event.job_id, block).state for event in opened}
-    right = {
+    right: dict[str, int] = {
         "free_balances": sum(chain.free_balance(account, block) for account in sorted(_accounts(events))),
         "open_reserves": sum(event.job.price for event in opened if states[event.job_id] is JobState.OPEN),
         "unmatured_pay": sum(event.job.price for event in opened if states[event.job_id] is JobState.COMMITTED),
         "fees_to_burn": chain.fees_to_burn(block),
     }
-    left = {"balance_of_escrow": chain.token_balance(chain.deployment.escrow, block)}
+    left: dict[str, int] = {"balance_of_escrow": chain.token_balance(chain.deployment.escrow, block)}
     return Equation(sum(left.values()), sum(right.values()), left, right)
 
 

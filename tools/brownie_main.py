@@ -1,4 +1,4 @@
-"""Starts Brownie 1.22.2 with three repairs.
+"""Starts Brownie 1.22.2 with four repairs.
 
 Scripts: `brownie run scripts/x.py` imports `scripts.x`. Brownie itself imports a script under a name made of its
 absolute path (`home.ann.malla.scripts.deploy`). That fails in a clone below a folder whose name holds a dot, and
@@ -10,6 +10,8 @@ fails on a type of its own while it writes there, with a traceback in the middle
 is left out; the one in build/deployments, which `Contract[-1]` reads, is written.
 
 Records: those of a local chain that is gone are put aside before Brownie connects (brownie_records.py).
+
+Builds: artifacts are made anew when a library changed, which Brownie does not notice (brownie_builds.py).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import brownie_builds
 import brownie_records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +59,7 @@ def main() -> None:
     importlib.import_module = import_module
     sys.argv[0] = "brownie"
     select_records()
+    brownie_builds.forget_stale(ROOT / "contracts", ROOT / "build")
     sys.path[0] = str(ROOT)  # in place of tools/, where this file lies
     from brownie._cli.__main__ import main as brownie
     from brownie.network import contract as contracts

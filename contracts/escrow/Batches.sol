@@ -3,7 +3,9 @@ pragma solidity ^0.8.35;
 
 import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
 import {EscrowHashes} from "../libraries/EscrowHashes.sol";
+import {EntryList} from "../libraries/EntryList.sol";
 import {JobMath} from "../libraries/JobMath.sol";
+import {PackedJob} from "../libraries/JobSlot.sol";
 import {Jobs} from "./Jobs.sol";
 
 /// @title Batches: a provider's commitments, and what every way out of one has in common
@@ -25,15 +27,18 @@ abstract contract Batches is Jobs {
         if (record.frozenBatch != 0) revert ProviderIsFrozen(provider, record.frozenBatch);
 
         batchId = ++_batchCount;
-        Entry[] memory entries = new Entry[](size);
+        uint256 entries = EntryList.allocate(size);
+        uint40 convictedAt = record.convictedAt;
         uint96 total;
         uint96 largest;
         for (uint256 i; i < size; ++i) {
-            Entry memory entry = entries[i];
-            _fill(entry, commitments[i], provider);
-            _commitJob(entry.jobId, record.convictedAt, batchId, uint16(i));
-            total += entry.price;
-            if (entry.price > largest) largest = entry.price;
+            Commitment calldata commitment = commitments[i];
+            bytes32 jobId = _requireDeliverable(commitment, provider);
+            _commitJob(jobId, convictedAt, batchId, uint16(i));
+            EntryList.put(entries, i, jobId, commitment);
+            uint96 price = commitment.job.price;
+            total += price;
+            if (price > largest) largest = price;
         }
         _requireDeterrence(provider, largest);
         record.reserved -= total;
@@ -42,7 +47,7 @@ abstract contract Batches is Jobs {
 
     /// @inheritdoc IJobEscrow
     function job(bytes32 jobId) external view returns (JobRecord memory record) {
-        record = _load(jobId);
+        record = _jobs[jobId].record();
         if (record.state != JobState.COMMITTED) return record;
         BatchRecord memory its = batch(record.batchId);
         if (its.state == BatchState.FORFEITED) {
@@ -87,7 +92,7 @@ abstract contract Batches is Jobs {
     }
 
     function _requireEntries(uint64 batchId, bytes32 committed, Entry[] calldata entries) internal pure {
-        bytes32 given = EscrowHashes.hashGivenEntries(entries);
+        bytes32 given = EscrowHashes.hashEntries(entries);
         if (given != committed) revert EntriesMismatch(batchId, given, committed);
     }
 
@@ -103,47 +108,42 @@ abstract contract Batches is Jobs {
     }
 
     function _settleEntry(uint64 batchId, Entry calldata entry) internal {
-        uint96 refunded = entry.price - entry.amount;
+        uint96 amount = entry.amount;
+        uint96 refunded = entry.price - amount;
         _credit(entry.requester, refunded);
-        emit JobSettled(entry.jobId, batchId, entry.amount, refunded);
+        emit JobSettled(entry.jobId, batchId, amount, refunded);
     }
 
     function _refundEntry(Entry calldata entry, RefundReason reason) internal {
-        _credit(entry.requester, entry.price);
-        emit JobRefunded(entry.jobId, entry.requester, entry.price, reason);
+        address requester = entry.requester;
+        uint96 price = entry.price;
+        _credit(requester, price);
+        emit JobRefunded(entry.jobId, requester, price, reason);
     }
 
-    function _fill(Entry memory entry, Commitment calldata commitment, address provider) private view {
-        bytes32 jobId = jobIdOf(commitment.job);
+    /// @dev Reverts unless the line is this provider's and claims something that can be checked.
+    function _requireDeliverable(Commitment calldata commitment, address provider) private view returns (bytes32 jobId) {
+        jobId = jobIdOf(commitment.job);
         if (commitment.job.provider != provider) revert NotProvider(jobId, msg.sender);
         if (commitment.amount > commitment.job.price) {
             revert AmountOverPrice(jobId, commitment.amount, commitment.job.price);
         }
         if (commitment.leaf == 0 || commitment.answerDigest == 0) revert ZeroDigest();
-        entry.jobId = jobId;
-        entry.requester = commitment.job.requester;
-        entry.price = commitment.job.price;
-        entry.amount = commitment.amount;
-        entry.leaf = commitment.leaf;
-        entry.answerDigest = commitment.answerDigest;
     }
 
     function _commitJob(bytes32 jobId, uint40 convictedAt, uint64 batchId, uint16 index) private {
-        JobRecord memory record = _load(jobId);
-        if (record.state != JobState.OPEN) revert WrongJobState(jobId, record.state);
-        if (_isConvicted(record.openedAt, convictedAt)) revert JobOfConvictedProvider(jobId, convictedAt);
-        if (block.timestamp >= record.deadline) revert DeadlinePassed(jobId, record.deadline);
-        record.state = JobState.COMMITTED;
-        record.reason = RefundReason.NONE; // of a cancel that came too late
-        record.batchId = batchId;
-        record.index = index;
-        _save(jobId, record);
+        PackedJob slot = _jobs[jobId];
+        if (slot.state() != JobState.OPEN) revert WrongJobState(jobId, slot.state());
+        if (_isConvicted(slot.openedAt(), convictedAt)) revert JobOfConvictedProvider(jobId, convictedAt);
+        if (block.timestamp >= slot.deadline()) revert DeadlinePassed(jobId, slot.deadline());
+        _jobs[jobId] = slot.committed(batchId, index);
     }
 
-    function _store(uint64 batchId, address provider, Entry[] memory entries) private {
+    /// @param entries An `EntryList`.
+    function _store(uint64 batchId, address provider, uint256 entries) private {
         uint16 setVersion = _committee.version();
         _batches[batchId] = BatchRecord(
-            EscrowHashes.hashEntries(entries),
+            EntryList.hash(entries),
             provider,
             uint32(block.timestamp),
             uint32(block.number),
@@ -151,6 +151,6 @@ abstract contract Batches is Jobs {
             BatchState.PENDING,
             Outcome.NONE
         );
-        emit BatchCommitted(batchId, provider, setVersion, entries);
+        EntryList.announce(entries, batchId, provider, setVersion);
     }
 }

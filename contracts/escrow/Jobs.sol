@@ -4,12 +4,13 @@ pragma solidity ^0.8.35;
 import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
 import {EscrowHashes} from "../libraries/EscrowHashes.sol";
 import {JobMath} from "../libraries/JobMath.sol";
+import {JobSlot, PackedJob} from "../libraries/JobSlot.sol";
 import {Offers} from "./Offers.sol";
 
 /// @title Jobs: reserved prices, from opening until the provider commits or the money returns
 /// @dev A record is never cleared: an id that was used stays used.
 abstract contract Jobs is Offers {
-    mapping(bytes32 jobId => JobRecord) private _jobs;
+    mapping(bytes32 jobId => PackedJob) internal _jobs;
     mapping(address provider => ProviderRecord) internal _providers;
 
     /// @inheritdoc IJobEscrow
@@ -35,51 +36,49 @@ abstract contract Jobs is Offers {
         uint256 reserved = _requireRoom(offer, record, price);
         opened.price = uint96(price); // at most the offer's ceiling, which is a uint96
         jobId = EscrowHashes.jobId(address(this), opened);
-        if (_load(jobId).state != JobState.NONE) revert JobExists(jobId);
+        if (_jobs[jobId].state() != JobState.NONE) revert JobExists(jobId);
 
         _debit(msg.sender, price + _openFee);
         _takeFee(_openFee);
         record.reserved = uint96(reserved);
         uint40 deadline = uint40(block.timestamp + duration);
-        _save(jobId, JobRecord(JobState.OPEN, RefundReason.NONE, uint40(block.timestamp), deadline, 0, 0));
+        _jobs[jobId] = JobSlot.opened(block.timestamp, deadline);
         _announceOpened(jobId, opened, deadline);
     }
 
     /// @inheritdoc IJobEscrow
     function declineJob(Job calldata job) external {
-        (bytes32 jobId, JobRecord memory record) = _requireOpen(job);
+        (bytes32 jobId, PackedJob slot) = _requireOpen(job);
         if (msg.sender != job.provider && _staking.providerOf(msg.sender) != job.provider) {
             revert NotProvider(jobId, msg.sender);
         }
-        uint256 until = uint256(record.openedAt) + _startWindow;
+        uint256 until = uint256(slot.openedAt()) + _startWindow;
         if (block.timestamp >= until) revert DeclineTooLate(jobId, until);
-        _refund(jobId, job, record, RefundReason.DECLINED);
+        _refund(jobId, job, slot, RefundReason.DECLINED);
     }
 
     /// @inheritdoc IJobEscrow
     function cancelJob(Job calldata job) external {
-        (bytes32 jobId, JobRecord memory record) = _requireOpen(job);
+        (bytes32 jobId, PackedJob slot) = _requireOpen(job);
         if (msg.sender != job.requester) revert NotRequester(jobId, msg.sender);
         uint40 deadline = uint40(block.timestamp + _cancelDelay);
-        if (deadline >= record.deadline) revert CancelChangesNothing(jobId, record.deadline);
+        if (deadline >= slot.deadline()) revert CancelChangesNothing(jobId, slot.deadline());
 
-        record.deadline = deadline;
         // Remembered on the open job, so that the refund can say why.
-        record.reason = RefundReason.CANCELLED;
-        _save(jobId, record);
+        _jobs[jobId] = slot.cancelled(deadline);
         emit JobCancelAsked(jobId, deadline);
     }
 
     /// @inheritdoc IJobEscrow
     function refundJob(Job calldata job) external {
-        (bytes32 jobId, JobRecord memory record) = _requireOpen(job);
-        if (_isConvicted(record.openedAt, _providers[job.provider].convictedAt)) {
-            _refund(jobId, job, record, RefundReason.CONVICTED);
-            return;
+        (bytes32 jobId, PackedJob slot) = _requireOpen(job);
+        RefundReason reason = slot.isCancelled() ? RefundReason.CANCELLED : RefundReason.EXPIRED;
+        if (_isConvicted(slot.openedAt(), _providers[job.provider].convictedAt)) {
+            reason = RefundReason.CONVICTED;
+        } else if (block.timestamp < slot.deadline()) {
+            revert DeadlineNotReached(jobId, slot.deadline());
         }
-        if (block.timestamp < record.deadline) revert DeadlineNotReached(jobId, record.deadline);
-        bool cancelled = record.reason == RefundReason.CANCELLED;
-        _refund(jobId, job, record, cancelled ? RefundReason.CANCELLED : RefundReason.EXPIRED);
+        _refund(jobId, job, slot, reason);
     }
 
     /// @inheritdoc IJobEscrow
@@ -90,14 +89,6 @@ abstract contract Jobs is Offers {
     /// @inheritdoc IJobEscrow
     function jobIdOf(Job calldata job) public view returns (bytes32) {
         return EscrowHashes.givenJobId(address(this), job);
-    }
-
-    function _load(bytes32 jobId) internal view returns (JobRecord memory) {
-        return _jobs[jobId];
-    }
-
-    function _save(bytes32 jobId, JobRecord memory record) internal {
-        _jobs[jobId] = record;
     }
 
     /// @dev Reverts unless the provider's active stake makes cheating on one unit of `price` a loss.
@@ -112,10 +103,10 @@ abstract contract Jobs is Offers {
         return openedAt <= convictedAt;
     }
 
-    function _requireOpen(Job calldata job) private view returns (bytes32 jobId, JobRecord memory record) {
+    function _requireOpen(Job calldata job) private view returns (bytes32 jobId, PackedJob slot) {
         jobId = jobIdOf(job);
-        record = _load(jobId);
-        if (record.state != JobState.OPEN) revert WrongJobState(jobId, record.state);
+        slot = _jobs[jobId];
+        if (slot.state() != JobState.OPEN) revert WrongJobState(jobId, slot.state());
     }
 
     /// @dev Reverts unless the offer covers the job; returns its price, at least 1.
@@ -148,10 +139,8 @@ abstract contract Jobs is Offers {
         _requireDeterrence(offer.provider, price);
     }
 
-    function _refund(bytes32 jobId, Job calldata job, JobRecord memory record, RefundReason reason) private {
-        record.state = JobState.REFUNDED;
-        record.reason = reason;
-        _save(jobId, record);
+    function _refund(bytes32 jobId, Job calldata job, PackedJob slot, RefundReason reason) private {
+        _jobs[jobId] = slot.refunded(reason);
         _providers[job.provider].reserved -= job.price;
         _credit(job.requester, job.price);
         emit JobRefunded(jobId, job.requester, job.price, reason);

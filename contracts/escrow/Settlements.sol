@@ -72,8 +72,9 @@ abstract contract Settlements is Batches {
         _requireEntries(batchId, record.entriesHash, entries);
         uint256 total;
         for (uint256 i; i < entries.length; ++i) {
-            total += entries[i].amount;
-            _settleEntry(batchId, entries[i]);
+            Entry calldata entry = entries[i];
+            total += entry.amount;
+            _settleEntry(batchId, entry);
         }
         _requireAmount(decision, total);
         _mature(batchId, record.provider, Outcome.PASS, total);

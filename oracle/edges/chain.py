@@ -20,6 +20,8 @@ MEMBER_AGE = 30.0
 STAKE_AGE = 3.0
 """Seconds for which a provider's stake, reserve and keys are believed."""
 
+MOST_AGED = 4096
+
 
 class OracleChain:
     """Implements `oracle.ports.Chain`; every call that is not here goes to `protocol.chain.Chain` as it is."""
@@ -96,5 +98,7 @@ class OracleChain:
             return kept[1]
         value = read(address)
         with self._lock:
+            if len(self._aged) > MOST_AGED:  # strangers choose the addresses that are looked up
+                self._aged.clear()
             self._aged[kind, address] = (now, value)
         return value

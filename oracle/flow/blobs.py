@@ -73,8 +73,9 @@ def read_specs(node: Node) -> int:
 
 def sweep(node: Node) -> None:
     """Let go of what nobody needs any more."""
-    before = node.clock() - node.rules.blob_patience
-    node.store.sweep_blobs(before)
-    node.store.drop_openings(before)
-    node.store.drop_deliveries(before)
-    node.store.drop_answers(before)
+    now, rules = node.clock(), node.rules
+    node.store.sweep_blobs(now - rules.blob_patience, now - rules.keep_finished)
+    # Openings hold a requester's plaintext: no longer than needed.
+    node.store.drop_openings(now)
+    node.store.drop_deliveries(now - rules.blob_patience, now - rules.delivery_patience)
+    node.store.drop_answers(now - rules.delivery_patience)

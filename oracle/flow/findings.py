@@ -9,7 +9,7 @@ from oracle.flow.node import Node, find_batch, other_members, require_member
 from oracle.flow.turns import FINAL, BatchView, owes_audit, view_batch
 from oracle.flow.verification import Case, Finding, audit
 from oracle.ports import Replayer
-from oracle.records import BatchRow, EntryRow, OpeningRow, RecordRow
+from oracle.records import BatchRow, EntryRow, Member, OpeningRow, RecordRow
 from protocol.encoding import json_digest, to_hex
 from protocol.errors import ChainUnreachable, Malformed, Reason, Refused, TooLarge, Unavailable
 from protocol.limits import MAX_TRANSCRIPT
@@ -124,18 +124,25 @@ def _conclude(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow,
     now = node.clock()
     peers = other_members(node, batch.set_version)
     body = {"record": to_json(record), "evidence": finding.evidence, "signature": to_hex(signature)}
-    path, bodies = RECORDS, {str(peer.address): body for peer in peers}
-    if kind is VerdictKind.FRAUD and finding.transcript is not None:
-        path = ESCALATIONS
-        bodies = {
-            str(peer.address): {**body, "sealed": to_hex(seal(finding.transcript, peer.encryption_key, new_secret()))}
-            for peer in peers
-        }
+    opened = finding.transcript if kind is VerdictKind.FRAUD else None
     with node.store.transaction() as store:
         store.put_record(RecordRow(record, node.address, finding.evidence, signature, now), kind in ESCALATING)
         if kind is VerdictKind.MALFORMED:
             store.spoil_opening(opening.batch_id, opening.index, opening.auditor)
         key = f"record/{node.address}/{entry.batch_id}/{entry.index}/{kind.name}"
-        store.post([peer.address for peer in peers], path, key, bodies, now)
+        for peer in peers:
+            path, message = _message(peer, body, opened)
+            store.post(peer.address, path, key, message, now)
         store.finish_audit(entry.batch_id, entry.index)
     node.log("audit_made", batch_id=entry.batch_id, index=entry.index, verdict=kind.name, reason=finding.verdict.reason)
+
+
+def _message(peer: Member, body: dict[str, Any], opened: bytes | None) -> tuple[str, dict[str, Any]]:
+    """Where a record goes, and as what: with the opening sealed again when it speaks against the provider."""
+    if opened is None:
+        return RECORDS, body
+    try:
+        return ESCALATIONS, {**body, "sealed": to_hex(seal(opened, peer.encryption_key, new_secret()))}
+    except Malformed:
+        # A member with an unusable key gets the record alone, and must not keep the others from getting theirs.
+        return RECORDS, body

@@ -18,6 +18,8 @@ from protocol.types import BatchState, Decision, Outcome
 from protocol.units import Address
 from protocol.wire import to_json
 
+MAX_ENTRIES = 512
+"""Entries in one settlement: about 12,000 gas each, against a block of 30 million."""
 SMALL_COMMITTEE = 10
 """Up to here every group of peers is tried for the longest common list."""
 
@@ -36,12 +38,13 @@ def propose(node: Node) -> list[bytes]:
             by_set.setdefault(batch.set_version, []).append(decision)
     submitted = []
     for set_version, decisions in by_set.items():
-        digest = _settle(node, set_version, decisions[:MAX_DECISIONS])
+        digest = settle(node, set_version, _that_fit(node, decisions))
         submitted += [digest] if digest else []
     return submitted
 
 
-def _settle(node: Node, set_version: int, decisions: list[Decision]) -> bytes | None:
+def settle(node: Node, set_version: int, decisions: list[Decision]) -> bytes | None:
+    """Collect a quorum for the list, or for what of it a quorum can sign, and submit it. None when there is none."""
     members = node.chain.members(set_version)
     needed = quorum(len(members)) - 1
     peers = other_members(node, set_version)
@@ -62,6 +65,17 @@ def _settle(node: Node, set_version: int, decisions: list[Decision]) -> bytes | 
     node.log("settlement_short", set_version=set_version, needed=needed + 1,
              answers={peer: "signed" if a.signature else a.refused or "silent" for peer, a in answers.items()})
     return None
+
+
+def _that_fit(node: Node, decisions: list[Decision]) -> list[Decision]:
+    """As many as fit into a list and a transaction; the others come next."""
+    fitting, entries = decisions[:1], len(node.store.entries(decisions[0].batch_id))
+    for decision in decisions[1:MAX_DECISIONS]:
+        entries += len(node.store.entries(decision.batch_id))
+        if entries > MAX_ENTRIES:
+            break
+        fitting.append(decision)
+    return fitting
 
 
 def largest_common(decisions: Sequence[Decision], answers: dict[Address, PeerAnswer], needed: int) -> list[Decision]:

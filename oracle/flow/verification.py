@@ -15,7 +15,7 @@ from protocol.encoding import keccak, to_hex, unpack_float32
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
 from protocol.profile import STATISTICS, exceeds, threshold
 from protocol.sealing import unseal
-from protocol.transcript import answer_of, check_transcript, leaf, parse_prompt, parse_transcript
+from protocol.transcript import answer_of, check_transcript, leaf, parse_prompt, parse_transcript, spec_digest
 from protocol.types import Offer, Transcript, Verdict, VerdictKind
 from protocol.verdict import judge, judge_fault
 
@@ -84,10 +84,13 @@ def _parse(plaintext: bytes) -> Transcript:
 
 def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> tuple[Verdict, dict[str, Any]]:
     spec, entry = transcript.spec, case.entry.entry
+    # First of all, because an invented spec could name a model that nobody knows, and unknown convicts nobody.
+    if spec_digest(spec) != case.job.job.spec_digest:
+        raise Unreadable("The transcript's spec is not the one that the job names.")
     if keccak(transcript.prompt) != spec.prompt_digest:
         raise Unreadable("The transcript's prompt is not the one that its spec names.")
     prompt_ids = _render(transcript, replayer)
-    if leaf(answer_of(transcript, len(prompt_ids)), spec) != entry.leaf:
+    if not _has_leaf(transcript, len(prompt_ids), entry.leaf):
         raise Unreadable("The transcript does not have the leaf that was committed.")
     details = {
         "model": to_hex(spec.model), "profile": to_hex(spec.profile), "source": case.opening.source,
@@ -103,6 +106,14 @@ def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> tuple[Ve
         return judge_fault(fault), details
     verdict, thresholds = _replay(case, transcript, prompt_ids, replayer)
     return verdict, {**details, "thresholds": thresholds}
+
+
+def _has_leaf(transcript: Transcript, input_tokens: int, committed: bytes) -> bool:
+    """False also for values that have no leaf at all, such as a salt of another length."""
+    try:
+        return leaf(answer_of(transcript, input_tokens), transcript.spec) == committed
+    except BadInput:
+        return False
 
 
 def _render(transcript: Transcript, replayer: Replayer) -> tuple[int, ...]:

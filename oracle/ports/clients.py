@@ -32,14 +32,18 @@ class Rules:
     """How long after its epoch a reveal may be missing before everything is drawn."""
     settle_hold: int = 6
     """How long a batch that was signed is left to whoever collects the signatures."""
-    enqueue_again: int = 90
+    enqueue_again: int = 45
     """After how long an audit that the broker was told of, and that nothing came of, is told again."""
     audit_attempts: int = 3
     """Failures of our own after which an audit ends as UNKNOWN."""
     blob_quota: int = 256 * 2**20
     """Bytes of blobs that no job, report or opening names yet."""
     blob_patience: int = 3600
-    """How long such a blob is kept, and how long one is kept after its batch is over."""
+    """How long such a blob is kept."""
+    keep_finished: int = 30 * 86_400
+    """How long the blobs of a job are kept after it ended."""
+    delivery_patience: int = 7 * 86_400
+    """After how long what a silent peer never took is given up."""
 
 
 @dataclass(frozen=True)

@@ -35,16 +35,17 @@ def start(
     database_url: Database = "", broker_url: Broker = "", http_port: Port = 0, json: Json = False,
 ) -> None:
     """Run the provider: its api, its Celery worker and its node, until Ctrl-C. If one of them ends, all end."""
+    from provider.api import require_free
     from provider.cli.sending import owner_address
 
     with reporting(json):
         place = Place(home, rpc_url, deployment, password_file)
-        port = http_port or _free_port()
-        _require_free(port)
         password = password_file or home / "password"
         if not password.is_file():
             raise ConfigInvalid("The node's processes have nobody to ask for the password.",
                                 f"Give --password-file FILE, or write it into {home / 'password'} (mode 0600).")
+        port = http_port or _free_port()
+        require_free("127.0.0.1", port)
         environment = dict(os.environ) | {
             "MALLA_HOME": str(home), "MALLA_RPC_URL": place.require_rpc(), "MALLA_HTTP_PORT": str(port),
             "MALLA_DEPLOYMENT": str(place.deployment_file()), "MALLA_KEYSTORE": str(place.node_keystore),
@@ -116,12 +117,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ConfigInvalid(f"The port {port} is in use.", "Choose another with --http-port.") from error

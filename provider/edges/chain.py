@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from protocol.chain.chain import Chain
@@ -11,6 +12,9 @@ from protocol.errors import ChainRefused
 from protocol.messages import Domain
 from protocol.types import BatchState, Commitment, Job, JobState
 from provider.ports import Head, JournalBatch, Oracle, Terms, Tx
+
+SEATS_SECONDS = 5.0
+"""How old an oracle's URL may be."""
 
 
 class ChainView:
@@ -22,11 +26,14 @@ class ChainView:
         self._head: Head | None = None
         self._sets: dict[int, tuple[Oracle, ...]] = {}
         self._version: int | None = None
+        self._sets_until = 0.0
 
     def forget(self) -> None:
-        """Begin a new round: the next reads ask the node again."""
+        """Begin a new round: the next reads ask the node again. What oracles publish of themselves is kept longer."""
         self._head, self._version = None, None
-        self._sets.clear()
+        if time.monotonic() >= self._sets_until:
+            self._sets.clear()
+            self._sets_until = time.monotonic() + SEATS_SECONDS
 
     def head(self) -> Head:
         if self._head is None:

@@ -14,7 +14,7 @@ from protocol.errors import MallaError, Reason, Refused, Unavailable
 from protocol.messages import Domain, report_digest, storage_receipt_digest
 from protocol.signing import require_signer
 from protocol.transcript import telemetry_digest
-from protocol.types import Report, SignedOffer, SignedReport
+from protocol.types import BatchState, Report, SignedOffer, SignedReport
 from protocol.wire import from_json, to_json
 from provider.flow.inference import answer_digest
 from provider.ports import (
@@ -44,6 +44,14 @@ class Delivering:
     keys: Keys
     clock: Clock
     log: Log
+
+
+def reachable_oracles(journal: Journal, chain: Chain) -> tuple[Oracle, ...]:
+    """The members of today and those of every pending batch's own set, who decide about it."""
+    found = {oracle.address: oracle for oracle in chain.oracles()}
+    for set_version in {batch.set_version for batch in journal.batches(BatchState.PENDING)}:
+        found |= {oracle.address: oracle for oracle in chain.oracles(set_version)}
+    return tuple(found.values())
 
 
 def queue_answers(delivering: Delivering, oracles: Sequence[Oracle]) -> int:

@@ -33,7 +33,6 @@ class Finding:
 @dataclass(frozen=True)
 class ChainFacts:
     """Read from the chain at one time; amounts are wei, `block_age` seconds between our clock and the head's."""
-
     chain_id: int
     block_age: int
     owner_gas: int
@@ -42,14 +41,12 @@ class ChainFacts:
     active_stake: int
     registered_key: str | None
     frozen_batch: int
-    oracles: dict[str, str]
-    """URL of each oracle → "" if it answers as ready, else why not."""
+    oracles: dict[str, str]  # URL of each oracle → "" if it answers as ready, else why not
 
 
 @dataclass(frozen=True)
 class Facts:
     """Everything that was found out. A string that ends in `_error` is empty when all is well there."""
-
     owner: str | None
     node_key: str | None
     keystore_error: str
@@ -70,7 +67,7 @@ class Facts:
 
 def diagnose(facts: Facts) -> list[Finding]:
     """Every check in a fixed order; also what is well, so that nobody has to guess what was looked at."""
-    return [*_machine(facts), *_services(facts), *_keys(facts), *_market(facts)]
+    return [*_machine(facts), *_services(facts), *_market(facts)]
 
 
 def worst(findings: list[Finding]) -> Severity:
@@ -95,9 +92,6 @@ def _services(facts: Facts) -> Iterator[Finding]:
     yield _well("BROKER", facts.broker_error, "The broker answers.", "Check MALLA_BROKER_URL and that it runs.")
     yield _well("PORT", facts.port_error, f"The port {facts.port} is free." if facts.port else "A free port is chosen.",
                 "Choose another with --http-port.")
-
-
-def _keys(facts: Facts) -> Iterator[Finding]:
     yield _well("KEYSTORES", facts.keystore_error, f"Owner {facts.owner}, node key {facts.node_key}.",
                 "Run: malla provider init")
 

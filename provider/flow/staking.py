@@ -43,8 +43,10 @@ def plan_register(view: StakeView, node_key: str) -> list[Effect]:
 
 
 def plan_stake(view: StakeView, amount: int) -> list[Effect]:
-    """Errors: BadInput when the owner does not have so much."""
+    """Errors: BadInput when the owner is not registered or does not have so much."""
     _require_positive(amount)
+    if view.node_key is None:
+        raise BadInput(f"{view.owner} is not registered as a provider.", "Run: malla provider register")
     if amount > view.token_balance:
         raise BadInput(f"{view.owner} has {in_tokens(view.token_balance)} tokens, asked were {in_tokens(amount)}.",
                        "Stake less, or send tokens to the owner first.")

@@ -7,13 +7,14 @@ that the chain refuses is tried job by job, so that one bad job cannot hold up t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocol.encoding import keccak
 from protocol.errors import ChainRefused
 from protocol.types import Commitment, JobState
 from provider.ports import Chain, Clock, Journal, JournalJob, Log, Sender, Stage
 
+REFUSED_SECONDS = 5.0
 COMMIT_MARGIN = 2
 """Seconds before a deadline in which nothing is committed any more: the transaction could be mined too late."""
 
@@ -27,6 +28,8 @@ class Committing:
     log: Log
     max_batch: int
     batch_wait: float
+    refused: dict[bytes, float] = field(default_factory=dict)
+    """Until when a job that the chain refuses is left alone; forgotten by a restart, which only asks again sooner."""
 
 
 def commit_work(committing: Committing) -> int:
@@ -80,7 +83,7 @@ def _ready(committing: Committing) -> list[JournalJob]:
         if head + COMMIT_MARGIN >= job.deadline:
             committing.journal.drop(job.job_id, f"stale: finished at {int(job.done_at)}, too late for {job.deadline}")
             committing.log("job_too_late", job_id=job.job_id.hex())
-        else:
+        elif committing.refused.get(job.job_id, 0.0) <= committing.clock():
             ready.append(job)
     ready.sort(key=lambda job: (job.deadline, job.job_id))
     if not ready or len(ready) >= committing.max_batch:
@@ -122,6 +125,7 @@ def _without_culprits(committing: Committing, jobs: list[JournalJob]) -> list[Jo
             committing.journal.drop(job.job_id, f"not committed: {refusal}")
             committing.log("job_not_committed", job_id=job.job_id.hex(), reason=refusal)
         else:
+            committing.refused[job.job_id] = committing.clock() + REFUSED_SECONDS
             committing.log("commit_refused", job_id=job.job_id.hex(), reason=refusal)
     return taken
 

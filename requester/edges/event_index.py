@@ -12,6 +12,7 @@ from protocol.chain.events import (
     BatchFrozen,
     BatchMatured,
     ChainEvent,
+    JobCancelAsked,
     JobOpened,
     JobRefunded,
     JobSettled,
@@ -30,6 +31,7 @@ SPAN = 2000
 @dataclass
 class _Found:
     opened: set[Digest] = field(default_factory=set)
+    deadlines: dict[Digest, int] = field(default_factory=dict)
     committed: dict[Digest, Committed] = field(default_factory=dict)
     ended: dict[Digest, Ended] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
@@ -61,7 +63,8 @@ class EventIndex:
             at, through = found.convicted.get(provider.lower(), (-1, -1))
             reached = opened_at <= at if committed is None else committed.batch_id <= through
             frozen = found.frozen.get(committed.batch_id, 0) if committed is not None else 0
-            return JobFacts(self._head_time, job_id in found.opened, committed, ended, reached, frozen)
+            return JobFacts(self._head_time, job_id in found.opened, committed, ended, reached, frozen,
+                            found.deadlines.get(job_id, 0))
 
     def _read(self, since: int) -> None:
         if self._first is None:
@@ -87,6 +90,8 @@ class EventIndex:
         found, event = self._found, at.event
         if isinstance(event, JobOpened):
             found.opened.add(event.job_id)
+        elif isinstance(event, JobCancelAsked):
+            found.deadlines[event.job_id] = event.deadline
         elif isinstance(event, BatchCommitted):
             for index, entry in enumerate(event.entries):
                 found.committed[entry.job_id] = Committed(

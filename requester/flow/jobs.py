@@ -51,7 +51,7 @@ def _watch_open(file: JobFile, market: Market) -> JobFile:
                        set_version=found.set_version, committed_at=found.timestamp, entries=found.entries)
     if facts.ended is not None:
         return _end(file, facts.ended)
-    if facts.convicted or facts.now >= file.deadline + GRACE:
+    if facts.convicted or facts.now >= (facts.deadline or file.deadline) + GRACE:
         _press(market, market.chain.refund_call(file.job))
     elif not facts.opened and market.chain.view_job(file.job_id).state is JobState.NONE:
         return replace(file, stage=Stage.SENT)  # its block was dropped by a re-organisation

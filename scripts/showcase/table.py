@@ -8,6 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from protocol.units import in_tokens
 
@@ -25,7 +26,7 @@ def print_jobs(console: Console, jobs: Sequence[Mapping[str, Any]]) -> None:
     for job in jobs:
         table.add_row(
             str(job["number"]), job["provider_name"], job["model"].replace("-Instruct", ""),
-            f"{job['prompt_tokens']}+{job['output_tokens']}", f"{job['verdict'] or job['state']}: {job['reason']}",
+            f"{job['prompt_tokens']}+{job['output_tokens']}", Text(f"{job['verdict'] or job['state']}: {job['reason']}"),
             _amount(job["paid_wei"]), _amount(job["refunded_wei"]), _amount(job["slashed_wei"]),
             job["settlement_tx"][:12] + "…" if job["settlement_tx"] else "", f"{job['settlement_gas']:,}",
         )  # fmt: skip
@@ -41,7 +42,8 @@ def print_balances(console: Console, balances: Sequence[Mapping[str, Any]]) -> N
     for row in balances:
         before, after = int(row["before"]["total"]), int(row["after"]["total"])
         change = after - before
-        table.add_row(row["name"], in_tokens(before), in_tokens(after), f"{'+' if change > 0 else ''}{in_tokens(change)}")
+        sign = "+" if change > 0 else ""
+        table.add_row(row["name"], in_tokens(before), in_tokens(after), f"{sign}{in_tokens(change)}")
     _print(console, table)
 
 

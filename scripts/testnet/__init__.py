@@ -138,6 +138,7 @@ def _start_detached(as_json: bool) -> None:
         raise AlreadyRunning(
             f"The testnet is up already: its supervisor is process {pid}.", "See `malla testnet status`."
         )
+    (FOLDER / "state.json").unlink(missing_ok=True)  # of a supervisor that was killed: its return is the sign below
     log = FOLDER / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

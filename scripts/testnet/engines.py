@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CHAIN_ID = 31337
 START_TIMEOUT = 60.0
 BROWNIE_PORT = 8545
+DUMP_GRACE = 30.0
+"""Seconds for Anvil to write its state; a long history has a large one."""
 
 __all__ = ["Anvil", "Postgres", "Valkey", "anvil", "call_rpc", "choose_port", "postgres", "valkey"]
 
@@ -63,17 +65,18 @@ def anvil(
     accounts: int = 20,
     name: str = "anvil",
 ) -> Iterator[Anvil]:
-    """A chain of its own; `block_time=None` mines at every transaction. `state` is a file read at start, if it is
-    there, and written at a clean end and every 30 seconds. Raises ProcessFailed when it does not answer in time."""
+    """A chain of its own; `block_time=None` mines at every transaction. `state` is a file that is read at the
+    start, if it is there, and written at a clean end: an older state than that of the nodes' databases would be a
+    chain that went backwards. Raises ProcessFailed when it does not answer in time."""
     program = find_program("anvil")
-    with own_or_share(family, folder, name) as (processes, _):
+    with own_or_share(family, folder, name, DUMP_GRACE) as (processes, _):
         def command(port: int) -> list[str]:
             words = [program, "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(CHAIN_ID)]
             words += ["--hardfork", "prague", "--accounts", str(accounts), "--silent"]
             if block_time is not None:
                 words += ["--block-time", f"{block_time:g}"]
             if state is not None:
-                words += ["--state", str(state), "--state-interval", "30",]
+                words += ["--state", str(state)]
             return words
 
         def answers(port: int) -> bool:

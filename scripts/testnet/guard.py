@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-GRACE_S = 5.0
+GRACE_S = 10.0
 
 
 def send(groups: dict[int, int], number: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""One supervisor a network: a lock file with its pid, which the kernel frees when that process ends, however it ends."""
+"""One supervisor a network: a lock file with its pid, which the kernel frees however that process ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Lock:
         self._handle = handle
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._handle is not None:
             os.ftruncate(self._handle, 0)
             os.close(self._handle)

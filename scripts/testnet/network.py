@@ -1,4 +1,4 @@
-"""Starts a whole network, knows when it is ready, and ends it: the same code for the testnet, the demo and the tests."""
+"""Starts a whole network, knows when it is ready, and ends it: one code for the testnet, the demo and the tests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from types import TracebackType
 from protocol.chain.chain import Chain
 from protocol.chain.connect import connect
 from protocol.chain.deployment import load_deployment
+from protocol.errors import MallaError
 from scripts.testnet import engines, offers, parties, postgres
 from scripts.testnet.arrangement import ROLES, Arrangement, Node
 from scripts.testnet.processes import Process, Processes, ProcessFailed
@@ -45,12 +46,21 @@ class Network:
     def __enter__(self) -> Network:
         try:
             self.start()
+        except MallaError as error:
+            # A step that failed because a process is gone: that process is the cause, and its log says why.
+            dead = self.processes.find_dead()
+            self.stop()
+            if dead is None or isinstance(error, ProcessFailed):
+                raise
+            raise dead.describe_failure("ended unexpectedly") from error
         except BaseException:  # also Ctrl-C in the middle of the start: nothing may stay behind
             self.stop()
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -81,8 +91,9 @@ class Network:
     def stop(self) -> None:
         """Ends every process in order: nodes first, then the engines that they use. Can be called twice."""
         roles = [[f"{node.name}-{role}" for node in self.what.nodes] for role in ("api", "watch", "node", "worker")]
-        self.processes.stop_all([["deploy"], [name for names in roles for name in names]])
+        self.processes.stop(["deploy", *(name for names in roles for name in names)])
         self._stack.close()
+        self.processes.stop_all()
 
     def start_process(self, node: Node, role: str) -> Process:
         """One process of a node, with a fresh start of its own."""
@@ -181,7 +192,7 @@ class Network:
                 self.require_alive()
                 if time.monotonic() > end:
                     raise ProcessFailed(
-                        f"{node.name} lists offers of {listed} providers, not of {wanted}, after {OFFERS_TIMEOUT:.0f} s.",
+                        f"{node.name} lists offers of {listed} and not {wanted} providers after {OFFERS_TIMEOUT:.0f} s.",
                         f"See the logs of the providers' nodes in {self.what.logs}.",
                     )
                 self._say("nodes", f"all ready; {node.name} lists offers of {listed} of {wanted} providers")

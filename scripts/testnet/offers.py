@@ -1,4 +1,4 @@
-"""Each provider's standing offer, made and signed by the provider's own flow and kept where its command line keeps it."""
+"""Each provider's standing offer, made and signed by the provider's own flow, kept where its command line keeps it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TERMS = Terms(
 
 
 def sign_offers(what: Arrangement, chain: Chain) -> None:
-    """One standing offer a provider, all at the same prices; a provider that has one that is valid for a day keeps it."""
+    """One standing offer a provider, all at the same prices; one that is valid for another day is kept."""
     served = served_model(DEFAULT_MODEL)
     for node in what.providers:
         _sign_offer(node, chain, served)

@@ -73,9 +73,10 @@ class Postgres:
 def postgres(
     folder: Path | None = None, *, family: Processes | None = None, durable: bool = False, name: str = "postgres"
 ) -> Iterator[Postgres]:
-    """A cluster in `folder` (made when it is not there). As root it runs as `nobody`, because PostgreSQL refuses root.
+    """A cluster in `folder` (made when it is not there). As root it runs as `nobody`: PostgreSQL refuses root.
 
-    Without `durable` it skips the waits for the disk: a crash of the machine, not of a process, may lose data. Raises ProcessFailed with the log when it does not answer in time.
+    Without `durable` it skips the waits for the disk: a crash of the machine, not of a process, may lose data.
+    Raises ProcessFailed with the log when it does not answer in time.
     """
     with own_or_share(family, folder, name) as (processes, place):
         place.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ def postgres(
                 raise process.describe_failure("could not start")
             yield cluster
         finally:
-            if family is None and sockets.parent != home:
+            if sockets.parent != home:
                 shutil.rmtree(sockets, ignore_errors=True)
 
 
@@ -180,7 +181,8 @@ def _initialise(
         done = subprocess.run(
             command, capture_output=True, text=True, cwd=home, env={"PATH": os.environ.get("PATH", "")},
             start_new_session=True, timeout=START_TIMEOUT * 2, check=False,
-            **({} if account is None else {"user": account[0], "group": account[1], "extra_groups": []}),
+            user=None if account is None else account[0], group=None if account is None else account[1],
+            extra_groups=None if account is None else [],
         )  # fmt: skip
     finally:
         password.unlink()

@@ -84,7 +84,9 @@ class Processes:
     def __enter__(self) -> Processes:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop_all()
 
     def spawn(
@@ -113,7 +115,9 @@ class Processes:
                 cwd=folder,
                 start_new_session=True,
                 preexec_fn=_die_with_parent(stop_signal),
-                **({} if account is None else {"user": account[0], "group": account[1], "extra_groups": []}),
+                user=None if account is None else account[0],
+                group=None if account is None else account[1],
+                extra_groups=None if account is None else [],
             )
         process = Process(name, popen, log, stop_signal)
         self._tell_guard(f"{stop_signal.name} {popen.pid}")
@@ -144,10 +148,8 @@ class Processes:
         process.popen.wait()
         self._tell_guard(f"end {process.pid}")
 
-    def stop_all(self, order: Sequence[Iterable[str]] = (), grace: float = 6.0) -> None:
-        """Ends the groups of names in `order`, then all others newest first, then the guard."""
-        for names in order:
-            self.stop(names, grace)
+    def stop_all(self, grace: float = 6.0) -> None:
+        """Ends every child that is left, newest first, then the guard."""
         for name in reversed(list(self.running)):
             self.stop([name], grace)
         if self._guard is not None and self._guard.stdin is not None:
@@ -182,14 +184,16 @@ class Processes:
 
 
 @contextlib.contextmanager
-def own_or_share(family: Processes | None, folder: Path | None, name: str) -> Iterator[tuple[Processes, Path]]:
+def own_or_share(
+    family: Processes | None, folder: Path | None, name: str, grace: float = 6.0
+) -> Iterator[tuple[Processes, Path]]:
     """The children to start in, and the engine's folder: the caller's, or temporary ones that go with the context."""
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="malla-", ignore_cleanup_errors=True)))
             folder.chmod(0o711)  # PostgreSQL's account has to walk through it
         if family is not None:
-            stack.callback(family.stop, [name])
+            stack.callback(family.stop, [name], grace)
             yield family, folder
         else:
             yield stack.enter_context(Processes(folder / "logs")), folder

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
+from rich.text import Text
 
 
 class Steps:
@@ -34,7 +35,9 @@ class Steps:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._current = ""
         self.stop_drawing()
@@ -60,6 +63,6 @@ class Steps:
         table = Table.grid(padding=(0, 1))
         for step, detail in self._details.items():
             mark = self._spinner if step == self._current else "✓"
-            table.add_row(mark, step, detail)
+            table.add_row(mark, Text(step), Text(detail))
         table.add_row("", "", f"{time.monotonic() - self._began:.0f} s")
         return table

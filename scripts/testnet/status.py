@@ -30,7 +30,8 @@ def read_status(folder: Path) -> dict[str, Any]:
         name: {"pid": row["pid"], "alive": psutil.pid_exists(row["pid"])} for name, row in record["processes"].items()
     }
     count, memory = measure_trees([pid])
-    ready = all(node["status"] == "ready" for node in nodes.values()) and all(row["alive"] for row in processes.values())
+    healthy = all(node["status"] == "ready" for node in nodes.values())
+    ready = healthy and all(row["alive"] for row in processes.values())
     return {
         "running": True,
         "ready": ready,

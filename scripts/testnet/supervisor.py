@@ -1,4 +1,4 @@
-"""Keeps one network up: the process behind `malla testnet up`. It also writes down what runs, for `status` and `logs`."""
+"""Keeps one network up: the process behind `malla testnet up`. It writes down what runs, for `status` and `logs`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def keep_up(folder: Path, say: Callable[[str, str], None], ready: Callable[[], N
     """
     state, port_file = folder / "state.json", folder / "rpc_port"
     with Lock(folder):
+        state.unlink(missing_ok=True)  # of a supervisor that was killed
         what = arrange(folder, deployments=DEPLOYMENTS)
         network = Network(what, say)
         try:
@@ -60,29 +61,41 @@ def keep_up(folder: Path, say: Callable[[str, str], None], ready: Callable[[], N
                 port_file.write_text(f"{what.rpc_port}\n")  # where tools/brownie.sh looks for the network `malla`
                 _write_state(state, network)
                 ready()
-                _watch(network, lambda: _write_state(state, network))
+                reviver = Reviver(network)
+                while True:
+                    time.sleep(1)
+                    if reviver.revive():
+                        _write_state(state, network)
         finally:
             port_file.unlink(missing_ok=True)
             state.unlink(missing_ok=True)
 
 
-def _watch(network: Network, changed: Callable[[], None]) -> None:
-    ended: dict[str, list[float]] = {}
-    nodes = {name: (node, name.rpartition("-")[2]) for node in network.what.nodes for name in node.processes}
-    while True:
-        time.sleep(1)
-        dead = network.processes.find_dead()
+class Reviver:
+    """Starts a node's process again that ended by itself, but gives up on one that keeps ending."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._nodes = {
+            name: (node, name.rpartition("-")[2]) for node in network.what.nodes for name in node.processes
+        }
+        self._ended: dict[str, list[float]] = {}
+
+    def revive(self) -> str | None:
+        """Looks once; the name of what was started again, or None. Raises ProcessFailed for an engine that ended, and
+        for a process that ended RESTARTS times within RESTART_SECONDS."""
+        dead = self._network.processes.find_dead()
         if dead is None:
-            continue
-        failure = dead.describe_failure("ended unexpectedly")
-        recent = [at for at in ended.get(dead.name, []) if time.monotonic() - at < RESTART_SECONDS]
-        if dead.name not in nodes or len(recent) >= RESTARTS:
+            return None
+        failure, now = dead.describe_failure("ended unexpectedly"), time.monotonic()
+        recent = [at for at in self._ended.get(dead.name, []) if now - at < RESTART_SECONDS]
+        if dead.name not in self._nodes or len(recent) >= RESTARTS:
             raise failure
-        ended[dead.name] = [*recent, time.monotonic()]
+        self._ended[dead.name] = [*recent, now]
         print(f"{failure.message}\n{dead.name} is started again.", flush=True)
-        network.processes.stop([dead.name])
-        network.start_process(*nodes[dead.name])
-        changed()
+        self._network.processes.stop([dead.name])
+        self._network.start_process(*self._nodes[dead.name])
+        return dead.name
 
 
 def _write_state(path: Path, network: Network) -> None:
@@ -93,7 +106,8 @@ def _write_state(path: Path, network: Network) -> None:
         "rpc_url": what.rpc_url,
         "deployment": str(what.deployment),
         "requesters": {
-            one.name: {"keystore": str(one.keystore), "password_file": str(one.password_file)} for one in what.requesters
+            one.name: {"keystore": str(one.keystore), "password_file": str(one.password_file)}
+            for one in what.requesters
         },
         "nodes": {node.name: node.url for node in what.nodes},
         "processes": {

@@ -24,8 +24,8 @@ ATTACKS: dict[str, tuple[str, list[Patch]]] = {
         [
             Patch(
                 BATCHES,
-                "if (record.state != JobState.OPEN) revert",
-                "if (record.state == JobState.NONE) revert",
+                "if (slot.state() != JobState.OPEN) revert",
+                "if (slot.state() == JobState.NONE) revert",
             )
         ],
     ),

@@ -63,8 +63,6 @@ class Market:
             self.fund(requester, self.escrow, 2 * DEPOSIT)
             self.escrow.deposit(DEPOSIT, {"from": requester.account})
 
-    # people
-
     def fund(self, who: Person, spender: Any, tokens: int) -> None:
         self.token.transfer(who.address, tokens, {"from": self.treasury})
         self.token.approve(spender.address, tokens, {"from": who.account})
@@ -104,8 +102,6 @@ class Market:
         struct = keccak(encode(["bytes32", "address", "address", "uint256", "uint256", "uint256"], values))
         signature = owner.signer.sign(keccak(b"\x19\x01" + bytes(self.token.DOMAIN_SEPARATOR()) + struct))
         return signature[64], signature[:32], signature[32:64]
-
-    # a job's way
 
     def offer(self, provider: int = 0, **changes: Any) -> Offer:
         base = Offer(
@@ -192,8 +188,6 @@ class Market:
         at(moment + 1)
         return self.committed()
 
-    # oracles
-
     def quorum(self, digest: bytes, signers: Sequence[int] = (0, 1, 2)) -> list[bytes]:
         """Signatures in ascending order of their signers, as the committee asks for them."""
         chosen = sorted((self.oracles[n].signer for n in signers), key=lambda signer: int(signer.address, 16))
@@ -225,8 +219,6 @@ class Market:
 
     def receipts(self, blob: bytes, signers: Sequence[int] = (0, 1)) -> list[bytes]:
         return self.quorum(storage_receipt_digest(self.domain, blob), signers)
-
-    # what can be read
 
     def job_state(self, job: Opened | Entry) -> tuple[JobState, RefundReason]:
         state, reason = self.escrow.job(job.id if isinstance(job, Opened) else job.job_id)[:2]

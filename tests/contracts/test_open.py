@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from protocol.economics import reserve
+from protocol.economics import deters, reserve
 from protocol.encoding import keccak
 from protocol.messages import offer_digest
 from protocol.types import Outcome
@@ -107,6 +107,8 @@ def test_open__stake_below_the_deterrent__is_refused_at_one_wei(market: Market) 
     price = reserve(100, 200, INPUT_PRICE, OUTPUT_PRICE)
     unit = market.terms.slash_bps * market.terms.detection_bps
     needed = -(-price * (10_000 - market.terms.detection_bps) * 10_000 // unit)
+    rates = (market.terms.slash_bps, market.terms.detection_bps)
+    assert deters(needed, price, *rates) and not deters(needed - 1, price, *rates)
     market.staking.unstake(STAKE - needed + 1, {"from": owner.account})
     with refused("StakeDoesNotDeter", owner.address, needed - 1, needed):
         send(market, market.open_arguments(market.offer()))

@@ -86,7 +86,8 @@ class Market:
         """How far the provider's journal is with the job; empty while it does not know it."""
         url = self.network.databases[provider].replace("postgresql+psycopg", "postgresql")
         with psycopg.connect(url) as connection:
-            row = connection.execute("SELECT stage FROM jobs WHERE job_id = %s", (bytes.fromhex(job_id[2:]),)).fetchone()
+            key = bytes.fromhex(job_id[2:])
+            row = connection.execute("SELECT stage FROM jobs WHERE job_id = %s", (key,)).fetchone()
         return str(row[0]) if row else ""
 
     def wait_for_stage(self, provider: str, job_id: str, *stages: str) -> None:
@@ -117,7 +118,8 @@ class Market:
         """Settled with PASS, paid for exactly its tokens, the rest returned, once."""
         assert (result.state, result.verdict) == ("SETTLED", "PASS"), result
         offer = next(row for row in self.clients["requester-1"].offers() if row["provider"] == result.provider)
-        owed = result.prompt_tokens * int(str(offer["input_price"])) + result.output_tokens * int(str(offer["output_price"]))
+        input_price, output_price = int(str(offer["input_price"])), int(str(offer["output_price"]))
+        owed = result.prompt_tokens * input_price + result.output_tokens * output_price
         assert (result.paid, result.refunded) == (owed, result.price - owed)
         ends = self.ends_of(result.job_id)
         assert len(ends) == 1 and isinstance(ends[0], JobSettled)

@@ -15,6 +15,7 @@ from protocol.errors import ChainUnreachable
 from protocol.sealing import new_secret, seal
 from protocol.transcript import transcript_bytes
 from protocol.types import AuditStatistics, VerdictKind
+from protocol.units import Digest
 from tests.oracle.world import World, take_post
 
 HONEST = AuditStatistics(0.0, 0.0, 0.1, 3)
@@ -61,9 +62,27 @@ def test_audit__claim_breaks_a_rule_of_greedy__is_fraud(world: World) -> None:
     assert evidence(world)["checks"] == ["TOKEN_AFTER_STOP"]
 
 
-@pytest.mark.parametrize("changes", [{"output_token_ids": (5, 6, 8)}, {"salt": keccak(b"x")}, {"prompt": b"{}"}])
+@pytest.mark.parametrize("changes", [
+    {"output_token_ids": (5, 6, 8)}, {"salt": keccak(b"x")}, {"salt": b"s" * 40}, {"prompt": b"{}"},
+])  # fmt: skip
 def test_audit__opening_does_not_fit_its_leaf__is_malformed(world: World, changes: dict[str, object]) -> None:
     assert audit(world, **changes) is VerdictKind.MALFORMED
+
+
+def test_audit__spec_with_a_model_that_nobody_knows__is_malformed_not_unknown(world: World) -> None:
+    """Unknown ends in payment by default, so a cheat may not get there by an invented spec."""
+    spec = replace(world.open_job(9).spec, model=Digest(keccak(b"nobody's model")))
+    assert audit(world, spec=spec) is VerdictKind.MALFORMED
+
+
+def test_fraud__a_member_has_an_unusable_key__the_others_get_the_opening(world: World) -> None:
+    address = world.signers[3].address
+    world.chain.seat_members[address] = replace(world.chain.member(address), encryption_key=bytes(32))
+    world.replayers[0].finding = CHEATED
+    assert audit(world) is VerdictKind.FRAUD
+    sent = {d.peer: d.path for d in world.node.store.due_deliveries(world.clock(), 9)}
+    assert sent.pop(address) == "/v1/peer/records"
+    assert list(sent.values()) == ["/v1/peer/escalations"] * 2
 
 
 def test_audit__opening_cannot_be_unsealed__is_malformed_and_wanted_again(world: World) -> None:

@@ -69,6 +69,8 @@ TELEMETRY: dict[str, object] = {"gpu": None, "note": "no GPU"}
 
 
 class World:
+    domain = DOMAIN
+
     def __init__(self) -> None:
         self.keys = [keccak(b"oracle" + bytes([i])) for i in range(4)]
         self.signers = [Signer(key) for key in self.keys]
@@ -183,13 +185,13 @@ class Work:
     def __init__(self, world: World, nonce: int, **changes: Any) -> None:
         self.world = world
         self.prompt = prompt_bytes(Prompt((("user", "say three words"),), keccak(b"salt")))
-        self.spec = JobSpec(31337, ESCROW, world.requester.address, world.owner.address, MODEL, PROFILE,
+        self.spec = JobSpec(31337, world.domain.contract, world.requester.address, world.owner.address, MODEL, PROFILE,
                             Sampler("greedy", 0), 3, 8, keccak(self.prompt), keccak(b"sealed prompt"),
                             public_key(b"r" * 32), nonce)
         price = Wei(3 * 10 + 8 * 40)
-        self.job = Job(world.requester.address, world.owner.address, offer_digest(DOMAIN, world.offer.offer),
+        self.job = Job(world.requester.address, world.owner.address, offer_digest(world.domain, world.offer.offer),
                        spec_digest(self.spec), 3, 8, price, nonce)
-        self.job_id = job_id(31337, ESCROW, self.job)
+        self.job_id = job_id(31337, world.domain.contract, self.job)
         honest = Transcript(self.job_id, self.spec, self.prompt, (5, 6, 7), pack_float32([-0.1, -0.2, -0.3]), "stop",
                             "t5 t6 t7", keccak(b"leaf salt"), new_secret())
         self.transcript = replace(honest, **changes)
@@ -202,13 +204,14 @@ class Work:
         report = Report(self.job_id, self.job.spec_digest, self.entry.leaf, self.entry.answer_digest, 3, 3,
                         self.entry.amount, telemetry_digest(TELEMETRY), NOW)
         report = replace(report, **changes)
-        return SignedReport(report, (signer or self.world.node_signer).sign(report_digest(DOMAIN, report)), TELEMETRY)
+        key = signer or self.world.node_signer
+        return SignedReport(report, key.sign(report_digest(self.world.domain, report)), TELEMETRY)
 
     def opening(self, seat: int, plaintext: bytes | None = None, signer: Signer | None = None) -> dict[str, Any]:
         """The arguments of `accept_opening`."""
         auditor = self.world.chain.member(self.world.signers[seat].address)
         sealed = seal(plaintext or transcript_bytes(self.transcript), auditor.encryption_key, new_secret())
-        digest = opening_digest(DOMAIN, self.batch_id, self.index, auditor.address, keccak(sealed))
+        digest = opening_digest(self.world.domain, self.batch_id, self.index, auditor.address, keccak(sealed))
         return {"batch_id": self.batch_id, "index": self.index, "auditor": auditor.address, "sealed": sealed,
                 "signature": (signer or self.world.node_signer).sign(digest)}
 

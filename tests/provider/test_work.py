@@ -9,7 +9,7 @@ import pytest
 
 from protocol.types import JobState, Sampler
 from provider.flow.serving import take_jobs
-from provider.flow.work import commit_work, commitment_of, send_declines
+from provider.flow.work import REFUSED_SECONDS, commit_work, commitment_of, send_declines
 from provider.ports import Stage, Tx
 from tests.provider.world import World
 
@@ -71,10 +71,13 @@ def test_commit__refused_but_open__tried_again_until_its_deadline(world: World) 
     job = world.do_job()
     world.sender.bad = {world.journal.rows[job].job.spec_digest}
     world.clock.now += 2
-    assert commit_work(world.committing) == 0
-    assert world.stage(job) is Stage.DONE
+    committing = world.committing
+    for _ in range(3):
+        assert commit_work(committing) == 0
+    assert (world.stage(job), world.events().count("commit_refused")) == (Stage.DONE, 1)
     world.sender.bad = set()
-    assert commit_work(world.committing) == 1
+    world.clock.now += REFUSED_SECONDS
+    assert commit_work(committing) == 1
 
 
 def test_commit__refused_when_sent__tried_alone_then_given_up(world: World) -> None:

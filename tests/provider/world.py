@@ -85,7 +85,8 @@ class World:
         return Inference(self.journal, self.backend, FakeGpu(), self.clock, self.log, holder)
 
     def terms(self, **changes: Any) -> Offer:
-        base = Offer(OWNER, SERVED.model, SERVED.profile, Wei(10), Wei(100), 100, 100, Seconds(10), Wei(10**6), 1, 2**39)
+        base = Offer(OWNER, SERVED.model, SERVED.profile, Wei(10), Wei(100), 100, 100, Seconds(10), Wei(10**6), 1,
+                     2**39)
         return replace(base, **changes)
 
     def open_job(self, spec: dict[str, Any] | None = None, job: dict[str, Any] | None = None,

@@ -64,7 +64,9 @@ def test_find_faults__slashes_on_the_wrong_side__are_faults() -> None:
     assert faults([HONEST, CHEAT], wrong).count("stake was") == 2
 
 
-@pytest.mark.parametrize("ledger", [Ledger(9, Equation(5, 6), Equation(7, 7)), Ledger(9, Equation(5, 5), Equation(7, 6))])
+@pytest.mark.parametrize(
+    "ledger", [Ledger(9, Equation(5, 6), Equation(7, 7)), Ledger(9, Equation(5, 5), Equation(7, 6))]
+)
 def test_find_faults__ledger_off_by_one_wei__is_a_fault(ledger: Ledger) -> None:
     assert "does not balance" in faults([HONEST, CHEAT], ledger=ledger)
 
@@ -83,7 +85,8 @@ def test_schema__fields_of_the_issue__are_required() -> None:
     asked = {"id", "requester", "provider", "model", "prompt_tokens", "output_tokens", "state", "verdict", "reason",
              "paid_wei", "refunded_wei", "settlement_tx", "settlement_gas"}  # fmt: skip
     assert asked <= set(SCHEMA["properties"]["jobs"]["items"]["required"])
-    assert {"address", "honest", "paid_wei", "slashed_wei"} <= set(SCHEMA["properties"]["providers"]["items"]["required"])
+    of_providers = set(SCHEMA["properties"]["providers"]["items"]["required"])
+    assert {"address", "honest", "paid_wei", "slashed_wei"} <= of_providers
     assert {"ledger", "durations_s", "processes", "memory_bytes"} <= set(SCHEMA["required"])
 
 

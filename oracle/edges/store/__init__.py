@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import ArgumentError
 
 from oracle.edges.store.agreement import AgreementStore
 from oracle.edges.store.audits import AuditStore
@@ -13,6 +14,7 @@ from oracle.edges.store.blobs import BlobStore
 from oracle.edges.store.market import MarketStore
 from oracle.edges.store.projection import ProjectionStore
 from oracle.edges.store.tables import METADATA
+from protocol.errors import ConfigInvalid
 
 
 class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore):
@@ -30,8 +32,14 @@ class SqlProjection(ProjectionStore, MarketStore):
 
 
 def open_engine(url: str) -> Engine:
-    """A small pool: a node has several processes, and the cluster one limit for all of them."""
-    return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True, pool_timeout=10)
+    """A small pool: a node has several processes, and the cluster one limit for all of them. Raises ConfigInvalid."""
+    try:
+        return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True, pool_timeout=10)
+    except ArgumentError:
+        # The error's own text holds the URL, and the URL a password.
+        raise ConfigInvalid(
+            "MALLA_DATABASE_URL cannot be read.", "Write it as postgresql+psycopg://user:password@host:port/database."
+        ) from None
 
 
 def projection_on(engine: Engine, connection: Connection) -> SqlProjection:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select, union, update
+from sqlalchemy import delete, exists, func, or_, select, union, update
 
 from oracle.edges.store.audit_tables import (
     ANSWERS,
@@ -81,15 +81,14 @@ class AgreementStore(Session):
             rows = c.execute(select(named.c.tx).where(named.c.tx.is_not(None), ~known).limit(limit))
             return [bytes(value) for value in rows.scalars()]
 
-    def post(self, peers: Iterable[str], path: str, key: str, bodies: Mapping[str, dict[str, Any]], now: float) -> None:
-        """Queue one message a peer; a key that a peer has already stays as it is."""
+    def post(self, peer: str, path: str, key: str, body: dict[str, Any], now: float) -> None:
+        """Queue a message; a key that the peer has already stays as it is."""
         with self._begin() as c:
-            for peer in peers:
-                c.execute(
-                    self._insert(OUTBOX)
-                    .values(peer=peer, path=path, key=key, body=bodies[peer], created_at=now, next_try=now, attempts=0)
-                    .on_conflict_do_nothing()
-                )
+            c.execute(
+                self._insert(OUTBOX)
+                .values(peer=peer, path=path, key=key, body=body, created_at=now, next_try=now, attempts=0)
+                .on_conflict_do_nothing()
+            )
 
     def due_deliveries(self, now: float, limit: int) -> list[Delivery]:
         with self._begin() as c:
@@ -106,9 +105,11 @@ class AgreementStore(Session):
             c.execute(update(OUTBOX).where(OUTBOX.c.number == number)
                       .values(next_try=until, attempts=OUTBOX.c.attempts + 1, error=error[:500]))
 
-    def drop_deliveries(self, before: float) -> int:
+    def drop_deliveries(self, done_before: float, before: float) -> int:
+        """Forget what arrived before `done_before`, and give up what was posted before `before`."""
         with self._begin() as c:
-            return c.execute(delete(OUTBOX).where(OUTBOX.c.created_at < before)).rowcount
+            return c.execute(delete(OUTBOX).where(
+                or_(OUTBOX.c.done_at < done_before, OUTBOX.c.created_at < before))).rowcount
 
     def undelivered(self) -> int:
         with self._begin() as c:

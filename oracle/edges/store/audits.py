@@ -154,6 +154,11 @@ class AuditStore(Session):
             )
             return [AuditRow(r.batch_id, r._mapping["index"], r.enqueued_at, r.attempts) for r in rows]
 
+    def forget_enqueued(self) -> None:
+        """Whatever the broker was told is told again: the worker that had it is gone."""
+        with self._begin() as c:
+            c.execute(update(AUDITS).values(enqueued_at=None))
+
     def mark_enqueued(self, batch_id: int, index: int, now: float) -> None:
         with self._begin() as c:
             c.execute(update(AUDITS).where(_at(AUDITS, batch_id, index)).values(enqueued_at=now))

@@ -37,13 +37,14 @@ class BlobStore(Session):
         with self._begin() as c:
             c.execute(self._insert(REFERENCES).values(digest=digest, job_id=job_id).on_conflict_do_nothing())
 
-    def sweep_blobs(self, before: float) -> int:
-        """Delete what was stored before then and is needed by no job, or by jobs only that were over by then."""
+    def sweep_blobs(self, before: float, finished_before: float) -> int:
+        """Delete what was stored before `before` and is named by no job, or by jobs only that ended before
+        `finished_before`."""
         with self._begin() as c:
             job = JOBS.c.job_id == REFERENCES.c.job_id
             needed = exists().where(
                 REFERENCES.c.digest == BLOBS.c.digest, job,
-                or_(JOBS.c.state.notin_(FINISHED), JOBS.c.closed_at.is_(None), JOBS.c.closed_at >= int(before)),
+                or_(JOBS.c.state.notin_(FINISHED), JOBS.c.closed_at >= int(finished_before)),
             )
             return c.execute(delete(BLOBS).where(BLOBS.c.stored_at < before, ~needed)).rowcount
 

@@ -142,7 +142,6 @@ def test_cancel__open__is_refunded_as_cancelled(side: Side) -> None:
     job_id = side.client.submit("Hello?", max_tokens=8)
     side.client.cancel(job_id)
     side.acts = [lambda: side.pass_time(80)]
-    # The file still has the first deadline; the escrow's own is what counts.
     result = side.client.wait(job_id)
     assert (result.state, result.reason) == ("REFUNDED", "CANCELLED")
 

@@ -90,7 +90,7 @@ def test_kill_minus_9__of_the_parent__leaves_no_process(tmp_path: Path) -> None:
         parent.kill()
         parent.wait()
     assert len(family) == 5  # three children, one grandchild, the guard
-    assert wait_until(lambda: all(is_gone(pid) for pid in family), 12), [pid for pid in family if not is_gone(pid)]
+    assert wait_until(lambda: all(is_gone(pid) for pid in family), 20), [pid for pid in family if not is_gone(pid)]
 
 
 def test_spawn__environment__is_exactly_what_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,8 +31,18 @@ from protocol.signing import Signer
 SEAL_PURPOSE = "malla/oracle/x25519/v1"
 REVEAL_PURPOSE = "malla/oracle/reveals/v1"
 
-__all__ = ["QUEUE", "TASK", "TRANSPORT_OPTIONS", "Parts", "build", "build_follow", "load_replayer", "migrate_database",
-           "open_log"]
+__all__ = [
+    "QUEUE",
+    "TASK",
+    "TRANSPORT_OPTIONS",
+    "Parts",
+    "build",
+    "build_follow",
+    "check_model_files",
+    "load_replayer",
+    "migrate_database",
+    "open_log",
+]
 
 
 class NoSender:
@@ -108,6 +118,14 @@ def load_replayer(settings: Settings) -> tuple[Replayer, list[bytes]]:
 
     replayer = TorchReplayer(settings.model_cache)
     return replayer, list(replayer.load_all())
+
+
+def check_model_files() -> None:
+    """The model files of this release are installed and have the digests of their manifests. Errors: ConfigInvalid."""
+    from protocol.engine.weights import check_weights_file, locate_weights_file
+
+    for manifest in ReleaseCatalogue().models.values():
+        check_weights_file(manifest, locate_weights_file(manifest))
 
 
 def migrate_database(settings: Settings) -> None:

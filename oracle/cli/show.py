@@ -1,0 +1,65 @@
+"""`status` and `draw`: what the chain says of this oracle, and a batch's draw recomputed from public data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from oracle.cli.options import DeploymentFile, Json, Keystore, Place, Rpc
+from oracle.cli.output import reporting, say
+from protocol.units import in_tokens
+
+BatchId = Annotated[int, typer.Argument(min=1, help="Id of the work batch.")]
+
+
+def status(rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keystore = None, json: Json = False) -> None:
+    """The seat, its stake and URL, the coin for gas, and whether the api answers as ready."""
+    from oracle.wiring.console import ask_health
+
+    with reporting(json):
+        place = Place(rpc_url, deployment, keystore)
+        chain, address = place.chain(), place.address()
+        seat, set_version = chain.oracle(address), chain.set_version()
+        is_member = bool(set_version) and address in chain.members(set_version)
+        health = ask_health(seat.url) if is_member else "not asked: no member"
+        value = {
+            "address": address, "has_seat": chain.has_seat(address), "is_member": is_member,
+            "set_version": set_version, "stake": str(seat.stake), "release_at": seat.release_at, "url": seat.url,
+            "gas_balance": str(chain.gas_balance(address)), "token_balance": str(chain.token_balance(address)),
+            "health": health,
+        }
+        say(json, value, [
+            f"Oracle {address}",
+            f"  member of set version {set_version}: {'yes' if is_member else 'no'}",
+            f"  stake {in_tokens(seat.stake)} MALLA" + (f", released at {seat.release_at}" if seat.release_at else ""),
+            f"  url {seat.url or 'none'}: {health}",
+            f"  coin for gas {in_tokens(chain.gas_balance(address))}",
+        ])
+
+
+def draw(batch_id: BatchId, rpc_url: Rpc = "", deployment: DeploymentFile = None, json: Json = False) -> None:
+    """Recompute which entries of a batch are audited, and by whom, from public data alone. Needs no key."""
+    from oracle.flow.recompute import recompute_draw
+    from oracle.wiring.console import fetch_reveals
+    from protocol.encoding import to_hex
+
+    with reporting(json):
+        chain = Place(rpc_url, deployment).chain()
+        made, facts = recompute_draw(chain, batch_id, fetch_reveals)
+        auditors = {i: facts["members"][made.auditors[i]] for i in made.drawn}
+        missing = [member for member, reveal in facts["reveals"].items() if reveal is None]
+        value = {
+            "batch_id": batch_id, "epoch": facts["epoch"], "block": facts["block"],
+            "block_hash": to_hex(facts["block_hash"]) if facts["block_hash"] else None,
+            "reveals": {m: to_hex(r) if r else None for m, r in facts["reveals"].items()},
+            "seed": to_hex(made.seed) if made.seed else None, "audit_bps": facts["audit_bps"],
+            "entries": facts["entries"], "drawn": list(made.drawn),
+            "auditors": {str(i): a for i, a in auditors.items()},
+        }
+        say(json, value, [
+            f"Batch {batch_id}: {len(made.drawn)} of {facts['entries']} entries drawn at {facts['audit_bps']} bps",
+            f"  seed {value['seed'] or 'none, so everything is drawn'}",
+            *(f"  no valid reveal of epoch {facts['epoch']} from {member}" for member in missing),
+            *(f"  entry {i}: {auditor}" for i, auditor in auditors.items()),
+        ])

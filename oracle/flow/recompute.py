@@ -1,0 +1,56 @@
+"""A draw from public data alone, as anybody can make it: the chain's batch and hash, and the oracles' reveals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from oracle.records import Member
+from protocol.draw import Draw, draw, epoch_end, epoch_of, is_reveal
+from protocol.errors import Reason, Refused
+from protocol.types import BatchState
+
+FetchReveals = Callable[[Sequence[Member], int], Mapping[str, bytes | None]]
+
+
+def recompute_draw(chain: Any, batch_id: int, fetch: FetchReveals) -> tuple[Draw, dict[str, Any]]:
+    """The draw and the public data that it was made from. `chain` is a `protocol.chain.Chain`.
+
+    Raises Refused: not_found for an unknown batch, not_ready before its epoch is over.
+    """
+    batch = chain.batch(batch_id)
+    if batch.state == BatchState.NONE:
+        raise Refused(Reason.NOT_FOUND, f"There is no work batch {batch_id}.")
+    terms, blocks, head = chain.parameters(), chain.epoch_blocks(), chain.head()
+    epoch = epoch_of(batch.committed_block, blocks)
+    hashed = batch.committed_block + terms.draw_delay
+    due = max(epoch_end(epoch, blocks), hashed)
+    if head.number < due:
+        raise Refused(Reason.NOT_READY, f"Batch {batch_id} is drawn from block {due} on, the head is {head.number}.")
+    members = [_member(chain, address) for address in chain.members(batch.set_version)]
+    found = fetch(members, epoch)
+    reveals = {m.address: _checked(found.get(m.address), m, epoch) for m in members}
+    leaves = _leaves(chain, batch_id, batch.committed_block)
+    block = chain.block(hashed)
+    made = draw(batch_id, leaves, block.hash if block else None, list(reveals.values()), terms.audit_bps)
+    facts = {"epoch": epoch, "block": hashed, "block_hash": block.hash if block else None, "audit_bps": terms.audit_bps,
+             "members": [m.address for m in members], "reveals": reveals, "entries": len(leaves)}
+    return made, facts
+
+
+def _leaves(chain: Any, batch_id: int, block: int) -> list[bytes]:
+    for found in chain.events(block, block):
+        if type(found.event).__name__ == "BatchCommitted" and found.event.batch_id == batch_id:
+            return [entry.leaf for entry in found.event.entries]
+    raise Refused(Reason.NOT_FOUND, f"The node has no event of batch {batch_id}.", "Ask a node that keeps logs.")
+
+
+def _member(chain: Any, address: Any) -> Member:
+    seat = chain.oracle(address)
+    return Member(address, seat.url.rstrip("/"), seat.encryption_key, seat.anchor, seat.anchor_epoch)
+
+
+def _checked(reveal: bytes | None, member: Member, epoch: int) -> bytes | None:
+    """A reveal that does not hash to its anchor is none."""
+    holds = reveal is not None and is_reveal(reveal, epoch, member.anchor, member.anchor_epoch)
+    return reveal if holds else None

@@ -1,0 +1,75 @@
+"""What the oracle's commands ask of the real world, beside the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx
+
+from oracle.config import Settings
+from oracle.edges.broker import CeleryQueue
+from oracle.edges.peers import HttpPeers
+from oracle.records import Member
+from oracle.wiring import REVEAL_PURPOSE, SEAL_PURPOSE, check_model_files, migrate_database
+from protocol.documents import document_digest
+from protocol.draw import RevealChain
+from protocol.errors import MallaError
+from protocol.profile import CalibrationProfile
+from protocol.sealing import derive_secret, public_key
+
+
+def derive_seat(key: bytes) -> tuple[bytes, bytes]:
+    """(encryption key, reveal anchor) of an oracle's private key: what it joins with."""
+    return public_key(derive_secret(key, SEAL_PURPOSE)), RevealChain(derive_secret(key, REVEAL_PURPOSE)).anchor
+
+
+def fetch_reveals(members: Sequence[Member], epoch: int) -> dict[str, bytes | None]:
+    """An epoch's reveals from the members' own apis; None where one is silent or does not show it."""
+    peers, found = HttpPeers(), {}
+    for member in members:
+        try:
+            found[str(member.address)] = peers.reveal(member, epoch)
+        except MallaError:
+            found[str(member.address)] = None
+    peers.close()
+    return found
+
+
+def probe_services(settings: Settings) -> dict[str, str]:
+    """What is wrong with the database, the broker and the model files; empty strings when all is well."""
+    return {
+        "database": _error_of(lambda: migrate_database(settings)),
+        "broker": _error_of(lambda: CeleryQueue(settings.broker_url).ping()),
+        "model": _error_of(check_model_files),
+    }
+
+
+def _error_of(act: Callable[[], None]) -> str:
+    try:
+        act()
+    except MallaError as error:
+        return f"{error.message} {error.fix}".strip()
+    return ""
+
+
+def ask_health(url: str) -> str:
+    """"ready", or why not."""
+    try:
+        answer = httpx.get(f"{url}/v1/health", timeout=5.0, trust_env=False)
+        body = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return f"no answer ({type(error).__name__})"
+    if answer.status_code == 200:
+        return "ready"
+    waiting = body.get("waiting_for", []) if isinstance(body, dict) else []
+    return "waits for " + ", ".join(str(word) for word in waiting)
+
+
+def run_calibration(model: str, output: Path | None, sequences: int,
+                    progress: Callable[[str, float], None]) -> tuple[bytes, CalibrationProfile]:
+    """Imports torch's parent only: the runs are processes of their own. Returns the profile and its digest."""
+    from protocol.engine.calibrate import calibrate
+
+    profile = calibrate(model, output, sequences, progress)
+    return document_digest(profile), profile

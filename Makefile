@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup build demo testnet test lint types format gas bench slither calibrate clean
+.PHONY: help setup build demo testnet test lint types format gas bench slither calibrate lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,11 @@ slither: setup ## Look for known mistakes in the contracts
 		--exclude-informational --exclude-optimization --fail-high
 
 calibrate: build ## Make a model's calibration profile from honest sequences
-	@$(BIN)/python -m scripts.calibrate
+	@$(BIN)/malla oracle calibrate SmolLM2-135M-Instruct
+
+lock: setup ## Resolve pyproject.toml again into requirements.lock: hashes, no registry's name
+	@.tools/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-annotate --no-header \
+		--python-version 3.11 --quiet -o requirements.lock
 
 clean: ## Remove what compilers and tests made; keeps .venv, node_modules and networks
 	@rm -rf build out cache_forge var/test var/slither .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -54,6 +54,7 @@ contract MallaToken is ERC20Permit, ERC20Votes, ERC20Burnable, ERC20Capped, IMal
         return Time.timestamp();
     }
 
+    // solhint-disable-next-line func-name-mixedcase
     function CLOCK_MODE() public pure override(Votes, IERC6372) returns (string memory) {
         return "mode=timestamp";
     }

@@ -49,7 +49,9 @@ contract OracleCommittee is IOracleCommittee {
         uint32 stakeDelay_,
         uint32 epochBlocks_
     ) {
-        if (seats_.length == 0 || seats_.length > MAX_SEATS) revert SeatsOutOfBounds(seats_.length, MAX_SEATS);
+        if (seats_.length == 0 || seats_.length > MAX_SEATS) {
+            revert SeatsOutOfBounds(seats_.length, MAX_SEATS);
+        }
         _requireBounds("seatStake", seatStake_, 1, 1e8 ether);
         _requireBounds("stakeDelay", stakeDelay_, 1 minutes, 90 days);
         _requireBounds("epochBlocks", epochBlocks_, 1, 1_000_000);

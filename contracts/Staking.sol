@@ -93,6 +93,7 @@ contract Staking is IStaking, EIP712 {
     /// @inheritdoc IStaking
     function stakeWithPermit(uint96 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
         // Whoever sees the permit may use it first; the allowance is then there, and `stake` says so if it is not.
+        // solhint-disable-next-line no-empty-blocks
         try _token.permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         stake(amount);
     }
@@ -121,8 +122,12 @@ contract Staking is IStaking, EIP712 {
         while (due < length && queue[due].releaseAt <= block.timestamp) amount += queue[due++].amount;
         if (due == 0) revert NothingToWithdraw(msg.sender, length == 0 ? 0 : queue[0].releaseAt);
 
-        for (uint256 i = due; i < length; ++i) queue[i - due] = queue[i];
-        for (uint256 i; i < due; ++i) queue.pop();
+        for (uint256 i = due; i < length; ++i) {
+            queue[i - due] = queue[i];
+        }
+        for (uint256 i; i < due; ++i) {
+            queue.pop();
+        }
         emit Withdrawn(msg.sender, amount);
         _token.safeTransfer(msg.sender, amount);
     }
@@ -145,9 +150,10 @@ contract Staking is IStaking, EIP712 {
     /// @inheritdoc IStaking
     function provider(address owner) external view returns (Provider memory) {
         Account storage account = _accounts[owner];
-        return Provider(
-            account.active, _unstakingOf(owner), account.nodeKey, account.encryptionKey, account.metadataDigest
-        );
+        return
+            Provider(
+                account.active, _unstakingOf(owner), account.nodeKey, account.encryptionKey, account.metadataDigest
+            );
     }
 
     /// @inheritdoc IStaking
@@ -221,6 +227,8 @@ contract Staking is IStaking, EIP712 {
     function _unstakingOf(address owner) private view returns (uint96 sum) {
         Unstaking[] storage queue = _unstakings[owner];
         uint256 length = queue.length;
-        for (uint256 i; i < length; ++i) sum += queue[i].amount;
+        for (uint256 i; i < length; ++i) {
+            sum += queue[i].amount;
+        }
     }
 }

@@ -31,7 +31,6 @@ class Stage(StrEnum):
     REFUNDED = "REFUNDED"
 
 
-FINISHED = (Stage.DROPPED, Stage.SETTLED, Stage.REFUNDED)
 
 
 @dataclass(frozen=True)

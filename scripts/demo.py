@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             what = arrange(network_folder, cheats=(CHEAT,))
             with steps, Network(what, steps) as network:
                 seen = _run(network, steps, words.prompt, words.jobs)
-                summary = _summarise(network, seen)
+                summary = summarise(network, seen)
             summary["durations_s"]["total"] = round(time.monotonic() - began, 1)
             (words.folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     except Stopped as stopped:
@@ -140,7 +140,8 @@ def _run(network: Network, steps: Steps, prompt: str, jobs: int) -> Seen:
     return Seen(followed, first, chain.head().number, before, count, memory, durations)
 
 
-def _summarise(network: Network, seen: Seen) -> dict[str, Any]:
+def summarise(network: Network, seen: Seen) -> dict[str, Any]:
+    """What goes into summary.json; its form is docs/demo-summary.schema.json."""
     chain, parties = network.chain, list_parties(network.what)
     ledger = read_ledger(chain, seen.last_block)
     ends = read_ends(chain, seen.first_block, seen.last_block)

@@ -26,6 +26,7 @@ abstract contract Balances is Terms {
     /// @inheritdoc IJobEscrow
     function depositWithPermit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
         // Whoever sees the permit may use it first; the allowance is then there, and `deposit` says so if it is not.
+        // solhint-disable-next-line no-empty-blocks
         try _token.permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         deposit(amount);
     }

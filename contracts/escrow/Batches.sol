@@ -122,7 +122,11 @@ abstract contract Batches is Jobs {
     }
 
     /// @dev Reverts unless the line is this provider's and claims something that can be checked.
-    function _requireDeliverable(Commitment calldata commitment, address provider) private view returns (bytes32 jobId) {
+    function _requireDeliverable(Commitment calldata commitment, address provider)
+        private
+        view
+        returns (bytes32 jobId)
+    {
         jobId = jobIdOf(commitment.job);
         if (commitment.job.provider != provider) revert NotProvider(jobId, msg.sender);
         if (commitment.amount > commitment.job.price) {

@@ -14,9 +14,7 @@ abstract contract Convictions is Settlements {
         bool convicts = record.state == BatchState.FROZEN;
         if (convicts) {
             if (block.timestamp < _frozenUntil[batchId]) revert TooEarly(batchId, _frozenUntil[batchId]);
-        } else if (
-            record.state != BatchState.PENDING || !_isConvictedBatch(batchId, providerRecord(record.provider))
-        ) {
+        } else if (record.state != BatchState.PENDING || !_isConvictedBatch(batchId, providerRecord(record.provider))) {
             revert WrongBatchState(batchId, record.state);
         }
         _requireEntries(batchId, record.entriesHash, entries);

@@ -110,7 +110,11 @@ abstract contract Jobs is Offers {
     }
 
     /// @dev Reverts unless the offer covers the job; returns its price, at least 1.
-    function _requirePrice(Offer calldata offer, Job memory opened, uint32 duration) private view returns (uint256 price) {
+    function _requirePrice(Offer calldata offer, Job memory opened, uint32 duration)
+        private
+        view
+        returns (uint256 price)
+    {
         if (opened.specDigest == 0) revert ZeroDigest();
         if (
             opened.inputTokens == 0 || opened.inputTokens > offer.maxInputTokens || opened.maxOutputTokens == 0

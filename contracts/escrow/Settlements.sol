@@ -16,7 +16,9 @@ abstract contract Settlements is Batches {
         Entry[][] calldata entries,
         bytes[] calldata signatures
     ) external {
-        if (decisions.length != entries.length) revert LengthMismatch(decisions.length, entries.length);
+        if (decisions.length != entries.length) {
+            revert LengthMismatch(decisions.length, entries.length);
+        }
         _committee.requireQuorum(setVersion, settlementDigest(setVersion, decisions), signatures);
         for (uint256 i; i < decisions.length; ++i) {
             _decide(setVersion, decisions[i], entries[i]);

@@ -97,8 +97,7 @@ abstract contract Terms is IJobEscrow {
     /// @dev Stake that could leave before the longest way of a batch is over would deter nobody.
     function _requireWiring(IStaking staking_, IOracleCommittee committee_, Parameters memory terms) private view {
         if (staking_.escrow() != address(this)) revert NotWiredTo(address(staking_));
-        uint256 longest =
-            uint256(terms.maturityWindow) + terms.evidenceWindow + terms.appealWindow + terms.maxDuration;
+        uint256 longest = uint256(terms.maturityWindow) + terms.evidenceWindow + terms.appealWindow + terms.maxDuration;
         _requireBounds("unstakeDelay", staking_.unstakeDelay(), longest, type(uint32).max);
         _requireBounds("stakeDelay", committee_.stakeDelay(), longest, type(uint32).max);
     }

@@ -161,7 +161,8 @@ interface IJobEscrow {
     /// @param openFee Burned at each open, wei.
     /// @param feeBps Share of a payment that is burned at maturity, rounded down.
     /// @param slashBps Share of the whole own stake that one conviction burns.
-    /// @param detectionBps Probability that one audited unit of cheating is convicted, as the deterrence bound takes it.
+    /// @param detectionBps Probability that one audited unit of cheating is convicted, as the deterrence bound takes
+    /// it.
     /// @param auditBps Probability that a leaf is drawn.
     /// @param startWindow Seconds after the opening in which the provider may decline.
     /// @param cancelDelay Seconds that a cancel leaves the provider to commit finished work.
@@ -297,15 +298,24 @@ interface IJobEscrow {
     /// @notice Anyone: carry out decisions that a quorum of the set signed, many batches at once. A batch that is no
     /// longer pending, belongs to another set or to a frozen or convicted provider is skipped with an event.
     /// @param entries The entries of each decision's batch; empty for FRAUD.
-    function settle(uint16 setVersion, Decision[] calldata decisions, Entry[][] calldata entries, bytes[] calldata signatures)
-        external;
+    function settle(
+        uint16 setVersion,
+        Decision[] calldata decisions,
+        Entry[][] calldata entries,
+        bytes[] calldata signatures
+    ) external;
 
-    /// @notice Anyone, from commit until T_max + evidenceWindow: record that f + 1 oracles hold the answers at `indexes`.
-    function recordStored(uint64 batchId, Entry[] calldata entries, uint16[] calldata indexes, bytes[][] calldata signatures)
-        external;
+    /// @notice Anyone, from commit until T_max + evidenceWindow: record that f + 1 oracles hold the answers at
+    /// `indexes`.
+    function recordStored(
+        uint64 batchId,
+        Entry[] calldata entries,
+        uint16[] calldata indexes,
+        bytes[][] calldata signatures
+    ) external;
 
-    /// @notice Anyone, after T_max + evidenceWindow, if no quorum decided: pay the entries whose answers are recorded as
-    /// stored, refund the others, slash nobody.
+    /// @notice Anyone, after T_max + evidenceWindow, if no quorum decided: pay the entries whose answers are recorded
+    /// as stored, refund the others, slash nobody.
     function matureByDefault(uint64 batchId, Entry[] calldata entries) external;
 
     /// @notice Anyone: end a frozen batch after the appeal window (this convicts and slashes its provider once), or

@@ -42,7 +42,14 @@ interface IOracleCommittee {
     /// @notice So many set versions exist that a further join could leave a member without one to resign into.
     error VersionsExhausted(uint256 setVersion);
 
-    event OracleJoined(address indexed oracle, uint16 indexed setVersion, string url, bytes32 encryptionKey, bytes32 anchor, uint64 anchorEpoch);
+    event OracleJoined(
+        address indexed oracle,
+        uint16 indexed setVersion,
+        string url,
+        bytes32 encryptionKey,
+        bytes32 anchor,
+        uint64 anchorEpoch
+    );
     event OracleResigned(address indexed oracle, uint16 indexed setVersion, uint40 releaseAt);
     event OracleUrlChanged(address indexed oracle, string url);
     event OracleWithdrawn(address indexed oracle, uint96 amount);

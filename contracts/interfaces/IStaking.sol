@@ -54,7 +54,9 @@ interface IStaking {
     error SlashTooLarge(uint256 bps);
     error UnstakeDelayOutOfBounds(uint256 delay, uint256 least, uint256 most);
 
-    event ProviderRegistered(address indexed provider, address indexed nodeKey, bytes32 encryptionKey, bytes32 metadataDigest);
+    event ProviderRegistered(
+        address indexed provider, address indexed nodeKey, bytes32 encryptionKey, bytes32 metadataDigest
+    );
     event NodeKeyRotated(address indexed provider, address indexed nodeKey, bytes32 encryptionKey);
     event MetadataChanged(address indexed provider, bytes32 metadataDigest);
     event Staked(address indexed provider, uint96 amount, uint96 active);
@@ -63,7 +65,8 @@ interface IStaking {
     event Slashed(address indexed provider, uint96 fromActive, uint96 fromUnstaking, uint16 bps);
 
     /// @notice Become a provider: name the node key and the encryption key.
-    /// @param nodeKeySignature EIP-712 `NodeKey(address provider,address nodeKey)` by the node key, this contract's domain.
+    /// @param nodeKeySignature EIP-712 `NodeKey(address provider,address nodeKey)` by the node key, in this contract's
+    /// domain.
     function register(address nodeKey, bytes32 encryptionKey, bytes32 metadataDigest, bytes calldata nodeKeySignature)
         external;
 

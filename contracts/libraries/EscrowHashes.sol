@@ -4,12 +4,13 @@ pragma solidity ^0.8.35;
 import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
 
 /// @title EscrowHashes: what is signed in the escrow's domain, and what it stores instead of the preimage
-/// @notice The same digests as `protocol/signing.py`. The structs that are hashed hold only static fields, whose ABI
+/// @notice The same digests as `protocol/messages.py`. The structs that are hashed hold only static fields, whose ABI
 /// encoding is the EIP-712 encoding of the same fields.
 library EscrowHashes {
     bytes32 private constant OFFER_TYPEHASH = keccak256(
-        "Offer(address provider,bytes32 model,bytes32 profile,uint96 inputPrice,uint96 outputPrice,uint32 maxInputTokens,"
-        "uint32 maxOutputTokens,uint32 minDuration,uint96 maxOutstanding,uint64 nonce,uint40 expiry)"
+        "Offer(address provider,bytes32 model,bytes32 profile,uint96 inputPrice,uint96 outputPrice,"
+        "uint32 maxInputTokens,uint32 maxOutputTokens,uint32 minDuration,"
+        "uint96 maxOutstanding,uint64 nonce,uint40 expiry)"
     );
     bytes32 private constant DECISION_TYPEHASH =
         keccak256("Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount)");

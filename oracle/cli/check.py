@@ -62,14 +62,14 @@ def calibrate(model: Model, output: Output = None, sequences: Sequences = 240, j
 def _gather(place: Place) -> Any:
     from oracle.config import Settings
     from oracle.flow.doctor import Facts
-    from oracle.wiring.console import probe_services
+    from oracle.wiring.console import probe_model, probe_services
 
     settings_error = keystore_error = ""
-    services = dict.fromkeys(("database", "broker", "model"), "Not looked at: the settings are incomplete.")
+    services: dict[str, str | None] = {"database": None, "broker": None}
     public_url, key = "", None
     try:
         settings = Settings.from_env(os.environ)
-        services, public_url = probe_services(settings), settings.public_url
+        services, public_url = dict(probe_services(settings)), settings.public_url
     except MallaError as error:
         settings_error = f"{error.message} {error.fix}"
     try:
@@ -83,7 +83,7 @@ def _gather(place: Place) -> Any:
     except MallaError as error:
         chain_error = error.message
     return Facts(settings_error, keystore_error, chain_error, services["database"], services["broker"],
-                 services["model"], public_url, seat)
+                 probe_model(), public_url, seat)
 
 
 def _look_at_seat(chain: Any, key: bytes) -> Any:

@@ -46,13 +46,14 @@ class SeatFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """A string that ends in `_error` is empty when all is well there; `seat` is None when the chain told nothing."""
+    """A string that ends in `_error` is empty when all is well there, and None when it could not be looked at; `seat`
+    is None when the chain told nothing."""
 
     settings_error: str
     keystore_error: str
     chain_error: str
-    database_error: str
-    broker_error: str
+    database_error: str | None
+    broker_error: str | None
     model_error: str
     public_url: str
     seat: SeatFacts | None
@@ -73,7 +74,9 @@ def _services(facts: Facts) -> Iterator[Finding]:
         ("settings", facts.settings_error), ("keystore", facts.keystore_error), ("chain", facts.chain_error),
         ("database", facts.database_error), ("broker", facts.broker_error), ("model", facts.model_error),
     ):  # fmt: skip
-        if error:
+        if error is None:
+            yield Finding(code, Severity.WARNING, f"The {code} was not looked at.", "Fix the settings first.")
+        elif error:
             yield Finding(code, Severity.ERROR, error, "Fix what the message names, then run doctor again.")
         else:
             yield Finding(code, Severity.OK, f"The {code} can be used.")

@@ -37,12 +37,16 @@ def fetch_reveals(members: Sequence[Member], epoch: int) -> dict[str, bytes | No
 
 
 def probe_services(settings: Settings) -> dict[str, str]:
-    """What is wrong with the database, the broker and the model files; empty strings when all is well."""
+    """What is wrong with the database and the broker; empty strings when all is well."""
     return {
         "database": _error_of(lambda: migrate_database(settings)),
         "broker": _error_of(lambda: CeleryQueue(settings.broker_url).ping()),
-        "model": _error_of(check_model_files),
     }
+
+
+def probe_model() -> str:
+    """What is wrong with the model files of this release, or an empty string."""
+    return _error_of(check_model_files)
 
 
 def _error_of(act: Callable[[], None]) -> str:

@@ -15,7 +15,6 @@ from provider.ports import Clock, Delivery, DeliveryKind, Journal, Keys, Log, Or
 
 REPUBLISH_SECONDS = 300
 """An oracle that lost its offers has ours again after this long."""
-MIN_PRICE, MAX_PRICE = 0, UINT96_MAX
 
 
 @dataclass(frozen=True)

@@ -13,24 +13,37 @@ from rich.text import Text
 from protocol.units import in_tokens
 
 WIDEST = 200
+ROOM_FOR_REASONS, ROOM_FOR_MODEL = 140, 108
+"""Columns of a terminal from which a row has room for its reason, and for its model."""
 
 
 def print_jobs(console: Console, jobs: Sequence[Mapping[str, Any]]) -> None:
-    """One row a job."""
-    table = Table(title="Jobs (amounts in MALLA)", box=SIMPLE_HEAD, title_justify="left")
-    for name in ("#", "provider", "model", "tokens"):
+    """One row a job. On a narrow terminal the reasons stand below, each with the numbers of its jobs."""
+    width = _width(console)
+    models = ", ".join(sorted({_model(job) for job in jobs}))
+    title = "Jobs (amounts in MALLA)" if width >= ROOM_FOR_MODEL else f"Jobs on {models} (amounts in MALLA)"
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", padding=(0, 1 if width >= ROOM_FOR_MODEL else 0))
+    left = ["#", "provider", *(["model"] if width >= ROOM_FOR_MODEL else []), "tokens"]
+    for name in left:
         table.add_column(name, no_wrap=True)
-    table.add_column("verdict: reason", max_width=46)
+    table.add_column("verdict: reason" if width >= ROOM_FOR_REASONS else "verdict", min_width=7, max_width=70)
     for name in ("paid", "refunded", "slashed", "settlement tx", "gas"):
         table.add_column(name, justify="left" if name == "settlement tx" else "right", no_wrap=True)
+    reasons: dict[str, list[str]] = {}
     for job in jobs:
+        number, verdict = str(job["number"]), job["verdict"] or job["state"]
+        reasons.setdefault(f"{verdict}: {job['reason']}", []).append(number)
+        model = [_model(job)] if width >= ROOM_FOR_MODEL else []
         table.add_row(
-            str(job["number"]), job["provider_name"], job["model"].replace("-Instruct", ""),
-            f"{job['prompt_tokens']}+{job['output_tokens']}", Text(f"{job['verdict'] or job['state']}: {job['reason']}"),
+            number, job["provider_name"], *model, f"{job['prompt_tokens']}+{job['output_tokens']}",
+            Text(f"{verdict}: {job['reason']}" if width >= ROOM_FOR_REASONS else verdict),
             _amount(job["paid_wei"]), _amount(job["refunded_wei"]), _amount(job["slashed_wei"]),
-            job["settlement_tx"][:12] + "…" if job["settlement_tx"] else "", f"{job['settlement_gas']:,}",
+            job["settlement_tx"][:10] + "…" if job["settlement_tx"] else "", f"{job['settlement_gas']:,}",
         )  # fmt: skip
     _print(console, table)
+    if width < ROOM_FOR_REASONS:
+        for reason, numbers in reasons.items():
+            console.print(f"  {', '.join(numbers)}: {reason}", markup=False)
 
 
 def print_balances(console: Console, balances: Sequence[Mapping[str, Any]]) -> None:
@@ -62,9 +75,14 @@ def _amount(wei: str) -> str:
     return in_tokens(int(wei)) if int(wei) else "-"
 
 
-def _print(console: Console, table: Table) -> None:
+def _model(job: Mapping[str, Any]) -> str:
+    return str(job["model"]).removesuffix("-Instruct")
+
+
+def _width(console: Console) -> int:
     """Into a pipe a table is as wide as it needs to be; on a terminal it fits."""
-    if console.is_terminal:
-        console.print(table)
-    else:
-        Console(file=console.file, width=WIDEST, highlight=False).print(table)
+    return console.width if console.is_terminal else WIDEST
+
+
+def _print(console: Console, table: Table) -> None:
+    Console(file=console.file, width=_width(console), highlight=False, force_terminal=console.is_terminal).print(table)

@@ -192,7 +192,7 @@ class Network:
                 self.require_alive()
                 if time.monotonic() > end:
                     raise ProcessFailed(
-                        f"{node.name} lists offers of {listed} and not {wanted} providers after {OFFERS_TIMEOUT:.0f} s.",
+                        f"{node.name} lists offers of {listed} and not {wanted} providers in {OFFERS_TIMEOUT:.0f} s.",
                         f"See the logs of the providers' nodes in {self.what.logs}.",
                     )
                 self._say("nodes", f"all ready; {node.name} lists offers of {listed} of {wanted} providers")

@@ -13,8 +13,14 @@ from protocol.chain.sender import send_and_wait
 from protocol.economics import fee, slashed
 from protocol.errors import Refused
 from requester.records import JobResult
+from scripts.demo import Seen, list_parties, summarise
+from scripts.showcase.jobs import Followed, Order
+from scripts.showcase.summary import read_balances
 from scripts.testnet.parties import DEPOSIT, open_signer
 from tests.e2e.market import CHEAT, Market
+from tests.e2e.schema import find_breaches
+
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "demo-summary.schema.json"
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +91,54 @@ def test_settlement__sent_a_second_time_by_somebody_else__pays_once(market: Mark
     market.require_exact_ledgers()
 
 
-def test_cheat__int4_behind_the_full_claim__is_convicted_slashed_and_refunded(market: Market) -> None:
-    owner = market.owner(CHEAT)
-    stake = market.chain.provider(owner).active
+@pytest.fixture(scope="module")
+def stake_before(market: Market) -> int:
+    return market.chain.provider(market.owner(CHEAT)).active
+
+
+@pytest.fixture(scope="module")
+def cheated(market: Market, stake_before: int) -> list[JobResult]:
+    """Two jobs that the third provider computed with 4-bit weights, ended."""
     questions = ("Write two sentences about autumn leaves.", "Explain what a lighthouse is for.")
     asked = [market.ask(words, CHEAT, f"requester-{i + 1}", 48) for i, words in enumerate(questions)]
-    results = [one.result() for one in asked]
-    for result in results:
+    return [one.result() for one in asked]
+
+
+def test_cheat__int4_behind_the_full_claim__is_convicted_slashed_and_refunded(
+    market: Market, stake_before: int, cheated: list[JobResult]
+) -> None:
+    owner = market.owner(CHEAT)
+    for result in cheated:
         market.require_refunded_once(result, "FRAUD", "CONVICTED")
-    assert "FRAUD" in {result.reason for result in results}
+    assert "FRAUD" in {result.reason for result in cheated}
     convictions = [item.event for item in market.chain.events(0, market.chain.head().number)
                    if isinstance(item.event, ProviderConvicted)]  # fmt: skip
-    expected = slashed([stake], market.chain.parameters().slash_bps)
+    expected = slashed([stake_before], market.chain.parameters().slash_bps)
     assert [event.provider for event in convictions] == [owner]
-    assert convictions[0].slashed == expected == stake - market.chain.provider(owner).active
+    assert convictions[0].slashed == expected == stake_before - market.chain.provider(owner).active
     assert market.chain.free_balance(owner) == 0
     market.require_exact_ledgers()
+
+
+def test_summary__of_these_jobs__has_the_documented_form_and_finds_no_fault(
+    market: Market, honest: list[JobResult], cheated: list[JobResult]
+) -> None:
+    names = {market.owner(node.name): node.name for node in market.what.providers}
+    followed = [
+        Followed(Order(i + 1, "requester-1", result.provider, names[result.provider], "?"), result=result)
+        for i, result in enumerate([*honest, *cheated])
+    ]
+    block = market.chain.head().number
+    balances = read_balances(market.chain, list_parties(market.what), block)
+    summary = summarise(market.network, Seen(followed, 0, block, balances, *market.network.processes.measure(), {}))
+    assert find_breaches(json.loads(SCHEMA.read_text()), summary) == []
+    assert summary["faults"] == []
+    rows = {row["id"]: row for row in summary["jobs"]}
+    for result in [*honest, *cheated]:
+        row = rows[result.job_id]
+        assert (int(row["paid_wei"]), int(row["refunded_wei"])) == (result.paid, result.refunded)
+        assert (row["settlement_tx"], row["state"]) == (result.settlement_tx, result.state)
+    assert sum(int(row["slashed_wei"]) for row in summary["jobs"]) == int(summary["providers"][2]["slashed_wei"])
 
 
 def test_requesters__after_all_jobs__hold_what_they_did_not_pay(market: Market) -> None:

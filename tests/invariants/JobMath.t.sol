@@ -22,7 +22,10 @@ contract JobMathTest is Base {
     }
 
     /// @notice A batch's fee is never below the sum of its entries' fees, and above it by less than a wei an entry.
-    function test_fee__of_a_batch__loses_less_dust_than_of_its_entries(uint96[8] memory amounts, uint16 bps) public pure {
+    function test_fee__of_a_batch__loses_less_dust_than_of_its_entries(uint96[8] memory amounts, uint16 bps)
+        public
+        pure
+    {
         bps = uint16(_bound(bps, 0, 2_000));
         uint256 total;
         uint256 singly;

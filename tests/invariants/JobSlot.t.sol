@@ -8,13 +8,16 @@ import {Base} from "./Base.sol";
 /// @title A job's word says what was put into it, over the whole range of every field
 contract JobSlotTest is Base {
     function test_slot__opened__holds_its_times_and_nothing_else(uint40 openedAt, uint40 deadline) public pure {
-        _assertRecord(JobSlot.opened(openedAt, deadline), IJobEscrow.JobRecord(_open(), _none(), openedAt, deadline, 0, 0));
+        _assertRecord(
+            JobSlot.opened(openedAt, deadline), IJobEscrow.JobRecord(_open(), _none(), openedAt, deadline, 0, 0)
+        );
     }
 
-    function test_slot__cancelled__keeps_the_opening_and_moves_the_deadline(uint40 openedAt, uint40 deadline, uint40 later)
-        public
-        pure
-    {
+    function test_slot__cancelled__keeps_the_opening_and_moves_the_deadline(
+        uint40 openedAt,
+        uint40 deadline,
+        uint40 later
+    ) public pure {
         PackedJob slot = JobSlot.opened(openedAt, deadline).cancelled(later);
         IJobEscrow.RefundReason reason = IJobEscrow.RefundReason.CANCELLED;
         _assertRecord(slot, IJobEscrow.JobRecord(_open(), reason, openedAt, later, 0, 0));
@@ -27,8 +30,9 @@ contract JobSlotTest is Base {
         uint64 batchId,
         uint16 index
     ) public pure {
-        IJobEscrow.JobRecord memory expected =
-            IJobEscrow.JobRecord(IJobEscrow.JobState.COMMITTED, _none(), openedAt, deadline, batchId, index);
+        IJobEscrow.JobRecord memory expected = IJobEscrow.JobRecord(
+            IJobEscrow.JobState.COMMITTED, _none(), openedAt, deadline, batchId, index
+        );
         PackedJob slot = JobSlot.opened(openedAt, deadline);
         _assertRecord(slot.committed(batchId, index), expected);
         _assertRecord(slot.cancelled(deadline).committed(batchId, index), expected);

@@ -35,8 +35,12 @@ contract LedgerTest is Base {
         IMallaToken token = IMallaToken(address(_stage.token()));
         uint256 held = token.balanceOf(address(_stage)) + token.balanceOf(address(_stage.escrow()));
         held += token.balanceOf(address(_stage.staking())) + token.balanceOf(address(_stage.committee()));
-        for (uint256 i; i < 5; ++i) held += token.balanceOf(_stage.actors(i));
-        for (uint256 i; i < 4; ++i) held += token.balanceOf(_stage.oracles(i));
+        for (uint256 i; i < 5; ++i) {
+            held += token.balanceOf(_stage.actors(i));
+        }
+        for (uint256 i; i < 4; ++i) {
+            held += token.balanceOf(_stage.oracles(i));
+        }
         _assertEq(held, token.totalSupply(), "holders and supply");
         _assertEq(held, _stage.GENESIS() - _handler.burned(), "holders and genesis less burned");
     }
@@ -45,7 +49,9 @@ contract LedgerTest is Base {
     function invariant_escrow__tokens__cover_every_claim_exactly() public view {
         JobEscrow escrow = _stage.escrow();
         uint256 claims = escrow.feesToBurn();
-        for (uint256 i; i < 5; ++i) claims += escrow.balanceOf(_stage.actors(i));
+        for (uint256 i; i < 5; ++i) {
+            claims += escrow.balanceOf(_stage.actors(i));
+        }
         for (uint256 i; i < _handler.jobCount(); ++i) {
             IJobEscrow.Job memory job = _handler.jobAt(i);
             IJobEscrow.JobState state = escrow.job(escrow.jobIdOf(job)).state;
@@ -72,7 +78,9 @@ contract LedgerTest is Base {
         uint256 locked = uint256(staking.slashableStake(_stage.actors(2))) + staking.slashableStake(_stage.actors(3));
         _assertEq(_stage.token().balanceOf(address(staking)), locked, "staking");
         uint256 seats;
-        for (uint256 i; i < 4; ++i) seats += _stage.committee().oracle(_stage.oracles(i)).stake;
+        for (uint256 i; i < 4; ++i) {
+            seats += _stage.committee().oracle(_stage.oracles(i)).stake;
+        }
         _assertEq(_stage.token().balanceOf(address(_stage.committee())), seats, "committee");
     }
 
@@ -94,12 +102,33 @@ contract LedgerTest is Base {
 
     /// @notice The campaign above is worth what its handler reaches: every kind of move succeeds in a fixed run.
     function test_handler__in_a_fixed_run__makes_every_move() public {
-        for (uint256 i; i < 3_000; ++i) _handler.move(uint256(keccak256(abi.encode(i))));
+        for (uint256 i; i < 3_000; ++i) {
+            _handler.move(uint256(keccak256(abi.encode(i))));
+        }
         string[19] memory names = [
-            "pass", "deposit", "withdraw", "open", "decline", "cancel", "refund", "commit", "settle", "freeze", "store",
-            "default", "forfeit", "convict", "burn", "stake", "unstake", "withdrawStake", "changeSeat"
+            "pass",
+            "deposit",
+            "withdraw",
+            "open",
+            "decline",
+            "cancel",
+            "refund",
+            "commit",
+            "settle",
+            "freeze",
+            "store",
+            "default",
+            "forfeit",
+            "convict",
+            "burn",
+            "stake",
+            "unstake",
+            "withdrawStake",
+            "changeSeat"
         ];
-        for (uint256 i; i < names.length; ++i) _assertTrue(_handler.moves(names[i]) != 0, names[i]);
+        for (uint256 i; i < names.length; ++i) {
+            _assertTrue(_handler.moves(names[i]) != 0, names[i]);
+        }
         invariant_token__holders__sum_to_genesis_less_burned();
         invariant_escrow__tokens__cover_every_claim_exactly();
         invariant_provider__reserved__is_the_sum_of_its_open_jobs();

@@ -42,8 +42,12 @@ contract Stage {
             IMallaToken(address(token)), IStaking(address(staking)), IOracleCommittee(address(committee)), _terms()
         );
         require(address(escrow) == predicted, "the escrow lies elsewhere");
-        for (uint256 i; i < oracles.length; ++i) _join(oracles[i]);
-        for (uint256 i; i < 5; ++i) _invite(i);
+        for (uint256 i; i < oracles.length; ++i) {
+            _join(oracles[i]);
+        }
+        for (uint256 i; i < 5; ++i) {
+            _invite(i);
+        }
     }
 
     function nodeOf(address provider) public view returns (address) {
@@ -53,7 +57,9 @@ contract Stage {
     /// @notice Signatures of the oracles whose bits are set, ascending by address as the seats are.
     function sign(bytes32 digest, uint256 who) external view returns (bytes[] memory signatures) {
         uint256 count;
-        for (uint256 i; i < 4; ++i) if (who & (1 << i) != 0) ++count;
+        for (uint256 i; i < 4; ++i) {
+            if (who & (1 << i) != 0) ++count;
+        }
         signatures = new bytes[](count);
         count = 0;
         for (uint256 i; i < 4; ++i) {

@@ -83,6 +83,12 @@ def test_doctor__a_service_is_away__is_an_error(name: str) -> None:
     assert worst(findings) is Severity.ERROR
 
 
+def test_doctor__settings_incomplete__says_what_it_did_not_look_at() -> None:
+    findings = diagnose(replace(WELL, settings_error="MALLA_BROKER_URL is not set.", database_error=None))
+    (found,) = [finding for finding in findings if finding.code == "database"]
+    assert found.severity is Severity.WARNING and found.fix
+
+
 def test_doctor__all_is_well__says_so() -> None:
     findings = diagnose(WELL)
     assert worst(findings) is Severity.OK and len(findings) == 10

@@ -49,3 +49,10 @@ def test_imports__api_node_worker_and_cli__bring_no_torch() -> None:
     names = "provider.api, provider.node, provider.tasks, provider.cli, provider.edges.tokenizer, provider.edges.facts"
     code = f"import sys, {names}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_sources__provider__has_no_way_to_compute_something_else() -> None:
+    """The dishonest provider of the demo is a worker built with another backend, outside of the product."""
+    folder = Path(__file__).parents[2] / "provider"
+    texts = {path: path.read_text() for path in folder.rglob("*.py")}
+    assert texts and [path for path, text in texts.items() if "cheat" in text or "requantise" in text] == []

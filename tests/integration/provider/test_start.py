@@ -15,7 +15,11 @@ from provider.cli.run import supervise
 from scripts.testnet.watching import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-SLEEPER = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)']); time.sleep(99)"
+SLEEPER = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99)"])
+time.sleep(99)
+"""
 SUPERVISOR = """
 import os, sys
 from provider.cli.run import supervise
@@ -55,7 +59,7 @@ def test_start__supervisor_killed__its_processes_end() -> None:
     running, family = start()
     direct = [one for one in family if one.ppid() == running.pid]
     running.kill()
-    running.communicate(timeout=30)
+    running.wait(timeout=30)
     assert len(direct) == 3 and wait_until(lambda: gone(direct), 20)
     for one in family:
         if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:

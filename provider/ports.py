@@ -31,8 +31,6 @@ class Stage(StrEnum):
     REFUNDED = "REFUNDED"
 
 
-
-
 @dataclass(frozen=True)
 class Work:
     """What the worker leaves in the journal. `transcript` and `answer` are the bytes that are opened and delivered."""

@@ -22,6 +22,8 @@ def build_receipt(node: Node, job_id: bytes) -> dict[str, Any]:
     row = node.store.job(job_id)
     if row is None:
         raise Refused(Reason.NOT_FOUND, f"There is no job {to_hex(job_id)} here.")
+    if row.state is JobState.REFUNDED:
+        raise Refused(Reason.NOT_FOUND, f"Job {to_hex(job_id)} was refunded ({row.reason.name}): it has no receipt.")
     if row.state is not JobState.SETTLED or row.batch_id is None or row.index is None or row.closed_tx is None:
         raise Refused(Reason.NOT_READY, f"Job {to_hex(job_id)} is {row.state.name}; a receipt needs SETTLED.")
     batch, entries = node.store.batch(row.batch_id), node.store.entries(row.batch_id)

@@ -116,7 +116,7 @@ def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Sequence[str]) -
         # An auditor that passed it must have had it, even if it never came here.
         opened = VerdictKind.PASS in records.values() or any(view.opening_for(entry.index, a) for a in begun)
         # A provider can only open to auditors that ask: with up to f silent ones, one more has asked by then.
-        patience = 0 + parameters.open_window
+        patience = faults(len(view.members)) * node.rules.audit_turn + parameters.open_window
         deadline = (view.batch.drawn_at or node.clock()) + patience
     own = view.own_verdict(entry.index, node.address)
     return EntryEvidence(

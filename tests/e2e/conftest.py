@@ -10,6 +10,7 @@ import pytest
 from scripts.testnet.arrangement import arrange
 from scripts.testnet.lock import Lock
 from scripts.testnet.network import Network, remove_network
+from scripts.testnet.show import Steps
 from tests.e2e.market import CHEAT, Market
 
 FOLDER = Path(__file__).resolve().parents[2] / "var" / "e2e"
@@ -22,5 +23,5 @@ def market() -> Iterator[Market]:
     with Lock(FOLDER):
         remove_network(FOLDER / "network")
         what = arrange(FOLDER / "network", cheats=(CHEAT,), audit_turn=AUDIT_TURN)
-        with Network(what, lambda step, detail: print(f"{step}: {detail}", flush=True)) as network:
+        with Network(what, Steps()) as network:
             yield Market(network)

@@ -42,15 +42,31 @@ contract Handler is Base {
         uint256 a = uint256(keccak256(abi.encode(seed, "a")));
         uint256 b = uint256(keccak256(abi.encode(seed, "b")));
         uint256 kind = seed % 24;
-        if (kind < 2) try this.pass(a) {} catch {} else if (kind == 2) try this.deposit(a, b) {}
-            catch {} else if (kind < 8) try this.open(a, b, uint32(a >> 8), uint32(b >> 8), uint32(a >> 40)) {}
-            catch {} else if (kind < 11) try this.commit(a, b, a >> 8) {} catch {} else if (kind < 13) try this.settle(
-            a, b, uint8(a >> 8), uint8(b >> 8), a >> 16
-        ) {}
-            catch {} else if (kind == 13) try this.store(a, b) {} catch {} else if (kind == 14) try this.defaultOn(a) {}
-            catch {} else if (kind == 15) try this.forfeit(a) {} catch {} else if (kind == 16) try this.decline(a) {}
-            catch {} else if (kind == 17) try this.cancel(a) {} catch {} else if (kind == 18) try this.refund(a) {}
-            catch {} else _sideMove(kind, a, b);
+        if (kind < 2) {
+            try this.pass(a) {} catch {}
+        } else if (kind == 2) {
+            try this.deposit(a, b) {} catch {}
+        } else if (kind < 8) {
+            try this.open(a, b, uint32(a >> 8), uint32(b >> 8), uint32(a >> 40)) {} catch {}
+        } else if (kind < 11) {
+            try this.commit(a, b, a >> 8) {} catch {}
+        } else if (kind < 13) {
+            try this.settle(a, b, uint8(a >> 8), uint8(b >> 8), a >> 16) {} catch {}
+        } else if (kind == 13) {
+            try this.store(a, b) {} catch {}
+        } else if (kind == 14) {
+            try this.defaultOn(a) {} catch {}
+        } else if (kind == 15) {
+            try this.forfeit(a) {} catch {}
+        } else if (kind == 16) {
+            try this.decline(a) {} catch {}
+        } else if (kind == 17) {
+            try this.cancel(a) {} catch {}
+        } else if (kind == 18) {
+            try this.refund(a) {} catch {}
+        } else {
+            _sideMove(kind, a, b);
+        }
     }
 
     function pass(uint256 by) external {
@@ -216,14 +232,19 @@ contract Handler is Base {
     }
 
     function _sideMove(uint256 kind, uint256 a, uint256 b) private {
-        if (kind == 19) try this.withdraw(a, b) {} catch {} else if (kind == 20) try this.burnFees() {}
-            catch {} else if (kind == 21) try this.stake(a, uint96(b)) {} catch {} else if (kind == 22 && a % 8 == 0) try this.unstake(
-            b, uint96(b >> 1)
-        ) {}
-            catch {} else if (kind == 22) try this.withdrawStake(b) {} catch {} else if (a % 4 == 0) try this.changeSeat(
-            b
-        ) {}
-            catch {}
+        if (kind == 19) {
+            try this.withdraw(a, b) {} catch {}
+        } else if (kind == 20) {
+            try this.burnFees() {} catch {}
+        } else if (kind == 21) {
+            try this.stake(a, uint96(b)) {} catch {}
+        } else if (kind == 22 && a % 8 == 0) {
+            try this.unstake(b, uint96(b >> 1)) {} catch {}
+        } else if (kind == 22) {
+            try this.withdrawStake(b) {} catch {}
+        } else if (a % 4 == 0) {
+            try this.changeSeat(b) {} catch {}
+        }
     }
 
     function _offer(address provider) private pure returns (IJobEscrow.Offer memory offer) {

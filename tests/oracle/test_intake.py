@@ -33,6 +33,19 @@ def test_report__key_named_after_the_opening__is_refused_as_wrong_signer(world: 
     assert refusal(world, work.report(signer=late)) is Reason.WRONG_SIGNER
 
 
+def test_report__key_rotated_before_the_opening__is_refused_as_wrong_signer(world: World) -> None:
+    work, old = world.ready(), Signer(keccak(b"old"))
+    world.chain.keys[old.address] = KeyPeriod(world.owner.address, NOW - 1000, NOW - 50)
+    assert refusal(world, work.report(signer=old)) is Reason.WRONG_SIGNER
+
+
+def test_report__key_rotated_after_the_opening__is_still_good(world: World) -> None:
+    work, old = world.open_job(), Signer(keccak(b"old"))
+    world.commit(work)
+    world.chain.keys[old.address] = KeyPeriod(world.owner.address, NOW - 1000, NOW - 49)
+    accept_report(world.node, work.report(signer=old))
+
+
 def test_report__signature_of_no_point__is_invalid(world: World) -> None:
     work = world.ready()
     with pytest.raises(SignatureInvalid):

@@ -12,14 +12,14 @@ from oracle.flow.receipts import build_receipt, read_settlements
 from oracle.flow.views import show_job, show_jobs
 from oracle.ports import Rules
 from oracle.records import SettlementRow
-from protocol.chain.events import BatchMatured, JobSettled, OfferRevoked
+from protocol.chain.events import BatchMatured, JobRefunded, JobSettled, OfferRevoked
 from protocol.chain.records import ProviderRecord
 from protocol.encoding import keccak, to_hex
 from protocol.errors import Malformed, Reason, Refused, SignatureInvalid, TooLarge
 from protocol.limits import MAX_BLOB
 from protocol.messages import storage_receipt_digest
 from protocol.signing import Signer, recover
-from protocol.types import Decision, Outcome
+from protocol.types import Decision, Outcome, RefundReason
 from protocol.units import Digest, Wei
 from tests.oracle.world import DOMAIN, NOW, TX, World
 
@@ -120,6 +120,12 @@ def settled(world: World) -> bytes:
 
 def test_receipt__not_settled__is_not_ready(world: World) -> None:
     assert reason_of(build_receipt, world.node, world.ready().job_id) is Reason.NOT_READY
+
+
+def test_receipt__refunded__there_is_none(world: World) -> None:
+    work = world.ready()
+    world.apply(JobRefunded(work.job_id, world.requester.address, work.job.price, RefundReason.EXPIRED))
+    assert reason_of(build_receipt, world.node, work.job_id) is Reason.NOT_FOUND
 
 
 def test_receipt__settled__carries_what_the_chain_says(world: World) -> None:

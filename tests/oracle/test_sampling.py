@@ -90,6 +90,16 @@ def test_draw__made__is_never_made_again(world: World, short_reveals: None) -> N
     assert batch is not None and batch.seed is None
 
 
+def test_draw__kept_twice__the_first_stays(world: World) -> None:
+    committed(world)
+    store = world.node.store
+    store.keep_draw(1, b"\1" * 32, [0], [2], 5.0)
+    store.keep_draw(1, None, [], [3], 6.0)
+    batch = store.batch(1)
+    assert batch is not None and (batch.seed, batch.drawn_at) == (b"\1" * 32, 5.0)
+    assert [(row.drawn, row.auditor) for row in store.entries(1)] == [(True, 2)]
+
+
 def test_due_block__delay_beyond_the_epoch__is_the_later_one(world: World) -> None:
     world.commit(world.open_job(), block=59)
     batch = world.node.store.batch(1)

@@ -68,6 +68,23 @@ def test_decide__opening_overdue__not_opened_for_nothing(world: World) -> None:
     assert decision is not None and (decision.outcome, decision.amount) == (Outcome.NOT_OPENED, 0)
 
 
+def test_decide__named_auditor_silent__the_next_gets_the_whole_window(world: World) -> None:
+    world.ready()
+    world.clock.now += 180 + 1
+    assert decision_of(world.node) is None
+
+
+def test_decide__passed_by_an_oracle_whose_turn_it_is_not__nothing(world: World) -> None:
+    work = world.ready()
+    accept_opening(world.nodes[2], **work.opening(2))
+    perform_audit(world.nodes[2], world.replayers[2], 1, 0)
+    for delivery in world.nodes[2].store.due_deliveries(world.clock(), 99):
+        take_post(next(n for n in world.nodes if n.address == delivery.peer), delivery.body)
+    assert decision_of(world.nodes[1]) is None
+    world.clock.now += 2 * 60
+    assert decision_of(world.nodes[1]) is not None
+
+
 def test_decide__own_replay_found_fraud__fraud(world: World) -> None:
     work = world.ready()
     world.replayers[0].finding = AuditStatistics(9.0, 0.0, 0.0, 3)

@@ -118,6 +118,16 @@ def test_record__of_another_leaf__is_refused(world: World) -> None:
     assert refused.value.reason is Reason.TAMPERED
 
 
+def test_record__of_a_leaf_that_is_not_drawn__is_refused(world: World) -> None:
+    """Evidence about a leaf that somebody picked convicts nobody."""
+    work = world.open_job()
+    world.commit(work)
+    world.node.store.keep_draw(1, b"\1" * 32, [], [0], world.clock())
+    with pytest.raises(Refused) as refused:
+        post(world, work.entry.leaf, VerdictKind.FRAUD, 1)
+    assert refused.value.reason is Reason.NOT_DRAWN
+
+
 def test_record__second_finding__a_pass_is_never_replaced(world: World) -> None:
     work = world.ready()
     post(world, work.entry.leaf, VerdictKind.PASS, 1)

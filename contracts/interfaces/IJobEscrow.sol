@@ -8,7 +8,7 @@ pragma solidity ^0.8.35;
 /// returns to the requester and can go nowhere else.
 /// @dev Job: OPEN -> COMMITTED -> SETTLED | REFUNDED(reason). Work batch: PENDING -> MATURED,
 /// PENDING -> FROZEN -> FORFEITED. Every state that is not terminal has a deadline and an exit that anyone may call.
-/// Amounts are wei of `MallaToken`, times are unix seconds. The rules R1 to R40 are in docs/PROTOCOL.md.
+/// Amounts are wei of `MallaToken`, times are unix seconds. The rules R1 to R37 are in docs/PROTOCOL.md.
 /// A job and a batch entry are kept as digests; callers pass the preimage, which the events carry.
 interface IJobEscrow {
     enum JobState {

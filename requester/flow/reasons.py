@@ -28,9 +28,10 @@ def explain_end(outcome: Outcome, reason: RefundReason) -> str:
 
 
 def verdict_of(outcome: Outcome, reason: RefundReason) -> str:
-    """The verdict that the chain itself shows: PASS, FRAUD, NOT_OPENED, or UNKNOWN where nobody judged this job."""
+    """The verdict that the chain itself shows: PASS, FRAUD, NOT_OPENED, UNKNOWN where oracles did not agree on one, or
+    NONE for a job that ended before anybody judged it."""
     if reason is RefundReason.FRAUD:
         return "FRAUD"
     if outcome in (Outcome.PASS, Outcome.NOT_OPENED):
         return outcome.name
-    return "UNKNOWN"
+    return "UNKNOWN" if outcome is Outcome.DEFAULT else "NONE"

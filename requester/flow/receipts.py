@@ -62,7 +62,8 @@ def check_receipt(receipt: Receipt, chain_id: int, escrow: Address, seats: froze
                   models: Models | None) -> list[Check]:
     """`verify_receipt`, and the checks that need the model's manifest and tokenizer when the model is known here."""
     checks = verify_receipt(receipt, chain_id, escrow, seats)
-    if models is not None:
+    # Token ids that nobody committed may be none of the model's: there is nothing to spell then.
+    if models is not None and all(check.holds for check in checks):
         checks += _check_text(receipt, models)
     return checks
 

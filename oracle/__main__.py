@@ -6,7 +6,7 @@ import os
 import sys
 
 from oracle.config import Settings
-from protocol.errors import MallaError
+from protocol.errors import MallaError, file_error
 
 ROLES = ("api", "worker", "watch", "migrate")
 
@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         return run_role(arguments[0], Settings.from_env(os.environ))
-    except MallaError as error:
+    except (MallaError, OSError) as caught:
+        error = caught if isinstance(caught, MallaError) else file_error(caught)
         print(f"oracle {arguments[0]}: {error.message} {error.fix}".rstrip(), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from oracle.ports import Rules
 from protocol.errors import ConfigInvalid
@@ -40,7 +41,7 @@ class Settings:
             keystore=Path(_required(env, "MALLA_KEYSTORE", "the oracle's keystore file")),
             password_file=Path(_required(env, "MALLA_PASSWORD_FILE", "the file with the keystore's password")),
             database_url=_url(env, "MALLA_DATABASE_URL", "postgresql+psycopg://", "user:password@host:port/database"),
-            broker_url=_url(env, "MALLA_BROKER_URL", "redis", "//:password@host:port/0"),
+            broker_url=_broker(env),
             http_host=env.get("MALLA_HTTP_HOST") or "127.0.0.1",
             http_port=_whole(env, "MALLA_HTTP_PORT", 0, 0, 65535),
             public_url=env.get("MALLA_PUBLIC_URL", "").rstrip("/"),
@@ -68,6 +69,19 @@ def _url(env: Mapping[str, str], name: str, scheme: str, rest: str) -> str:
     if not value.startswith(scheme):
         # The value itself may hold a password and is not repeated.
         raise ConfigInvalid(f"{name} does not begin with {scheme}.", f"Write it as {scheme}{rest}.")
+    return value
+
+
+def _broker(env: Mapping[str, str]) -> str:
+    name, fix = "MALLA_BROKER_URL", "redis://:password@host:port/0"
+    value = _required(env, name, fix)
+    try:
+        whole = value.startswith(("redis://", "rediss://")) and urlsplit(value).port != 0
+    except ValueError:  # a port that is no number
+        whole = False
+    if not whole:
+        # Neither the value nor the parser's error is repeated: either may show the password.
+        raise ConfigInvalid(f"{name} cannot be read.", f"Write it as {fix}, the password percent-encoded.")
     return value
 
 

@@ -64,7 +64,8 @@ class BatchRow:
 
 @dataclass(frozen=True)
 class EntryRow:
-    """`drawn` and `auditor` (a seat) are None until the draw, `escalated_at` until a finding speaks against it."""
+    """`drawn` and `auditor` (a seat) are None until the draw, `escalated_at` until a finding speaks against it;
+    `has_answer` whether the sealed answer lies here."""
 
     batch_id: int
     index: int
@@ -73,6 +74,7 @@ class EntryRow:
     auditor: int | None = None
     escalated_at: float | None = None
     has_report: bool = False
+    has_answer: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def add_peers(app: FastAPI, parts: Parts) -> None:
             accept_record(node, said.record, said.evidence, said.signature)
             return {"status": "accepted"}
 
-        return _once(parts, "/v1/peer/records", key, body, act)
+        return _once(parts, "/v1/peer/records", _own(key, body), body, act)
 
     @app.post("/v1/peer/escalations")
     def escalation(body: Body, key: Key = None) -> Response:
@@ -85,7 +85,7 @@ def add_peers(app: FastAPI, parts: Parts) -> None:
             accept_record(node, said.record, said.evidence, said.signature, said.sealed)
             return {"status": "accepted"}
 
-        return _once(parts, "/v1/peer/escalations", key, body, act)
+        return _once(parts, "/v1/peer/escalations", _own(key, body), body, act)
 
     @app.post("/v1/peer/settlements")
     def settlement(body: Body) -> Any:
@@ -94,6 +94,11 @@ def add_peers(app: FastAPI, parts: Parts) -> None:
         if signature is not None:
             return {"signature": to_hex(signature)}
         return {"refused": [{"batch_id": batch_id, "reason": reason} for batch_id, reason in refused.items()]}
+
+
+def _own(key: str | None, body: bytes) -> str | None:
+    """The key of a body that a peer signed: nobody may take another's key and so keep its finding away."""
+    return keccak(body).hex() if key is not None else None
 
 
 def _once(parts: Parts, path: str, key: str | None, body: bytes, act: Callable[[], Any]) -> Response:

@@ -40,13 +40,24 @@ class WorkerChild:
 
     def forget(self, **_: Any) -> None:
         """In the parent, before any child: rows of a worker that ran before say nothing any more."""
-        parts = build(self._settings, "worker")
+        try:
+            parts = build(self._settings, "worker")
+        except MallaError as error:
+            self._tell(error)
+            return
         parts.node.store.forget_models()
         parts.node.store.forget_enqueued()
         parts.close()
 
-    def start(self, **_: Any) -> None:
-        """In the child, after the fork: loads the model once and says so in the database."""
+    def begin(self, **_: Any) -> None:
+        """In the child, after the fork. What cannot be had yet is told in a sentence, and the next task tries again."""
+        try:
+            self.start()
+        except MallaError as error:
+            self._tell(error)
+
+    def start(self) -> None:
+        """Loads the model once and says so in the database."""
         parts = build(self._settings, "worker")
         self._replayer, models = load_replayer(self._settings)
         self._parts = parts
@@ -59,6 +70,10 @@ class WorkerChild:
         if self._parts is not None:
             self._parts.node.store.forget_models()
             self._parts.close()
+
+    def _tell(self, error: MallaError) -> None:
+        log = open_log("oracle-worker", self._settings.log_level)
+        log("worker_not_ready", code=error.code, error=error.message, fix=error.fix)
 
     def run(self, batch_id: int, index: int) -> None:
         if self._parts is None or self._replayer is None:
@@ -90,7 +105,7 @@ def build_app(settings: Settings) -> Celery:
     child = WorkerChild(settings)
     # Celery keeps weak references to receivers otherwise.
     worker_init.connect(child.forget, weak=False)
-    worker_process_init.connect(child.start, weak=False)
+    worker_process_init.connect(child.begin, weak=False)
     worker_process_shutdown.connect(child.stop, weak=False)
 
     @app.task(name=TASK)

@@ -26,9 +26,11 @@ class MallaError(Exception):
     code = "error"
 
     def __init__(self, message: str, fix: str = "") -> None:
+        # A message may quote what a stranger sent, and PostgreSQL takes no NUL in a text: a quote must not stop a loop.
+        message = message.replace("\0", "\N{REPLACEMENT CHARACTER}")
         super().__init__(message)
         self.message = message
-        self.fix = fix
+        self.fix = fix.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
     def as_json(self) -> dict[str, object]:
         """The body of every error answer: `{"error": {"code", "message", "fix"}}`."""
@@ -124,3 +126,11 @@ class Unavailable(MallaError):
 
 class ConfigInvalid(MallaError):
     code = "config_invalid"
+
+
+def file_error(error: OSError) -> ConfigInvalid:
+    """What the system said of a file, as a sentence: a full disk, a folder that may not be written, a path that is
+    none."""
+    where = f"{error.filename} cannot be used" if error.filename else "The system refuses"
+    return ConfigInvalid(f"{where}: {error.strerror or type(error).__name__}.",
+                         "Check that the path is right, that you may write there, and that the disk has room.")

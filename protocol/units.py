@@ -16,6 +16,8 @@ BPS_ONE = 10_000
 TOKEN = 10**18
 """Wei in one token."""
 UINT96_MAX = 2**96 - 1
+MAX_WHOLE_DIGITS = 48
+"""Of an amount in tokens: more wei than a uint256 holds cannot be meant."""
 
 
 def bps_down(amount: int, bps: int) -> Wei:
@@ -38,8 +40,8 @@ def in_tokens(amount: int) -> str:
 def from_tokens(text: str) -> Wei:
     """The wei of a decimal token figure. Raises ValueError on more than 18 decimals, signs, exponents, or no number."""
     whole, _, fraction = text.strip().partition(".")
-    if not (whole.isascii() and whole.isdigit()) or len(fraction) > 18:
-        raise ValueError(f"'{text}' is not an amount of tokens: write digits and at most 18 decimals, such as 12.5")
-    if fraction and not (fraction.isascii() and fraction.isdigit()):
-        raise ValueError(f"'{text}' is not an amount of tokens: write digits and at most 18 decimals, such as 12.5")
+    is_number = whole.isascii() and whole.isdigit() and (not fraction or (fraction.isascii() and fraction.isdigit()))
+    if not is_number or len(fraction) > 18 or len(whole) > MAX_WHOLE_DIGITS:
+        raise ValueError(
+            f"'{text[:60]}' is not an amount of tokens: write digits and at most 18 decimals, such as 12.5")
     return Wei(int(whole) * TOKEN + int(fraction.ljust(18, "0") or "0"))

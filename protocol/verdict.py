@@ -57,7 +57,7 @@ def decide(entries: Sequence[EntryEvidence], now: int) -> tuple[Outcome | None, 
         return Outcome.NOT_OPENED, f"The opening of entry {overdue[0]} is overdue."
     for i, entry in enumerate(entries):
         if not entry.report_valid:
-            return None, f"Entry {i} has no valid report."
+            return None, f"Entry {i} lacks a valid report or its answer."
         if entry.drawn and not _passes(entry):
             return None, f"Entry {i} is drawn and not passed yet."
     return Outcome.PASS, "Every report is valid and every drawn entry passed."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from protocol.errors import MallaError
+from protocol.errors import MallaError, file_error
 from provider.config import Settings
 
 ROLES = ("api", "worker", "node", "migrate")
@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         return run_role(arguments[0], Settings.from_env(os.environ))
-    except MallaError as error:
+    except (MallaError, OSError) as caught:
+        error = caught if isinstance(caught, MallaError) else file_error(caught)
         print(f"provider {arguments[0]}: {error.message} {error.fix}".rstrip(), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import time
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from protocol.errors import ConfigInvalid
+from protocol.errors import ConfigInvalid, Unavailable
 from provider.config import Settings
 from provider.flow.status import Readiness, judge_readiness
 from provider.ports import Clock, Journal
@@ -20,6 +20,7 @@ VERSION = "0.1.0"
 def build_api(settings: Settings, journal: Journal, clock: Clock = time.time) -> FastAPI:
     """`GET /v1/health`, `GET /v1/status`, `GET /metrics`."""
     app = FastAPI(title="Malla provider", version=VERSION, docs_url=None, redoc_url=None)
+    app.add_exception_handler(SQLAlchemyError, _answer_database)
 
     def readiness() -> Readiness:
         return judge_readiness(journal.beats(), clock())
@@ -48,6 +49,10 @@ def build_api(settings: Settings, journal: Journal, clock: Clock = time.time) ->
         return PlainTextResponse(_metrics(journal, readiness()), media_type="text/plain; version=0.0.4")
 
     return app
+
+
+def _answer_database(request: Request, error: Exception) -> Response:
+    return JSONResponse(Unavailable("The provider's database does not answer.", "Try again.").as_json(), 503)
 
 
 def _tenths(value: float | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from eth_utils import is_hex_address, to_checksum_address
 
@@ -59,7 +60,7 @@ class Settings:
             keystore=keystore,
             password_file=Path(_required(env, "MALLA_PASSWORD_FILE", "the file with the keystore's password")),
             database_url=_url(env, "MALLA_DATABASE_URL", "postgresql+psycopg://", "user:password@host:port/database"),
-            broker_url=_url(env, "MALLA_BROKER_URL", "redis", "//:password@host:port/0"),
+            broker_url=_broker(env),
             owner=_owner(env),
             home=Path(env.get("MALLA_HOME") or keystore.parent),
             http_host=env.get("MALLA_HTTP_HOST") or "127.0.0.1",
@@ -94,6 +95,19 @@ def _owner(env: Mapping[str, str]) -> Address:
     if not is_hex_address(value):
         raise ConfigInvalid(f"MALLA_OWNER is '{value[:60]}', which is no address.", "Write 0x and 40 hex digits.")
     return Address(to_checksum_address(value))
+
+
+def _broker(env: Mapping[str, str]) -> str:
+    name, fix = "MALLA_BROKER_URL", "redis://:password@host:port/0"
+    value = _required(env, name, fix)
+    try:
+        whole = value.startswith(("redis://", "rediss://")) and urlsplit(value).port != 0
+    except ValueError:  # a port that is no number
+        whole = False
+    if not whole:
+        # Neither the value nor the parser's error is repeated: either may show the password.
+        raise ConfigInvalid(f"{name} cannot be read.", f"Write it as {fix}, the password percent-encoded.")
+    return value
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

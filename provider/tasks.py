@@ -33,8 +33,16 @@ class WorkerChild:
         self._over = threading.Event()
         self._inference: Inference | None = None
 
-    def start(self, **_: Any) -> None:
-        """Loads the model once; runs in the child, after the fork."""
+    def begin(self, **_: Any) -> None:
+        """In the child, after the fork. What cannot be had yet is told in a sentence, and the next task tries again."""
+        try:
+            self.start()
+        except MallaError as error:
+            build_log("provider-worker", self._settings)("worker_not_ready", code=error.code, error=error.message,
+                                                         fix=error.fix)
+
+    def start(self) -> None:
+        """Loads the model once."""
         log, journal = build_log("provider-worker", self._settings), build_journal(self._settings)
         started = time.monotonic()
         backend = self._load(self._settings)
@@ -85,7 +93,7 @@ def build_app(settings: Settings, load_backend: LoadBackend | None = None) -> Ce
         broker_transport_options=dict(TRANSPORT_OPTIONS),
     )
     child = WorkerChild(settings, load_backend or build_torch_backend)
-    worker_process_init.connect(child.start, weak=False)
+    worker_process_init.connect(child.begin, weak=False)
     worker_process_shutdown.connect(child.stop, weak=False)
     app.task(name=TASK)(child.run)
     return app

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from protocol.errors import BadInput
+from protocol.limits import MAX_PROMPT
 from protocol.units import from_tokens, in_tokens
 from requester.errors import REFUNDED
 from requester.records import JobResult
@@ -29,6 +30,7 @@ PasswordFile = Annotated[Path | None, typer.Option(envvar="MALLA_PASSWORD_FILE",
 Home = Annotated[Path | None, typer.Option(envvar="MALLA_HOME", help="Folder of job files and receipts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 Amount = Annotated[str, typer.Argument(metavar="MALLA", help="Tokens, such as 12.5.")]
+Timeout = Annotated[float | None, typer.Option(min=0, max=10**9, metavar="SECONDS", help="Stop waiting then.")]
 JobId = Annotated[str, typer.Argument(help="0x and 64 hex digits, as `job submit` printed it.")]
 
 
@@ -53,9 +55,9 @@ def submit(
 ) -> None:
     """Open a job and wait for its answer. Interrupted, it goes on with `job watch`."""
     with speaking(as_json) as say:
-        text = sys.stdin.read() if prompt == "-" else prompt
-        client = context.obj.connect()
+        text = read_prompt() if prompt == "-" else prompt
         price = None if max_price is None else amount_of(max_price)
+        client = context.obj.connect()
         job_id = client.submit(text, max_tokens=max_tokens, max_price=price, model=model, provider=provider,
                                duration=deadline, on_progress=say.progress)
         if not wait:
@@ -65,9 +67,7 @@ def submit(
 
 
 @job_app.command("watch")
-def watch(context: typer.Context, job_id: JobId,
-          timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop waiting then.")] = None,
-          as_json: AsJson = False) -> None:
+def watch(context: typer.Context, job_id: JobId, timeout: Timeout = None, as_json: AsJson = False) -> None:
     """Go on with a job, also one of an earlier process, until it has ended."""
     with speaking(as_json) as say:
         show(context.obj.connect().wait(job_id, timeout=timeout, on_progress=say.progress), say)
@@ -123,7 +123,7 @@ def balance(context: typer.Context, as_json: AsJson = False) -> None:
 def deposit(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
     """Move tokens from the wallet into the escrow, from which jobs are paid."""
     with speaking(as_json) as say:
-        client, wei = context.obj.connect(), amount_of(amount)
+        wei, client = amount_of(amount), context.obj.connect()
         client.deposit(wei)
         say.out({"deposited": str(wei)}, f"Deposited {in_tokens(wei)} MALLA.")
 
@@ -132,7 +132,7 @@ def deposit(context: typer.Context, amount: Amount, as_json: AsJson = False) -> 
 def withdraw(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
     """Move free balance out of the escrow into the wallet, at any time."""
     with speaking(as_json) as say:
-        client, wei = context.obj.connect(), amount_of(amount)
+        wei, client = amount_of(amount), context.obj.connect()
         client.withdraw(wei)
         say.out({"withdrawn": str(wei)}, f"Withdrew {in_tokens(wei)} MALLA.")
 
@@ -155,6 +155,17 @@ def verify(
         say.out(report.fields(), report.describe())
         if not report.holds:
             raise typer.Exit(1)
+
+
+def read_prompt() -> str:
+    """Standard input, not more than a prompt may have. Errors: BadInput."""
+    data = sys.stdin.buffer.read(MAX_PROMPT + 1)
+    if len(data) > MAX_PROMPT:
+        raise BadInput(f"The prompt has more than {MAX_PROMPT} bytes.", "Shorten the prompt.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput("The prompt on standard input is not text in UTF-8.", "Convert it, or name a text.") from error
 
 
 def amount_of(text: str) -> int:

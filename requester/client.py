@@ -107,7 +107,10 @@ class Client:
         return self._market.chain.balances(self.address)
 
     def deposit(self, amount: int) -> None:
-        """Move `amount` wei from the wallet into the escrow. Errors: BalanceTooLow, GasMissing, ChainRefused."""
+        """Move `amount` wei from the wallet into the escrow. Errors: BadInput, BalanceTooLow, GasMissing,
+        ChainRefused."""
+        if amount <= 0:
+            raise BadInput("The amount is 0.", "Name an amount above 0.")
         self._funds.deposit(amount)
 
     def ensure_balance(self, amount: int) -> None:

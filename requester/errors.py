@@ -17,7 +17,7 @@ class BalanceTooLow(MallaError):
             f"{in_tokens(needed)} MALLA are needed, {account} has {in_tokens(escrow)} in the escrow and "
             f"{in_tokens(wallet)} in its wallet: {in_tokens(self.missing)} MALLA are missing.",
             f"Transfer at least {in_tokens(self.missing)} MALLA to {account}; on the local testnet the accounts under "
-            "var/testnet are funded: use the requester of var/testnet/requester.json.",
+            "var/testnet/requesters are funded.",
         )
 
 

@@ -109,12 +109,13 @@ class Mined:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model as the requester knows it from its manifest."""
+    """A model as the requester knows it from its manifest. `profiles` are those by which oracles can judge its work."""
 
     name: str
     digest: Digest
     context_tokens: int
     stop_token_ids: tuple[int, ...]
+    profiles: frozenset[Digest] = frozenset()
 
 
 class Chain(Protocol):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from protocol.errors import ConfigInvalid, MallaError
+from protocol.errors import ConfigInvalid, MallaError, file_error
+from protocol.limits import MAX_JSON_BODY
 from protocol.receipt import Check
 from protocol.types import RefundReason
 from protocol.units import in_tokens
@@ -60,7 +61,10 @@ def speaking(as_json: bool) -> Iterator[Voice]:
     """Turns errors into their message, their fix and an exit status; Ctrl-C into 130."""
     try:
         yield Voice(as_json)
-    except MallaError as error:
+    except BrokenPipeError:
+        raise  # whoever read our output has gone; click ends quietly
+    except (MallaError, OSError) as caught:
+        error = caught if isinstance(caught, MallaError) else file_error(caught)
         print(describe_error(error, as_json), file=sys.stdout if as_json else sys.stderr, flush=True)
         raise SystemExit(exit_code(error)) from None
     except KeyboardInterrupt:
@@ -148,7 +152,8 @@ def verify_file(file: Path, deployment: Path | None, rpc_url: str | None) -> Rec
     from requester.wiring import check_offline, check_online
 
     try:
-        receipt = parse_receipt(file.read_bytes())
+        with file.open("rb") as stream:
+            receipt = parse_receipt(stream.read(MAX_JSON_BODY + 1))  # one more than it may have: that is refused
     except OSError as error:
         raise ConfigInvalid(f"The receipt {file} cannot be read: {error.strerror}.", "Name a receipt file.") from error
     env = with_options(os.environ, deployment=deployment)

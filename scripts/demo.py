@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     network_folder = words.folder / "network"
     try:
         with stoppable(), Lock(words.folder):
-            remove_network(network_folder)
+            _put_away(network_folder)
             (words.folder / "summary.json").unlink(missing_ok=True)
             what = arrange(network_folder, cheats=(CHEAT,))
             with steps, Network(what, steps) as network:
@@ -94,6 +95,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the network, logs and summary go")
     parser.add_argument("--json", action="store_true", help="print the summary instead of tables")
     return parser
+
+
+def _put_away(network: Path) -> None:
+    """Deletes the last run's network beside this run's start: thousands of small database files take seconds."""
+    old = network.with_name("network.old")
+    remove_network(old)  # of a run that was stopped before it had deleted everything
+    if network.exists():
+        network.rename(old)
+        threading.Thread(target=remove_network, args=(old,), daemon=True).start()
 
 
 def plan_orders(what: Arrangement, jobs: int, prompt: str = "") -> list[Order]:

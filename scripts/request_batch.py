@@ -24,7 +24,7 @@ from typing import TextIO
 if __package__ in (None, ""):  # run by its path: the clone is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from protocol.errors import ConfigInvalid, MallaError
+from protocol.errors import BadInput, ConfigInvalid, MallaError, file_error
 from protocol.units import in_tokens
 from requester import Client, Progress
 from requester.errors import WaitTimeout, exit_code
@@ -41,7 +41,8 @@ def main(*args: str) -> int:
     options = parse(args)
     try:
         return run(options)
-    except MallaError as error:
+    except (MallaError, OSError) as caught:
+        error = caught if isinstance(caught, MallaError) else file_error(caught)
         print(describe_error(error, options.json), file=sys.stdout if options.json else sys.stderr, flush=True)
         return exit_code(error)
 
@@ -58,12 +59,14 @@ def parse(args: tuple[str, ...]) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    results: Path = options.results or options.output or options.questions.with_suffix(".results.jsonl")
     try:
-        text = options.questions.read_text(encoding="utf-8")
+        text = options.questions.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise ConfigInvalid(f"{options.questions} cannot be read: {reason}.", "Name a file of JSON lines.") from error
+    results: Path = options.results or options.output or options.questions.with_suffix(".results.jsonl")
+    if results.resolve() == options.questions.resolve():
+        raise BadInput(f"{results} is the file of questions.", "Name another file for the results.")
     lines = read_lines(text, str(results.resolve()), job_options(options))
     done = keep_whole_rows(results)
     waiting = [line for line in lines if line.key not in done]
@@ -141,12 +144,12 @@ def keep_whole_rows(results: Path) -> set[str]:
     """The keys with a result; a row that a crash cut off is removed, so that the next row begins a line."""
     if not results.exists():
         return set()
-    text = results.read_text(encoding="utf-8", errors="replace")
+    text = results.read_bytes().decode("utf-8", errors="replace")  # as it is: read_text would alter line ends
     rows = list(complete_rows(text))
     whole = "".join(f"{row}\n" for row in rows)
     if whole != text:
         unfinished = results.with_name(results.name + ".tmp")
-        unfinished.write_text(whole, encoding="utf-8")
+        unfinished.write_bytes(whole.encode("utf-8"))
         unfinished.replace(results)
     return answered_keys(rows)
 

@@ -18,11 +18,11 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by its path: the clone is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from protocol.errors import MallaError
+from protocol.errors import MallaError, file_error
 from requester import Progress
 from requester.errors import REFUNDED, exit_code
 from requester.terminal import describe_error, describe_progress, plain_result, result_fields
-from scripts.request_options import add_options, connect, job_options
+from scripts.request_options import add_options, connect, job_options, seconds
 
 QUESTION = "What is the capital of France?"
 PROMPT_VARIABLE = "MALLA_PROMPT"
@@ -33,7 +33,8 @@ def main(*args: str) -> int:
     options = parse(args)
     try:
         return run(options)
-    except MallaError as error:
+    except (MallaError, OSError) as caught:
+        error = caught if isinstance(caught, MallaError) else file_error(caught)
         print(describe_error(error, options.json), file=sys.stdout if options.json else sys.stderr, flush=True)
         return exit_code(error)
 
@@ -44,7 +45,7 @@ def parse(args: tuple[str, ...]) -> argparse.Namespace:
     parser.add_argument("question", nargs="?", help=f"the prompt (else {PROMPT_VARIABLE}, else an example)")
     parser.add_argument("--prompt", help="the same as an option")
     parser.add_argument("--resume", metavar="JOB_ID", help="go on with a job that was begun")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="stop waiting then; the job goes on")
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop waiting then; the job goes on")
     add_options(parser)
     return parser.parse_args(args)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from typing import Any
 
@@ -39,6 +40,17 @@ def job_options(options: argparse.Namespace) -> dict[str, Any]:
     """What goes to `Client.submit`."""
     return {"max_tokens": options.max_tokens, "max_price": options.max_price, "model": options.model,
             "provider": options.provider, "duration": options.deadline}
+
+
+def seconds(text: str) -> float:
+    """For argparse: a time that can be waited for."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -48,6 +48,8 @@ def calibrate(model: Model, output: Output = None, sequences: Sequences = 240, j
             typer.echo(f"\r{part:4.0%} {sentence:<60.60}", nl=not sys.stderr.isatty(), err=True)
 
     with reporting(json):
+        if output is not None:
+            output.open("ab").close()  # eight minutes of work must not end at a path that cannot be written
         digest, profile = run_calibration(model, output, sequences, show)
         statistics = {name: asdict(found) for name, found in profile.statistics.items()}
         value = {"model": profile.model, "digest": "0x" + digest.hex(), "sequences": profile.sequences,

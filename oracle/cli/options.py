@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from protocol.errors import ConfigInvalid
 
-DEPLOYMENTS = Path("deployments")
+DEPLOYMENTS = Path(__file__).resolve().parents[2] / "deployments"
 Rpc = Annotated[str, typer.Option("--rpc-url", envvar="MALLA_RPC_URL", help="The chain's node.")]
 DeploymentFile = Annotated[
     Path | None,
@@ -59,6 +60,8 @@ class Place:
         keystore = self._keystore()
         if self.password_file is not None:
             return open_keystore(keystore, read_password(self.password_file))
+        if not sys.stdin.isatty():
+            raise ConfigInvalid("There is no password and no terminal to ask for it.", "Give --password-file FILE.")
         return open_keystore(keystore, typer.prompt(f"Password of {keystore}", hide_input=True, err=True))
 
     def _keystore(self) -> Path:

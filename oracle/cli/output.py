@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from protocol.errors import MallaError
+from protocol.errors import MallaError, file_error
 
 REFUSED, USAGE = 1, 2
 
@@ -20,14 +20,17 @@ def reporting(as_json: bool) -> Iterator[None]:
     """Turns an error into its message, its fix and exit status 1."""
     try:
         yield
-    except MallaError as error:
+    except BrokenPipeError:
+        raise  # whoever read our output has gone; click ends quietly
+    except (MallaError, OSError) as caught:
+        error = caught if isinstance(caught, MallaError) else file_error(caught)
         if as_json:
             typer.echo(json_module.dumps(error.as_json()))
         else:
             typer.echo(f"Error: {error.message}", err=True)
             if error.fix:
                 typer.echo(f"Fix: {error.fix}", err=True)
-        raise typer.Exit(REFUSED) from error
+        raise typer.Exit(REFUSED) from caught
 
 
 def say(as_json: bool, value: dict[str, Any], lines: list[str]) -> None:

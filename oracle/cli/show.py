@@ -10,7 +10,7 @@ from oracle.cli.options import DeploymentFile, Json, Keystore, Place, Rpc
 from oracle.cli.output import reporting, say
 from protocol.units import in_tokens
 
-BatchId = Annotated[int, typer.Argument(min=1, help="Id of the work batch.")]
+BatchId = Annotated[int, typer.Argument(min=1, max=2**64 - 1, help="Id of the work batch.")]
 
 
 def status(rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keystore = None, json: Json = False) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from protocol.limits import MAX_JSON_BODY
 from protocol.units import Address
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+LONGEST = 10.0
+"""Seconds for a whole answer: httpx only limits the wait for its next byte, and a peer could send one at a time."""
 SETTLEMENTS = "/v1/peer/settlements"
 
 
@@ -24,6 +27,7 @@ class HttpPeers:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._http = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False)
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="peer")
+        self._asked: dict[Address, Future[Any]] = {}
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -59,6 +63,25 @@ class HttpPeers:
             return PeerAnswer()
 
     def _ask(self, peer: Member, method: str, path: str, data: bytes | None = None, key: str | None = None) -> Any:
+        earlier = self._asked.get(peer.address)
+        if earlier is not None and not earlier.done():
+            raise Unavailable(f"The oracle {peer.address} still answers an earlier question.")
+        future = self._asked[peer.address] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self._ask_now(peer, method, path, data, key))
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller, who waits for it
+                future.set_exception(error)
+
+        # A daemon: a peer that never ends its answer must not keep this process from ending.
+        threading.Thread(target=run, name="ask", daemon=True).start()
+        try:
+            return future.result(LONGEST)
+        except TimeoutError as error:
+            raise Unavailable(f"The oracle {peer.address} takes longer than {LONGEST:g} s for an answer.") from error
+
+    def _ask_now(self, peer: Member, method: str, path: str, data: bytes | None, key: str | None) -> Any:
         headers = {"content-type": "application/json"} if data is not None else {}
         if key is not None:
             headers["idempotency-key"] = key
@@ -70,7 +93,7 @@ class HttpPeers:
                     if len(body) > MAX_JSON_BODY:
                         raise Unavailable(f"The oracle {peer.address} answers with more than {MAX_JSON_BODY} bytes.")
                 status = answer.status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # an oracle chooses its URL
             raise Unavailable(
                 f"The oracle {peer.address} at {peer.url} does not answer: {type(error).__name__}."
             ) from error

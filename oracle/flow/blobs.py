@@ -33,7 +33,7 @@ def put_blob(node: Node, digest: bytes, data: bytes) -> StorageReceipt:
         raise Malformed(f"The bytes have the digest {to_hex(found)}, not {to_hex(digest)}.")
     store = node.store
     if not store.has_blob(digest):
-        if store.unreferenced_bytes() + len(data) > node.rules.blob_quota:
+        if not store.is_named(digest) and store.unreferenced_bytes() + len(data) > node.rules.blob_quota:
             raise Refused(
                 Reason.QUOTA, f"More than {node.rules.blob_quota} bytes lie here that no job names.",
                 "Open the jobs of what was sent, or try again later.",

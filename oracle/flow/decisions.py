@@ -55,8 +55,10 @@ def sign_list(node: Node, set_version: int, decisions: Sequence[Decision],
             refused[decision.batch_id] = f"This oracle signed {first.outcome.name} for it before."
     if refused:
         return None, refused
-    # Whoever asked will submit it: this oracle proposes something else meanwhile.
-    node.store.hold([decision.batch_id for decision in decisions], node.clock())
+    # Whoever asked will submit it: this oracle proposes something else meanwhile, but only once for each batch, or a
+    # member that collects signatures and submits nothing could hold it up for ever.
+    held = node.store.held_since(node.clock() - 86_400)
+    node.store.hold([d.batch_id for d in decisions if d.batch_id not in held], node.clock())
     return node.signer.sign(digest), {}
 
 

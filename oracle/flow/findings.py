@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oracle.flow.evidence import build_evidence
-from oracle.flow.node import Node, find_batch, other_members, require_member
+from oracle.flow.node import Node, find_batch, not_ready, other_members, require_member
 from oracle.flow.turns import FINAL, BatchView, owes_audit, view_batch
 from oracle.flow.verification import Case, Finding, audit
 from oracle.ports import Replayer
@@ -83,7 +83,9 @@ def accept_record(node: Node, record: AuditRecord, evidence: dict[str, Any], sig
     entry = next((e for e in node.store.entries(batch.batch_id) if e.index == record.index), None)
     if entry is None or entry.entry.leaf != record.leaf:
         raise Refused(Reason.TAMPERED, f"Entry {record.index} of batch {batch.batch_id} has another leaf.")
-    if entry.drawn is False:
+    if batch.drawn_at is None:  # or the time to open it would run before anybody can ask for an opening
+        raise not_ready(f"Batch {batch.batch_id} is not drawn here yet.")
+    if not entry.drawn:
         raise Refused(Reason.NOT_DRAWN, f"Entry {record.index} of batch {batch.batch_id} is not drawn here.")
     now = node.clock()
     with node.store.transaction() as store:

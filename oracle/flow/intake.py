@@ -1,4 +1,4 @@
-"""What a provider sends: reports and openings. Each refusal names its rule (R30, R36)."""
+"""What a provider sends: reports and openings. Each refusal names its rule (R30, R37)."""
 
 from __future__ import annotations
 

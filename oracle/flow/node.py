@@ -37,6 +37,8 @@ class Node:
 
 def find_batch(node: Node, batch_id: int) -> BatchRow:
     """The batch as this oracle knows it. Raises Refused: not_ready when the chain has it and this oracle not yet."""
+    if not 0 < batch_id < 2**63:  # more than the database holds, and no chain counts so far
+        raise Refused(Reason.NOT_FOUND, "There is no work batch of that number.")
     batch = node.store.batch(batch_id)
     if batch is not None:
         return batch

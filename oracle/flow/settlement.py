@@ -20,6 +20,8 @@ from protocol.wire import to_json
 
 MAX_ENTRIES = 512
 """Entries in one settlement: about 12,000 gas each, against a block of 30 million."""
+ROUNDS = 4
+"""How often a list is asked for, each time without what a quorum refused."""
 SMALL_COMMITTEE = 10
 """Up to here every group of peers is tried for the longest common list."""
 
@@ -51,7 +53,8 @@ def settle(node: Node, set_version: int, decisions: list[Decision]) -> bytes | N
     # Noted before the first question: an outcome that was signed otherwise before is not proposed.
     wanted = [d for d in decisions if node.store.sign_once(d, set_version, node.clock()) == d]
     answers: dict[Address, PeerAnswer] = {}
-    for _ in range(2):
+    refused: dict[Address, PeerAnswer] = {}
+    for _ in range(ROUNDS):
         if not wanted:
             return None
         own = node.signer.sign(settlement_digest(node.domain, set_version, wanted))
@@ -60,8 +63,11 @@ def settle(node: Node, set_version: int, decisions: list[Decision]) -> bytes | N
         signatures = _valid_signatures(node, set_version, wanted, answers)
         if len(signatures) >= needed:
             node.store.hold([d.batch_id for d in wanted], node.clock())
-            return _submit(node, set_version, wanted, [own, *signatures[:needed]])
-        wanted = largest_common(wanted, answers, needed)
+            return _submit(node, set_version, wanted, [own, *list(signatures.values())[:needed]])
+        refused = {peer: _add_refusals(refused.get(peer), answer, wanted, peer in signatures)
+                   for peer, answer in answers.items()}
+        peers = [peer for peer in peers if not refused[peer.address].silent or peer.address in signatures]
+        wanted = largest_common(wanted, refused, needed)
     node.log("settlement_short", set_version=set_version, needed=needed + 1,
              answers={peer: "signed" if a.signature else a.refused or "silent" for peer, a in answers.items()})
     return None
@@ -92,16 +98,26 @@ def largest_common(decisions: Sequence[Decision], answers: dict[Address, PeerAns
 
 
 def _valid_signatures(node: Node, set_version: int, decisions: Sequence[Decision],
-                      answers: dict[Address, PeerAnswer]) -> list[bytes]:
-    digest, found = settlement_digest(node.domain, set_version, decisions), []
+                      answers: dict[Address, PeerAnswer]) -> dict[Address, bytes]:
+    digest, found = settlement_digest(node.domain, set_version, decisions), {}
     for peer, answer in answers.items():
         try:
             if answer.signature is not None:
                 require_signer(digest, answer.signature, peer, "The settlement")
-                found.append(answer.signature)
+                found[peer] = answer.signature
         except SignatureInvalid as error:
             node.log("peer_signature_wrong", oracle=peer, error=error.message)
     return found
+
+
+def _add_refusals(before: PeerAnswer | None, answer: PeerAnswer, wanted: Sequence[Decision],
+                  signed: bool) -> PeerAnswer:
+    """What a peer refused so far. One that neither signs nor says what it refuses counts as silent: nobody may block a
+    list by seeming willing."""
+    names = {d.batch_id: answer.refused[d.batch_id] for d in wanted if d.batch_id in answer.refused}
+    if signed:
+        return PeerAnswer(answer.signature, before.refused if before else {})
+    return PeerAnswer(None, {**(before.refused if before else {}), **names} if names else {})
 
 
 def _submit(node: Node, set_version: int, decisions: list[Decision], signatures: list[bytes]) -> bytes:

@@ -6,7 +6,7 @@ before it was here, or after that one's turn began if none came; at once if it f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from oracle.flow.node import Node
@@ -50,19 +50,25 @@ def view_batch(node: Node, batch: BatchRow) -> BatchView:
                      store.openings(batch.batch_id), store.records(batch.batch_id))
 
 
-def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> list[str]:
-    """The auditors of an entry whose turn has begun, in the order of their ranks."""
+def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> dict[str, float]:
+    """The auditors of an entry whose turn has begun, in the order of their ranks, and when it began."""
     if view.batch.drawn_at is None or entry.auditor is None:
-        return []
-    begun: list[str] = []
+        return {}
+    begun: dict[str, float] = {}
     start = view.batch.drawn_at
     for rank in range(len(view.members)):
         if start > now:
             break
         auditor = view.members[auditor_at(entry.auditor, rank, len(view.members))]
-        begun.append(auditor)
+        begun[auditor] = start
         start = _next_start(view, entry, auditor, start, turn)
     return begun
+
+
+def is_passed(view: BatchView, entry: EntryRow, begun: Mapping[str, float]) -> bool:
+    """Whether the named auditor passed the entry, or f + 1 of those whose turn has begun, so that one is honest."""
+    said = {row.oracle for row in view.records_at(entry.index) if row.record.verdict is VerdictKind.PASS} & set(begun)
+    return next(iter(begun), None) in said or len(said) > faults(len(view.members))
 
 
 def wants_opening(node: Node, view: BatchView, entry: EntryRow) -> bool:
@@ -80,9 +86,8 @@ def owes_audit(node: Node, view: BatchView, entry: EntryRow) -> bool:
         return False
     if entry.escalated_at is not None:
         return True
-    if any(row.record.verdict is VerdictKind.PASS for row in view.records_at(entry.index)):
-        return False
-    return node.address in turns_begun(view, entry, node.clock(), node.rules.audit_turn)
+    begun = turns_begun(view, entry, node.clock(), node.rules.audit_turn)
+    return node.address in begun and not is_passed(view, entry, begun)
 
 
 def weigh(node: Node, view: BatchView) -> list[EntryEvidence]:
@@ -101,26 +106,30 @@ def wanted_openings(node: Node, provider: str) -> list[EntryRow]:
     return found
 
 
-def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Sequence[str]) -> EntryEvidence:
+def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, float]) -> EntryEvidence:
+    passed, parameters = is_passed(view, entry, begun), node.chain.parameters()
     records = {
         str(row.oracle): row.record.verdict
         for row in view.records_at(entry.index)
         # Whatever speaks against it counts at once; a pass counts from those whose turn it was.
-        if row.record.verdict in CONTRARY or row.oracle in begun
+        if row.record.verdict in CONTRARY or (passed and row.oracle in begun)
     }
-    parameters = node.chain.parameters()
+    drawn_at = view.batch.drawn_at or node.clock()
     if entry.escalated_at is not None:
-        opened = view.opening_for(entry.index, node.address) is not None
-        deadline = entry.escalated_at + parameters.open_window
+        deadline = max(entry.escalated_at, drawn_at) + parameters.open_window
+        opened = _came_by(view.opening_for(entry.index, node.address), deadline)
     else:
-        # An auditor that passed it must have had it, even if it never came here.
-        opened = VerdictKind.PASS in records.values() or any(view.opening_for(entry.index, a) for a in begun)
         # A provider can only open to auditors that ask: with up to f silent ones, one more has asked by then.
-        patience = faults(len(view.members)) * node.rules.audit_turn + parameters.open_window
-        deadline = (view.batch.drawn_at or node.clock()) + patience
+        deadline = drawn_at + faults(len(view.members)) * node.rules.audit_turn + parameters.open_window
+        if node.address in begun:  # we asked ourselves: what others were given does not count
+            deadline = max(deadline, begun[node.address] + parameters.open_window)
+            opened = _came_by(view.opening_for(entry.index, node.address), deadline)
+        else:
+            opened = any(view.opening_for(entry.index, auditor) for auditor in begun)
+        opened = opened or passed  # an auditor that passed it must have had it, even if it never came here
     own = view.own_verdict(entry.index, node.address)
     return EntryEvidence(
-        report_valid=entry.has_report,
+        report_valid=entry.has_report and entry.has_answer,
         drawn=bool(entry.drawn),
         records=records,
         own=own,
@@ -134,4 +143,8 @@ def _next_start(view: BatchView, entry: EntryRow, auditor: str, start: float, tu
         if row.oracle == auditor and row.record.verdict is VerdictKind.UNKNOWN:
             return max(start, row.received_at)
     opening = view.opening_for(entry.index, auditor)
-    return max(start, opening.received_at if opening else start) + turn
+    return (opening.received_at if opening and start < opening.received_at <= start + turn else start) + turn
+
+
+def _came_by(opening: OpeningRow | None, deadline: float) -> bool:
+    return opening is not None and opening.received_at <= deadline

@@ -12,13 +12,23 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from eth_abi import decode, encode
+from eth_abi import encode
+from eth_abi.codec import ABICodec
+from eth_abi.decoding import StringDecoder
 from eth_abi.exceptions import DecodingError
+from eth_abi.registry import BaseEquals, registry
 from eth_utils import to_checksum_address
 from eth_utils.abi import collapse_if_tuple
 
 from protocol.encoding import keccak
 from protocol.errors import ChainUnreachable
+
+_REGISTRY = registry.copy()
+_REGISTRY.unregister_decoder("string")
+_REGISTRY.register_decoder(BaseEquals("string"), StringDecoder(handle_string_errors="replace"), label="string")
+decode = ABICodec(_REGISTRY).decode
+"""As eth_abi's, but bytes that are no UTF-8 become U+FFFD: an oracle chooses its URL's bytes, and a URL that cannot be
+read must not keep anybody from reading the chain."""
 
 FILES = {"token": "MallaToken", "staking": "Staking", "committee": "OracleCommittee", "escrow": "JobEscrow"}
 

@@ -12,8 +12,13 @@ from protocol.errors import ConfigInvalid
 def connect(rpc_url: str, deployment: Deployment, timeout: float = TIMEOUT) -> Chain:
     """A chain whose id and whose four contracts' code are those of the deployment. `timeout` is seconds a request.
 
-    Raises ChainUnreachable when the node does not answer, ConfigInvalid when it is another chain or other code.
+    Raises ChainUnreachable when the node does not answer, ConfigInvalid when the URL is none or when it is another
+    chain or other code.
     """
+    if not rpc_url.startswith(("http://", "https://")):
+        # Not repeated: it may carry an access key of a node provider.
+        raise ConfigInvalid("The address of the chain's node does not begin with http:// or https://.",
+                            "Write --rpc-url or MALLA_RPC_URL as http://host:port.")
     rpc = Rpc(rpc_url, timeout)
     require_deployment(rpc, deployment)
     return Chain(rpc, deployment)

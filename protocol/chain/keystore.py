@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -15,6 +16,8 @@ from protocol.units import Address
 
 KDF_ROUNDS = 2**14
 """scrypt's n: about 50 ms. The files are private to their owner; a longer derivation would guard weak passwords."""
+MAX_FILE = 64 * 1024
+"""Most bytes of a keystore or a password file; a keystore has about 500."""
 
 
 def create_keystore(path: Path, password: str) -> Address:
@@ -35,7 +38,8 @@ def write_keystore(path: Path, private_key: bytes, password: str) -> Address:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigInvalid(f"The folder of the keystore {path} cannot be made: {error.strerror}.") from error
+        raise ConfigInvalid(f"The folder of the keystore {path} cannot be made: {error.strerror}.",
+                            "Choose a folder that you may write to.") from error
     try:
         # O_EXCL: two processes that create it at once cannot both succeed, and nothing is ever replaced.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -44,11 +48,17 @@ def write_keystore(path: Path, private_key: bytes, password: str) -> Address:
             f"The keystore {path} exists already and is not overwritten.", "Choose another path, or move it away."
         ) from error
     except OSError as error:
-        raise ConfigInvalid(f"The keystore {path} cannot be written: {error.strerror}.") from error
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        raise ConfigInvalid(f"The keystore {path} cannot be written: {error.strerror}.",
+                            "Choose a folder that you may write to.") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)  # a half-written keystore would stand in the way of the next try
+        raise ConfigInvalid(f"The keystore {path} cannot be written: {error.strerror}.",
+                            "Make room on the disk and try again.") from error
     return signer.address
 
 
@@ -76,7 +86,7 @@ def keystore_address(path: Path) -> Address:
 def read_password(path: Path) -> str:
     """The first line of a password file, without its line end. Raises ConfigInvalid when missing or empty."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = _read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise ConfigInvalid(f"The password file {path} cannot be read: {reason}.", "Name a readable file.") from error
@@ -88,11 +98,22 @@ def read_password(path: Path) -> str:
 def _read(path: Path) -> dict[str, object]:
     fix = "Name an existing keystore v3 file, or create one with the `init` command."
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(_read_text(path))
     except OSError as error:
         raise ConfigInvalid(f"The keystore {path} cannot be read: {error.strerror}.", fix) from error
     except ValueError as error:
         raise ConfigInvalid(f"The keystore {path} is not JSON: the file is damaged.", fix) from error
+    except RecursionError as error:
+        raise ConfigInvalid(f"The keystore {path} is nested too deeply: the file is damaged.", fix) from error
     if not isinstance(value, dict) or not ({"crypto", "Crypto"} & value.keys()):
         raise ConfigInvalid(f"The file {path} is not a keystore v3: it has no field crypto.", fix)
     return value
+
+
+def _read_text(path: Path) -> str:
+    """Raises OSError for more than MAX_FILE bytes: the path may be of something endless."""
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data.decode("utf-8")

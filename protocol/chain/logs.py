@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from eth_abi import decode
 from eth_abi.exceptions import DecodingError
 
 from protocol.chain import events
-from protocol.chain.abi import ContractAbi, Signature, checksummed
+from protocol.chain.abi import ContractAbi, Signature, checksummed, decode
 from protocol.chain.deployment import Deployment
 from protocol.chain.events import ChainEvent, Event
 from protocol.chain.records import BlockRef, SkipReason

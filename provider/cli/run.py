@@ -27,7 +27,10 @@ Broker = Annotated[
     str,
     typer.Option("--broker-url", envvar="MALLA_BROKER_URL", help="redis://:password@host:port/0", show_default=False),
 ]
-Port = Annotated[int, typer.Option("--http-port", envvar="MALLA_HTTP_PORT", help="Port of /v1/health; 0: a free one.")]
+Port = Annotated[
+    int,
+    typer.Option("--http-port", envvar="MALLA_HTTP_PORT", min=0, max=65535, help="Port of /v1/health; 0: a free one."),
+]
 
 
 def start(
@@ -35,8 +38,10 @@ def start(
     database_url: Database = "", broker_url: Broker = "", http_port: Port = 0, json: Json = False,
 ) -> None:
     """Run the provider: its api, its Celery worker and its node, until Ctrl-C. If one of them ends, all end."""
+    from protocol.chain.keystore import read_password
     from provider.api import require_free
     from provider.cli.sending import owner_address
+    from provider.wiring.console import open_node_keys, require_database
 
     with reporting(json):
         place = Place(home, rpc_url, deployment, password_file)
@@ -53,6 +58,8 @@ def start(
             "MALLA_OWNER": owner_address(place), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
         }
         _check(environment)
+        open_node_keys(place.node_keystore, read_password(password))
+        require_database(database_url)
         say(json, {"status": "starting", "url": f"http://127.0.0.1:{port}"},
             [f"Starting; http://127.0.0.1:{port}/v1/health says when it is ready. Ctrl-C ends it."])
         ended = supervise({role: [sys.executable, "-m", "provider", role] for role in ROLES}, environment)

@@ -17,7 +17,7 @@ from protocol.chain.chain import Chain
 from protocol.chain.keystore import keystore_address
 from protocol.engine.catalogue import find_model, find_profile
 from protocol.engine.weights import check_weights_file, locate_weights_file
-from protocol.errors import MallaError
+from protocol.errors import ConfigInvalid, MallaError
 from provider.edges.broker import CeleryBroker
 from provider.edges.chain import ChainView
 from provider.edges.gpu import NvmlGpu
@@ -58,7 +58,9 @@ def ask_database(url: str) -> str:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
         engine.dispose()
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
+    except ConfigInvalid as error:
+        return error.message
+    except SQLAlchemyError as error:
         # Its text may name the URL with the password.
         return f"The database does not answer ({type(error).__name__})."
     return ""
@@ -70,6 +72,9 @@ def ask_broker(url: str) -> str:
     broker = CeleryBroker(url)
     try:
         return attempt(broker.ping)
+    except (ValueError, LookupError):
+        # The parser's text may hold a part of the password.
+        return "MALLA_BROKER_URL cannot be read."
     finally:
         broker.close()
 
@@ -99,7 +104,7 @@ def ask_oracles(chain: Chain) -> dict[str, str]:
         try:
             answer = httpx.get(f"{oracle.url.rstrip('/')}/v1/health", timeout=4.0, trust_env=False)
             found[oracle.url] = "" if answer.status_code == 200 else f"status {answer.status_code}"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             found[oracle.url] = type(error).__name__
     return found
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, create_engine, or_, select, update
+from sqlalchemy import Engine, Row, create_engine, make_url, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import ArgumentError
 
+from protocol.errors import ConfigInvalid
 from protocol.types import BatchState, Entry, SignedOffer
 from protocol.units import Address
 from protocol.wire import from_json, to_json
@@ -18,9 +20,15 @@ from provider.ports import Delivery, DeliveryKind, JournalBatch, StoredReceipt
 
 
 def open_engine(database_url: str) -> Engine:
-    """A small pool: many processes of many nodes share one cluster."""
-    return create_engine(database_url, pool_size=2, max_overflow=2, pool_pre_ping=True,
-                         connect_args={"connect_timeout": 5})
+    """A small pool: many processes of many nodes share one cluster. Raises ConfigInvalid."""
+    try:
+        if make_url(database_url).get_backend_name() == "postgresql":
+            return create_engine(database_url, pool_size=2, max_overflow=2, pool_pre_ping=True,
+                                 connect_args={"connect_timeout": 5})
+    except (ArgumentError, ValueError, ImportError):
+        pass  # the error's own text holds the URL, and the URL a password
+    raise ConfigInvalid("The database's URL cannot be read.",
+                        "Write it as postgresql+psycopg://user:password@host:port/database.")
 
 
 class PostgresJournal(JobRows, ReportRows):

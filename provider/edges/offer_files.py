@@ -51,5 +51,6 @@ class OfferFiles:
         try:
             return from_json(SignedOffer, parse_json(path.read_bytes().strip(), path.name), "offer")
         except (OSError, BadInput) as error:
-            raise ConfigInvalid(f"The offer file {path} cannot be used: {error}.",
+            reason = f"{error.strerror}." if isinstance(error, OSError) else error.message
+            raise ConfigInvalid(f"The offer file {path} cannot be used: {reason}",
                                 "Remove it and set the offer again.") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
@@ -14,6 +16,8 @@ from protocol.wire import to_json
 from provider.ports import Oracle, Wanted
 
 TIMEOUT = httpx.Timeout(8.0, connect=2.0)
+LONGEST = 15.0
+"""Seconds for a whole answer: httpx only limits the wait for its next byte, and an oracle could send one at a time."""
 NOT_READY_STATUS = (409, 425, 503)
 
 
@@ -23,6 +27,7 @@ class HttpOracleClient:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._http = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False,
                                   limits=httpx.Limits(max_connections=16, keepalive_expiry=15.0))
+        self._asked: dict[str, Future[tuple[int, bytes]]] = {}
 
     def close(self) -> None:
         self._http.close()
@@ -73,6 +78,27 @@ class HttpOracleClient:
 
     def _ask(self, oracle: Oracle, method: str, path: str, body: bytes | None = None,
              kind: str = "application/json", limit: int = MAX_JSON_BODY) -> tuple[int, bytes]:
+        earlier = self._asked.get(oracle.address)
+        if earlier is not None and not earlier.done():
+            raise Unavailable(f"The oracle {oracle.address} still answers an earlier question.")
+        future: Future[tuple[int, bytes]] = Future()
+        self._asked[oracle.address] = future
+
+        def run() -> None:
+            try:
+                future.set_result(self._ask_now(oracle, method, path, body, kind, limit))
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller, who waits for it
+                future.set_exception(error)
+
+        # A daemon: an oracle that never ends its answer must not keep this process from ending.
+        threading.Thread(target=run, name="ask", daemon=True).start()
+        try:
+            return future.result(LONGEST)
+        except TimeoutError as error:
+            raise Unavailable(f"The oracle {oracle.address} takes longer than {LONGEST:g} s for an answer.") from error
+
+    def _ask_now(self, oracle: Oracle, method: str, path: str, body: bytes | None, kind: str,
+                 limit: int) -> tuple[int, bytes]:
         headers = {}
         if body is not None:
             headers["content-type"] = kind
@@ -86,7 +112,7 @@ class HttpOracleClient:
                     if len(data) > limit:
                         raise TooLarge(f"The answer of {oracle.url}", len(data), limit)
                 return answer.status_code, data
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # an oracle chooses its URL
             raise Unavailable(f"The oracle {oracle.address} at {oracle.url} does not answer: {_name(error)}.",
                               "It is asked again; check the network if no oracle answers.") from error
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from protocol.economics import payment
 from protocol.encoding import keccak
 from protocol.errors import ConfigInvalid
+from protocol.limits import MAX_TRANSCRIPT
 from protocol.sealing import new_secret
 from protocol.transcript import (
     answer_of,
@@ -59,6 +60,9 @@ def infer(inference: Inference, job_id: bytes) -> bool:
         # Whatever the model, the device or the database did: the lease must not keep the job from its next attempt.
         journal.release(job_id, inference.holder)
         raise
+    if len(work.transcript) > MAX_TRANSCRIPT:  # it could not be opened, which would cost the whole batch its pay
+        journal.drop(job_id, f"its transcript has {len(work.transcript)} bytes, the limit is {MAX_TRANSCRIPT}")
+        return False
     written = journal.finish(job_id, inference.holder, work, inference.clock())
     inference.log("job_done", job_id=job_id.hex(), output_tokens=work.output_tokens, written=written)
     return written

@@ -15,6 +15,7 @@ from provider.ports import Clock, Delivery, DeliveryKind, Journal, Keys, Log, Or
 
 REPUBLISH_SECONDS = 300
 """An oracle that lost its offers has ours again after this long."""
+LONGEST_VALID = 10 * 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ def make_offer(owner: Address, served: Served, terms: Terms, now: int, max_durat
             raise BadInput(f"The {name} is {value} wei.", f"Use 0 to {UINT96_MAX}.")
     for name, count in (("input tokens", terms.max_input_tokens), ("output tokens", terms.max_output_tokens)):
         if not 1 <= count < 2**32:
-            raise BadInput(f"The most {name} are {count}.", "Use at least 1.")
+            raise BadInput(f"The most {name} are {count}.", f"Use 1 to {2**32 - 1}.")
     if not 0 <= terms.min_duration <= max_duration:
         raise BadInput(f"The least duration is {terms.min_duration} s.", f"The escrow allows 0 to {max_duration} s.")
-    if terms.valid_for < 60:
-        raise BadInput(f"The offer would be valid for {terms.valid_for} s.", "Use at least 60 s.")
+    if not 60 <= terms.valid_for <= LONGEST_VALID:
+        raise BadInput(f"The offer would be valid for {terms.valid_for} s.", f"Use 60 to {LONGEST_VALID} s.")
     return Offer(owner, served.model, served.profile, terms.input_price, terms.output_price, terms.max_input_tokens,
                  terms.max_output_tokens, terms.min_duration, terms.max_outstanding, now * 1000, now + terms.valid_for)
 

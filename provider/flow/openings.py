@@ -1,6 +1,7 @@
 """Opening drawn leaves: who asks is a member of the batch's committee, what it gets is sealed to its on-chain key.
 
-The node recomputes the draw for itself; a leaf that was not drawn is never opened (R36).
+The node recomputes the draw for itself; a leaf that was not drawn is opened to nobody (R37), unless f + 1 members ask:
+one of them is honest and has drawn it. Else an oracle that shows its reveal to us only would cost us our pay.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from protocol.committee import faults
 from protocol.draw import REVEAL_WAIT, Draw, draw, epoch_end, epoch_of, is_reveal
 from protocol.encoding import canonical_json, keccak, to_hex
 from protocol.errors import MallaError, Unavailable
 from protocol.messages import opening_digest
 from protocol.sealing import new_secret, seal
 from protocol.types import BatchState
-from protocol.units import BPS_ONE
+from protocol.units import BPS_ONE, Address
 from provider.ports import (
     Chain,
     Clock,
@@ -49,15 +51,15 @@ def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
     """Ask every oracle what it wants opened and queue it for all oracles. Returns how many openings are new."""
     if not opening.journal.batches(BatchState.PENDING):
         return 0
-    made = 0
+    asked: dict[Wanted, list[Oracle]] = {}
     for oracle in oracles:
         try:
-            wanted = opening.client.wanted(oracle, opening.owner)
+            for one in opening.client.wanted(oracle, opening.owner):
+                asked.setdefault(one, []).append(oracle)
         except MallaError as error:
             opening.log("openings_not_listed", oracle=oracle.address, error=error.message)
-            continue
-        made += sum(_open(opening, oracle, one, oracles) for one in wanted)
-    return made
+    return sum(_open(opening, auditor, one, oracles, {a.address for a in auditors})
+               for one, auditors in asked.items() for auditor in auditors)
 
 
 def draw_batch(opening: Opening, batch: JournalBatch) -> Draw | None:
@@ -93,11 +95,12 @@ def seal_opening(opening: Opening, batch: JournalBatch, index: int, auditor: Ora
     })
 
 
-def _open(opening: Opening, auditor: Oracle, wanted: Wanted, oracles: Sequence[Oracle]) -> bool:
+def _open(opening: Opening, auditor: Oracle, wanted: Wanted, oracles: Sequence[Oracle], asking: set[Address]) -> bool:
     batch = opening.journal.batch(wanted.batch_id)
     if batch is None or batch.state is not BatchState.PENDING or not 0 <= wanted.index < len(batch.entries):
         return False
-    if auditor.address not in {member.address for member in opening.chain.oracles(batch.set_version)}:
+    members = {member.address for member in opening.chain.oracles(batch.set_version)}
+    if auditor.address not in members:
         return False
     subject = f"{batch.batch_id}/{wanted.index}/{auditor.address}"
     if opening.journal.has_delivery(DeliveryKind.OPENING, subject):
@@ -105,9 +108,10 @@ def _open(opening: Opening, auditor: Oracle, wanted: Wanted, oracles: Sequence[O
                                         opening.clock() - REPEAT_SECONDS)
         return False
     drawn = draw_batch(opening, batch)
-    if drawn is None:
+    many = len(asking & members) > faults(len(members))
+    if drawn is None and not many:
         return False
-    if wanted.index not in drawn.drawn:
+    if drawn is not None and wanted.index not in drawn.drawn and not many:
         opening.log("opening_not_drawn", oracle=auditor.address, batch_id=batch.batch_id, index=wanted.index)
         return False
     job = opening.journal.job(batch.entries[wanted.index].job_id)

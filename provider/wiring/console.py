@@ -98,6 +98,11 @@ def open_journal(database_url: str) -> PostgresJournal:
     return open_(database_url)
 
 
+def require_database(database_url: str) -> None:
+    """Errors: ConfigInvalid, Unavailable."""
+    open_journal(database_url).engine.dispose()
+
+
 def gather_facts(owner_keystore: Path, node_keystore: Path, home: Path, model: str, database_url: str, broker_url: str,
                  port: int, connect: Callable[[], Chain]) -> Facts:
     """Asks everything that `doctor` judges; a question that fails is a fact, not an error."""

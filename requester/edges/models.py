@@ -8,7 +8,7 @@ from pathlib import Path
 
 from protocol.documents import document_digest
 from protocol.encoding import to_hex
-from protocol.engine.catalogue import find_model, list_models
+from protocol.engine.catalogue import find_model, list_models, list_profiles
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.errors import Reason, Refused
 from protocol.manifest import ModelManifest
@@ -59,7 +59,9 @@ class LocalModels:
 
 
 def _choice(manifest: ModelManifest) -> ModelChoice:
-    return ModelChoice(manifest.name, document_digest(manifest), manifest.context_tokens, manifest.stop_token_ids)
+    profiles = [p for p in list_profiles() if p.tensors_sha256 == manifest.tensors.sha256]
+    return ModelChoice(manifest.name, document_digest(manifest), manifest.context_tokens, manifest.stop_token_ids,
+                       frozenset(document_digest(profile) for profile in profiles))
 
 
 def _is_digest(name: str) -> bool:

@@ -75,7 +75,7 @@ class OracleClient:
                     if len(data) > limit:  # an oracle must not be able to fill our memory
                         raise TooLarge(f"The answer of {self.url}", len(data), limit)
                 return response.status_code, bytes(data)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # an oracle chooses its URL
             raise Unavailable(f"The oracle at {self.url} does not answer ({type(error).__name__}).",
                               "Another oracle may answer; check `malla testnet status`.") from error
 

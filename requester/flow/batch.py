@@ -34,7 +34,8 @@ def read_lines(text: str, name: str, defaults: dict[str, Any]) -> list[Line]:
     """Every line that is not empty. `name` makes the labels of one batch differ from another's; `defaults` are options
     for lines that do not say otherwise. A line that cannot be read becomes one with its error."""
     lines, keys = [], set()
-    for number, row in enumerate(text.splitlines(), 1):
+    # Not splitlines: a prompt may hold U+2028 or U+0085, which are no ends of a line in JSON lines.
+    for number, row in enumerate(text.split("\n"), 1):
         if not row.strip():
             continue
         label = f"{name}#{number}:{keccak(row.encode()).hex()[:16]}"
@@ -50,26 +51,31 @@ def read_lines(text: str, name: str, defaults: dict[str, Any]) -> list[Line]:
 
 
 def answered_keys(results: Iterable[str]) -> set[str]:
-    """The keys that a results file has already. An unfinished last line, as a crash leaves it, does not count."""
-    found = set()
-    for row in results:
-        try:
-            value = json.loads(row)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and isinstance(value.get("key"), str):
-            found.add(value["key"])
-    return found
+    """The keys that a results file has already; `results` are its `complete_rows`."""
+    return {json.loads(row)["key"] for row in results}
 
 
 def complete_rows(results: str) -> Iterator[str]:
-    """The rows of a results file that are whole: what a crash cut off is left out."""
-    for row in results.splitlines():
-        try:
-            json.loads(row)
-        except ValueError:
-            continue
-        yield row
+    """The rows of a results file that are whole: what a crash cut off at its end is left out.
+
+    Raises BadInput when it holds anything else than results: it is then some other file, which must stay as it is.
+    """
+    # Not splitlines: an answer may hold U+2028 or U+0085, and a row cut in two would be asked and paid again.
+    rows = results.split("\n")
+    for number, row in enumerate(rows, 1):
+        if row and number < len(rows) and not _is_row(row):
+            raise BadInput(f"Line {number} of the results file is no result.",
+                           "Name another file with --results; this one is left as it is.")
+        if row and _is_row(row):
+            yield row
+
+
+def _is_row(row: str) -> bool:
+    try:
+        value = json.loads(row)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and isinstance(value.get("key"), str)
 
 
 def result_row(line: Line, result: JobResult) -> str:
@@ -88,7 +94,7 @@ def failure_row(line: Line, error: MallaError) -> str:
 def _read_line(row: str, number: int, label: str, defaults: dict[str, Any]) -> Line:
     try:
         value = json.loads(row)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"Line {number} is not JSON: {error}.", 'Write {"prompt": "…"} on each line.') from error
     if not isinstance(value, dict) or ("prompt" in value) == ("messages" in value):
         raise BadInput(f"Line {number} needs either a prompt or messages.", 'Write {"prompt": "…"} on each line.')
@@ -102,7 +108,10 @@ def _read_line(row: str, number: int, label: str, defaults: dict[str, Any]) -> L
     if "max_price" in value:
         options["max_price"] = _price(value["max_price"], number)
     _require_types(options, number)
-    return Line(number, str(value.get("id", number)), label, _messages(value, number), options)
+    key = str(value.get("id", number))
+    if any("\ud800" <= letter <= "\udfff" for letter in key):
+        raise BadInput(f"The id of line {number} holds half a surrogate pair.", "Write an id that is text.")
+    return Line(number, key, label, _messages(value, number), options)
 
 
 def _messages(value: dict[str, Any], number: int) -> tuple[tuple[str, str], ...]:

@@ -17,7 +17,8 @@ from requester.ports import Standing, Terms
 @dataclass(frozen=True)
 class Wanted:
     """What an offer has to fit. `max_price` bounds the whole reserve in wei, `duration` is seconds from open to commit
-    (None: the most that the escrow allows), `avoid` are providers that were tried already."""
+    (None: the most that the escrow allows), `avoid` are providers that were tried already, `profiles` those
+    by which the work can be audited: with another every audit would end as unknown, and the default would pay."""
 
     model: Digest
     model_name: str
@@ -27,6 +28,7 @@ class Wanted:
     duration: int | None = None
     provider: Address | None = None
     avoid: frozenset[Address] = frozenset()
+    profiles: frozenset[Digest] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def list_filters(wanted: Wanted, terms: Terms, domain: Domain, now: int) -> list
     return [
         Filter("model", Reason.NO_PROVIDER, lambda c: c.offer.offer.model == wanted.model,
                _say("are of another model")),
+        Filter("profile", Reason.UNKNOWN_PROFILE, lambda c: c.offer.offer.profile in wanted.profiles,
+               _say("name a calibration profile that is not known here")),
         Filter("provider", Reason.NO_PROVIDER, lambda c: _is_asked_for(c, wanted),
                _say("are of providers not wanted")),
         Filter("signature", Reason.WRONG_SIGNER, lambda c: _is_signed(c, domain),

@@ -39,6 +39,8 @@ class Request:
 def prepare_job(request: Request, market: Market, avoid: frozenset[Address] = frozenset()) -> JobFile:
     """A job file of stage PREPARED; nothing is sent yet. Errors: Refused, BadInput, Unavailable, ChainUnreachable."""
     model = market.models.find(request.model)
+    if not any(content.strip() for _, content in request.messages):
+        raise BadInput("The prompt is empty.", "Write a question.")
     prompt = prompt_bytes(Prompt(request.messages, os.urandom(32)))
     parse_prompt(_of_allowed_size(prompt))  # the provider will read it by the same rules
     if request.max_tokens < 1:
@@ -46,7 +48,7 @@ def prepare_job(request: Request, market: Market, avoid: frozenset[Address] = fr
     tokens = market.models.count_tokens(model, request.messages)
     _require_context(model, tokens, request.max_tokens)
     wanted = Wanted(model.digest, model.name, tokens, request.max_tokens, request.max_price, request.duration,
-                    request.provider, avoid)
+                    request.provider, avoid, model.profiles)
     terms = market.chain.terms()
     chosen = choose_offer(list_candidates(wanted, market), wanted, terms, market.chain.domain, market.chain.now(),
                           market.random())
@@ -76,7 +78,7 @@ def gather_offers(market: Market, model: Digest | None) -> list[SignedOffer]:
             for signed in oracle.list_offers(model, None):
                 found.setdefault(offer_digest(market.chain.domain, signed.offer), signed)
         except MallaError as error:
-            failures.append(f"{oracle.url}: {error.message}")
+            failures.append(error.message)
     if len(failures) == len(oracles):
         raise Refused(Reason.NOT_READY, "No oracle answers. " + " ".join(failures),
                       "Check that the network is up (malla testnet status) and try again.")

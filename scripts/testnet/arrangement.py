@@ -16,13 +16,11 @@ from pathlib import Path
 
 from protocol.errors import ConfigInvalid
 from scripts.testnet.engines import CHAIN_ID, ROOT, choose_port, is_port_free
+from scripts.testnet.environment import plain_environment
 from scripts.testnet.private import write_private
 
 ROLES: Mapping[str, tuple[str, ...]] = {"oracle": ("api", "worker", "watch"), "provider": ("api", "worker", "node")}
 CHEATING_WORKER = "scripts.cheating_worker"
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-"""What a process of the network sees of our own environment, beside what is set for it."""
-
 
 @dataclass(frozen=True)
 class Node:
@@ -91,7 +89,6 @@ class Arrangement:
     rpc_port: int
     secrets: Mapping[str, str]
     model_cache: Path
-    deployments: Path
     audit_turn: int
 
     @property
@@ -105,6 +102,11 @@ class Arrangement:
     @property
     def rpc_url(self) -> str:
         return f"http://127.0.0.1:{self.rpc_port}"
+
+    @property
+    def deployments(self) -> Path:
+        """A folder of its own, so that networks (all of one chain id) do not overwrite each other's addresses."""
+        return self.folder / "deployments"
 
     @property
     def deployment(self) -> Path:
@@ -149,18 +151,6 @@ class Arrangement:
         }
 
 
-def plain_environment() -> dict[str, str]:
-    """One thread a process (two collapse on a busy machine), no look at the internet for models, output at once."""
-    return {name: os.environ[name] for name in INHERITED if name in os.environ} | {
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": str(ROOT),
-    }
-
-
 def arrange(
     folder: Path,
     *,
@@ -169,12 +159,10 @@ def arrange(
     requesters: int = 3,
     cheats: tuple[str, ...] = (),
     model_cache: Path | None = None,
-    deployments: Path | None = None,
     audit_turn: int = 60,
 ) -> Arrangement:
     """The network of `folder`: as it was written there, with the ports that are taken by now replaced; else a new one.
 
-    `deployments` is where the addresses go; by default a folder inside, so that networks do not overwrite each other.
     `audit_turn` is seconds before the next oracle takes over an audit.
     Raises ConfigInvalid when the folder holds a network of other parties.
     """
@@ -204,7 +192,6 @@ def arrange(
         rpc_port=ports["anvil"],
         secrets=words,
         model_cache=model_cache or ROOT / "var" / "models",
-        deployments=deployments or folder / "deployments",
         audit_turn=audit_turn,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ def read_use(folder: Path) -> dict[str, Any]:
     state = json.loads((folder / "state.json").read_text())
     requester = next(iter(state["requesters"].values()))
     return {
-        "deployment": state["deployment"],
+        "deployment": state["published"],
         "rpc_url": state["rpc_url"],
         "nodes": state["nodes"],
         "requesters": state["requesters"],

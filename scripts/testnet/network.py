@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +12,10 @@ from types import TracebackType
 from protocol.chain.chain import Chain
 from protocol.chain.connect import connect
 from protocol.chain.deployment import load_deployment
-from protocol.errors import MallaError
+from protocol.errors import ConfigInvalid, MallaError
 from scripts.testnet import engines, offers, parties, postgres
 from scripts.testnet.arrangement import ROLES, Arrangement, Node
+from scripts.testnet.health import read_health
 from scripts.testnet.processes import Process, Processes, ProcessFailed
 
 READY_TIMEOUT, OFFERS_TIMEOUT = 300.0, 60.0
@@ -75,6 +73,7 @@ class Network:
         deployment = parties.start_deployment(self.what, self.processes)
         parties.wait_for_deployment(self.what, deployment, self.processes)
         self.chain = connect(self.what.rpc_url, load_deployment(self.what.deployment))
+        self._require_same_contracts()
         self._took("contracts", began)
         self._say("contracts", f"at {self.chain.deployment.escrow} and three more")
         self._start_workers()
@@ -107,18 +106,6 @@ class Network:
         """The broker of a node again, after it was killed."""
         self._stack.enter_context(self._valkey(node))
 
-    def health_of(self, node: Node) -> tuple[bool, list[str]]:
-        """Whether the node says that it is ready, and what it waits for if not."""
-        try:
-            with urllib.request.urlopen(f"{node.url}/v1/health", timeout=5) as answer:
-                return answer.status == 200, []
-        except urllib.error.HTTPError as error:
-            with contextlib.suppress(ValueError, AttributeError):
-                return False, [str(word) for word in json.load(error).get("waiting_for", [])]
-            return False, [f"status {error.code}"]
-        except OSError:
-            return False, ["api"]
-
     def wait_ready(self, nodes: tuple[Node, ...] | None = None, timeout: float = READY_TIMEOUT) -> None:
         """Until every node is ready. Raises ProcessFailed: the process that ended, or what is still waited for."""
         waiting = {node.name: ["api"] for node in nodes or self.what.nodes}
@@ -126,7 +113,7 @@ class Network:
         while waiting:
             self.require_alive()
             for name in list(waiting):
-                ready, missing = self.health_of(self.what.node(name))
+                ready, missing = read_health(self.what.node(name).url)
                 if ready:
                     del waiting[name]
                 else:
@@ -145,6 +132,16 @@ class Network:
         """Raises ProcessFailed, with the end of its log, if a process ended that nobody asked to end."""
         if (dead := self.processes.find_dead()) is not None:
             raise dead.describe_failure("ended unexpectedly")
+
+    def _require_same_contracts(self) -> None:
+        """Keys, databases and jobs of a network belong to its contracts; a changed contract is another network."""
+        record, escrow = self.what.folder / "escrow", self.chain.deployment.escrow
+        if record.exists() and record.read_text().strip() != escrow:
+            raise ConfigInvalid(
+                f"The contracts of this clone are not those with which the network in {self.what.folder} began.",
+                "Begin anew: `malla testnet reset`, then `malla testnet up`.",
+            )
+        record.write_text(f"{escrow}\n")
 
     def _start_engines(self) -> None:
         self._say("engines", "starting Anvil, PostgreSQL and a Valkey for each node")

@@ -24,8 +24,9 @@ from protocol.messages import node_key_digest
 from protocol.sealing import derive_secret, public_key
 from protocol.signing import Signer
 from protocol.units import TOKEN, Address, Wei
-from scripts.testnet.arrangement import Arrangement, Node, Requester, plain_environment
+from scripts.testnet.arrangement import Arrangement, Node, Requester
 from scripts.testnet.engines import ROOT, find_program
+from scripts.testnet.environment import plain_environment
 from scripts.testnet.private import write_private
 from scripts.testnet.processes import Process, Processes
 

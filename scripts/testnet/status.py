@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from scripts.testnet.health import read_health
 from scripts.testnet.lock import find_holder
 from scripts.testnet.watching import measure_trees
 
@@ -68,13 +66,6 @@ def describe(found: dict[str, Any]) -> str:
 
 
 def _health(url: str) -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(f"{url}/v1/health", timeout=5):
-            return {"status": "ready", "waiting_for": []}
-    except urllib.error.HTTPError as error:
-        waiting: list[str] = []
-        with contextlib.suppress(ValueError, AttributeError):
-            waiting = [str(word) for word in json.load(error).get("waiting_for", [])]
-        return {"status": "starting", "waiting_for": waiting}
-    except OSError:
-        return {"status": "silent", "waiting_for": ["api"]}
+    ready, waiting = read_health(url)
+    status = "ready" if ready else "silent" if waiting == ["api"] else "starting"
+    return {"status": status, "waiting_for": waiting}

@@ -54,10 +54,11 @@ def keep_up(folder: Path, say: Callable[[str, str], None], ready: Callable[[], N
     state, port_file = folder / "state.json", folder / "rpc_port"
     with Lock(folder):
         state.unlink(missing_ok=True)  # of a supervisor that was killed
-        what = arrange(folder, deployments=DEPLOYMENTS)
+        what = arrange(folder)
         network = Network(what, say)
         try:
             with network:
+                _publish(what.deployment)
                 port_file.write_text(f"{what.rpc_port}\n")  # where tools/brownie.sh looks for the network `malla`
                 _write_state(state, network)
                 ready()
@@ -69,6 +70,14 @@ def keep_up(folder: Path, say: Callable[[str, str], None], ready: Callable[[], N
         finally:
             port_file.unlink(missing_ok=True)
             state.unlink(missing_ok=True)
+
+
+def _publish(deployment: Path) -> None:
+    """Puts the addresses where the commands look for them; the network itself reads its own copy."""
+    draft = DEPLOYMENTS / f"{deployment.name}.draft"
+    DEPLOYMENTS.mkdir(exist_ok=True)
+    draft.write_bytes(deployment.read_bytes())
+    draft.replace(DEPLOYMENTS / deployment.name)
 
 
 class Reviver:
@@ -105,6 +114,7 @@ def _write_state(path: Path, network: Network) -> None:
         "since": int(time.time()),
         "rpc_url": what.rpc_url,
         "deployment": str(what.deployment),
+        "published": str(DEPLOYMENTS / what.deployment.name),
         "requesters": {
             one.name: {"keystore": str(one.keystore), "password_file": str(one.password_file)}
             for one in what.requesters

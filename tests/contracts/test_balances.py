@@ -4,7 +4,7 @@ import pytest
 
 from protocol.types import Outcome
 from protocol.units import TOKEN
-from tests.contracts.expect import now, refused
+from tests.contracts.expect import at, now, refused
 from tests.contracts.market import DEPOSIT, Market
 
 HOUR = 3_600
@@ -76,6 +76,7 @@ def test_withdraw__of_more_than_is_free__is_refused(market: Market) -> None:
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_withdraw__of_all_that_is_free__is_paid_whatever_else_is_open(market: Market, frozen: bool) -> None:
+    """R5: whatever else is open or frozen."""
     requester = market.requesters[0]
     batch = market.committed()
     market.open()
@@ -93,6 +94,7 @@ def test_withdraw__of_all_that_is_free__is_paid_whatever_else_is_open(market: Ma
 
 
 def test_withdraw__of_a_payout_by_a_frozen_provider__is_paid(market: Market) -> None:
+    """R5: also to a frozen provider."""
     owner = market.providers[0].owner
     market.settle(market.committed())
     market.settle(market.committed(), outcome=Outcome.FRAUD)
@@ -102,12 +104,22 @@ def test_withdraw__of_a_payout_by_a_frozen_provider__is_paid(market: Market) -> 
     assert market.free(owner) == 0
 
 
+def test_escrow__of_its_functions__none_pauses_or_changes_the_rules(market: Market) -> None:
+    """R5: nothing pauses a withdrawal, because nothing pauses anything."""
+    functions = {part["name"].lower() for part in market.escrow.abi if part["type"] == "function"}
+    assert "withdraw" in functions
+    levers = ("pause", "owner", "admin", "role", "upgrade", "set", "initialize")
+    settlements = {"settle", "settlementdigest"}
+    assert [name for name in functions - settlements if any(lever in name for lever in levers)] == []
+
+
 def test_burn_fees__when_there_are_none__is_refused(market: Market) -> None:
     with refused("NothingToBurn"):
         market.escrow.burnFees({"from": market.stranger.account})
 
 
 def test_burn_fees__by_anyone__burns_exactly_what_was_taken(market: Market) -> None:
+    """R4: fees are burned, to the wei."""
     market.settle(market.committed(2))
     fees, before = market.escrow.feesToBurn(), market.snapshot()
     assert fees > 2 * market.terms.open_fee
@@ -116,8 +128,21 @@ def test_burn_fees__by_anyone__burns_exactly_what_was_taken(market: Market) -> N
     assert market.changes(before) == {"fees": -fees, "supply": -fees, "escrow": -fees}
 
 
+def test_open_fee__of_a_job_that_is_refunded__is_burned(market: Market) -> None:
+    """R6: whatever becomes of the job, its requester has the open fee less and so has the supply."""
+    before = market.snapshot()
+    declined, expired = market.open(), market.open()
+    market.escrow.declineJob(declined.tuple, {"from": market.providers[0].node.account})
+    at(expired.deadline)
+    market.escrow.refundJob(expired.tuple, {"from": market.stranger.account})
+    market.escrow.burnFees({"from": market.stranger.account})
+    fees = 2 * market.terms.open_fee
+    assert fees > 0
+    assert market.changes(before) == {"requester 0": -fees, "supply": -fees, "escrow": -fees}
+
+
 def test_ledger__after_every_way_out__holds_to_the_wei(market: Market) -> None:
-    """The escrow's tokens are free balances, reserves, unmatured pay and fees; the supply is genesis less burned."""
+    """R2: the escrow's tokens are balances, reserves, unmatured pay and fees; the supply is genesis less burned."""
     declined = market.open()
     market.escrow.declineJob(declined.tuple, {"from": market.providers[0].node.account})
     market.settle(market.committed(2))

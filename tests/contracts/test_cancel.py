@@ -19,6 +19,7 @@ def test_cancel__of_a_committed_job__is_refused(market: Market) -> None:
 
 
 def test_cancel__when_the_deadline_is_as_near__is_refused(market: Market) -> None:
+    """R11: never later than it was, nor the same."""
     opened = market.open()
     at(opened.deadline - market.terms.cancel_delay)
     with refused("CancelChangesNothing", opened.id, opened.deadline):
@@ -26,6 +27,7 @@ def test_cancel__when_the_deadline_is_as_near__is_refused(market: Market) -> Non
 
 
 def test_cancel__a_second_earlier__shortens_the_deadline_by_one(market: Market) -> None:
+    """R11: to cancelDelay from now."""
     opened = market.open()
     at(opened.deadline - market.terms.cancel_delay - 1)
     event = market.escrow.cancelJob(opened.tuple, {"from": market.requesters[0].account}).events[
@@ -42,6 +44,7 @@ def test_cancel__twice__is_refused(market: Market) -> None:
 
 
 def test_cancel__then_the_provider_commits_in_time__the_work_is_paid(market: Market) -> None:
+    """R11: finished work is still committed and paid."""
     opened = market.open()
     market.escrow.cancelJob(opened.tuple, {"from": market.requesters[0].account})
     at(market.escrow.job(opened.id)[3] - 1)

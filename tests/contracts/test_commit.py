@@ -12,12 +12,14 @@ def commit(market: Market, lines: list[tuple[object, ...]], provider: int = 0) -
 
 
 def test_commit__by_the_owner__is_refused(market: Market) -> None:
+    """R13: not even the owner."""
     owner = market.providers[0].owner
     with refused("UnknownNodeKey", owner.address):
         market.escrow.commitBatch(market.commitments([market.open()]), {"from": owner.account})
 
 
 def test_commit__by_a_rotated_key__is_refused(market: Market) -> None:
+    """R13: the present node key."""
     lines, old = market.commitments([market.open()]), market.providers[0].node
     market.rotate(0)
     with refused("UnknownNodeKey", old.address):
@@ -30,24 +32,28 @@ def test_commit__of_nothing__is_refused(market: Market) -> None:
 
 
 def test_commit__of_129_entries__is_refused(market: Market) -> None:
+    """R13: at most 128."""
     lines = market.commitments([market.open()]) * 129
     with refused("BatchSize", 129, 128):
         commit(market, lines)
 
 
 def test_commit__of_a_job_of_another_provider__is_refused(market: Market) -> None:
+    """R13: its own jobs."""
     opened = market.open(provider=1)
     with refused("NotProvider", opened.id, market.providers[0].node.address):
         commit(market, market.commitments([opened]))
 
 
 def test_commit__of_one_job_twice_in_a_batch__is_refused(market: Market) -> None:
+    """R3: committed at most once."""
     opened = market.open()
     with refused("WrongJobState", opened.id, JobState.COMMITTED):
         commit(market, market.commitments([opened, opened]))
 
 
 def test_commit__of_one_job_in_two_batches__is_refused(market: Market) -> None:
+    """R3: committed at most once."""
     opened = market.open()
     market.commit([opened])
     with refused("WrongJobState", opened.id, JobState.COMMITTED):
@@ -55,6 +61,7 @@ def test_commit__of_one_job_in_two_batches__is_refused(market: Market) -> None:
 
 
 def test_commit__of_a_declined_job__is_refused(market: Market) -> None:
+    """R3: what was refunded is never paid."""
     opened = market.open()
     market.escrow.declineJob(opened.tuple, {"from": market.providers[0].owner.account})
     with refused("WrongJobState", opened.id, JobState.REFUNDED):
@@ -62,6 +69,7 @@ def test_commit__of_a_declined_job__is_refused(market: Market) -> None:
 
 
 def test_commit__at_the_deadline__is_refused(market: Market) -> None:
+    """R12: it can no longer be committed."""
     opened = market.open()
     at(opened.deadline)
     with refused("DeadlinePassed", opened.id, opened.deadline):
@@ -69,6 +77,7 @@ def test_commit__at_the_deadline__is_refused(market: Market) -> None:
 
 
 def test_commit__of_more_than_the_price__is_refused(market: Market) -> None:
+    """R13: at most at its price."""
     opened = market.open()
     price = opened.job.price
     with refused("AmountOverPrice", opened.id, price + 1, price):
@@ -84,6 +93,7 @@ def test_commit__without_leaf_or_answer__is_refused(market: Market, place: int) 
 
 
 def test_commit__when_the_stake_no_longer_deters__is_refused_by_the_dearest_job(market: Market) -> None:
+    """R9: committing asks again, for each job of the batch."""
     small, large = market.open(tokens=(10, 10)), market.open(tokens=(500, 500))
     owner = market.providers[0].owner
     unit = market.terms.slash_bps * market.terms.detection_bps
@@ -96,6 +106,7 @@ def test_commit__when_the_stake_no_longer_deters__is_refused_by_the_dearest_job(
 
 
 def test_commit__by_a_frozen_provider__is_refused(market: Market) -> None:
+    """R18: no committing."""
     batch, opened = market.committed(), market.open()
     market.settle(batch, outcome=Outcome.FRAUD)
     with refused("ProviderIsFrozen", market.providers[0].owner.address, batch.id):
@@ -126,6 +137,7 @@ def test_commit__in_the_last_second__stores_the_hash_and_frees_the_reserve(marke
 
 
 def test_commit__announces_every_entry(market: Market) -> None:
+    """R14: the batch's record names the block of its commitment."""
     jobs = [market.open(0), market.open(1)]
     sent = market.escrow.commitBatch(market.commitments(jobs), {"from": market.providers[0].node.account})
     event = sent.events["BatchCommitted"]

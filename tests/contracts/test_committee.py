@@ -7,6 +7,7 @@ import pytest
 from brownie import chain
 
 from protocol.encoding import keccak
+from protocol.types import Outcome
 from tests.contracts.expect import at, now, refused
 from tests.contracts.market import Market
 
@@ -122,12 +123,25 @@ def test_resign__twice__is_refused(market: Market) -> None:
         market.committee.resign({"from": market.oracles[0].account})
 
 
+def test_resign__of_every_member_with_batches_undecided__is_never_blocked(market: Market) -> None:
+    """R26: neither a pending nor a frozen batch, nor being the last one, keeps an oracle in its seat."""
+    market.committed()
+    market.settle(market.committed(provider=1), outcome=Outcome.FRAUD)
+    stakes = market.token.balanceOf(market.committee.address)
+    for oracle in market.oracles:
+        market.committee.resign({"from": oracle.account})
+    assert market.committee.members(market.committee.version()) == ()
+    assert market.token.balanceOf(market.committee.address) == stakes
+
+
 def test_withdraw__of_a_member__is_refused(market: Market) -> None:
+    """R26: a member's stake does not leave at all."""
     with refused("NothingToWithdraw", market.oracles[0].address):
         market.committee.withdraw({"from": market.oracles[0].account})
 
 
 def test_withdraw__a_second_early__is_refused(market: Market) -> None:
+    """R26: locked for the whole delay."""
     oracle = market.oracles[0]
     release = market.committee.resign({"from": oracle.account}).events["OracleResigned"]["releaseAt"]
     at(release - 1)

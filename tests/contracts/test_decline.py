@@ -30,6 +30,7 @@ def test_decline__of_a_job_that_nobody_opened__is_refused(market: Market) -> Non
 
 
 def test_decline__when_the_start_window_is_over__is_refused(market: Market) -> None:
+    """R10: until the start window's end, and not at it."""
     opened = market.open()
     until = opened.opened_at + market.terms.start_window
     at(until)
@@ -46,6 +47,7 @@ def test_decline__twice__is_refused(market: Market) -> None:
 
 @pytest.mark.parametrize("who", ["owner", "node"])
 def test_decline__in_the_last_second__returns_the_price(market: Market, who: str) -> None:
+    """R10: the whole price returns."""
     opened = market.open()
     before = market.snapshot()
     at(opened.opened_at + market.terms.start_window - 1)

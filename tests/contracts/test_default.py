@@ -39,6 +39,7 @@ def test_store__without_signatures_for_an_index__is_refused(market: Market) -> N
 
 
 def test_store__when_the_default_begins__is_refused(market: Market) -> None:
+    """R22: half-open: storing ends in the second in which the default begins."""
     batch = market.committed()
     at(default_from(market, batch))
     with refused("TooLate", batch.id, default_from(market, batch)):
@@ -60,6 +61,7 @@ def test_store__with_another_answer__is_refused(market: Market) -> None:
 
 
 def test_store__by_one_oracle_only__is_refused(market: Market) -> None:
+    """R28: delivered means receipts of f + 1 oracles."""
     batch = market.committed()
     receipts = market.receipts(batch.entries[0].answer_digest, signers=(0,))
     with refused("TooFewSignatures", 1, 2):
@@ -103,6 +105,7 @@ def test_storage_receipt_digest__of_the_contract__is_that_of_the_protocol(market
 
 
 def test_default__a_second_early__is_refused(market: Market) -> None:
+    """R22: not before both windows are over."""
     batch = market.committed()
     at(default_from(market, batch) - 1)
     with refused("TooEarly", batch.id, default_from(market, batch)):
@@ -134,6 +137,7 @@ def test_default__of_a_frozen_batch__is_refused(market: Market) -> None:
 
 
 def test_default__of_another_batch_of_a_frozen_provider__is_refused(market: Market) -> None:
+    """R18: no maturing."""
     bad, other = market.committed(), market.committed()
     market.settle(bad, outcome=Outcome.FRAUD)
     at(default_from(market, other))
@@ -150,6 +154,7 @@ def test_default__of_a_convicted_provider__is_refused(market: Market) -> None:
 
 
 def test_default__without_receipts__refunds_everything_and_slashes_nobody(market: Market) -> None:
+    """R22: what nobody certified is refunded, the stake stays."""
     batch = market.committed(2)
     before = market.snapshot()
     at(default_from(market, batch))
@@ -164,6 +169,7 @@ def test_default__without_receipts__refunds_everything_and_slashes_nobody(market
 
 
 def test_default__with_receipts_for_one__pays_that_one_and_refunds_the_other(market: Market) -> None:
+    """R22: what f + 1 oracles certified is paid."""
     batch = market.committed(2)
     store(market, batch, 1)
     before = market.snapshot()
@@ -196,6 +202,7 @@ def test_default__twice__is_refused(market: Market) -> None:
 
 
 def test_default__with_every_oracle_gone__still_ends_the_batch(market: Market) -> None:
+    """R34: no oracle is needed for the end."""
     for oracle in market.oracles:
         market.committee.resign({"from": oracle.account})
     batch = market.committed()

@@ -31,6 +31,7 @@ def test_forfeit__of_a_matured_batch__is_refused(market: Market) -> None:
 
 
 def test_forfeit__a_second_before_the_appeal_window_ends__is_refused(market: Market) -> None:
+    """R18: the freeze lasts the whole appeal window."""
     batch = market.committed()
     frozen = market.settle(batch, outcome=Outcome.FRAUD)
     until = frozen.timestamp + market.terms.appeal_window
@@ -56,6 +57,7 @@ def test_forfeit__twice__is_refused(market: Market) -> None:
 
 
 def test_freeze__by_a_quorum__holds_the_provider_and_moves_no_money(market: Market) -> None:
+    """R18: batch and provider are frozen."""
     batch = market.committed()
     before = market.snapshot()
     event = market.settle(batch, outcome=Outcome.FRAUD).events["BatchFrozen"]
@@ -67,6 +69,7 @@ def test_freeze__by_a_quorum__holds_the_provider_and_moves_no_money(market: Mark
 
 
 def test_forfeit__at_the_end_of_the_appeal_window__refunds_in_full_and_slashes_once(market: Market) -> None:
+    """R19: slashBps of what is active and of what is unstaking, burned."""
     batch = market.committed(2)
     owner = market.providers[0].owner
     market.staking.unstake(STAKE // 4, {"from": owner.account})
@@ -90,6 +93,7 @@ def test_forfeit__at_the_end_of_the_appeal_window__refunds_in_full_and_slashes_o
 
 
 def test_forfeit__of_three_batches__returns_all_pay_and_slashes_once(market: Market) -> None:
+    """R20: every pending entry returns in full; R19: for one slash."""
     first, second, third = (market.committed(2) for _ in range(3))
     foreign = market.committed(provider=1)
     before = market.snapshot()
@@ -133,7 +137,7 @@ def test_forfeit__second_conviction__slashes_what_is_left(market: Market) -> Non
 
 
 def test_forfeit__when_everything_is_unstaking_since_before_the_fraud__still_slashes(market: Market) -> None:
-    """The longest way of a batch ends before the unstake delay does."""
+    """R23: the longest way of a batch ends before the unstake delay does."""
     batch, owner = market.committed(), market.providers[0].owner
     market.staking.unstake(STAKE, {"from": owner.account})
     at(batch.committed_at + market.terms.maturity_window + market.terms.evidence_window - 1)

@@ -31,6 +31,7 @@ def test_revoke__by_owner_or_node__revokes_that_nonce_of_that_provider_only(mark
 
 
 def test_offer__of_a_rotated_key__opens_nothing_more(market: Market) -> None:
+    """R7: the provider's present node key."""
     offer = market.offer()
     arguments = market.open_arguments(offer)
     fresh = market.rotate(0)

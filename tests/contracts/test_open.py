@@ -19,6 +19,7 @@ def send(market: Market, arguments: tuple[Any, ...], requester: int = 0) -> Any:
 
 
 def test_open__offer_at_its_expiry__is_refused(market: Market) -> None:
+    """R7: not expired."""
     offer = market.offer(expiry=now() + 100)
     at(offer.expiry)
     with refused("OfferExpired", offer.expiry, offer.expiry):
@@ -33,6 +34,7 @@ def test_open__a_second_before_the_expiry__opens(market: Market) -> None:
 
 @pytest.mark.parametrize("revoker", ["owner", "node"])
 def test_open__revoked_offer__is_refused(market: Market, revoker: str) -> None:
+    """R7: not revoked."""
     offer = market.offer()
     market.escrow.revokeOffer(offer.nonce, {"from": getattr(market.providers[0], revoker).account})
     with refused("OfferIsRevoked", offer.provider, offer.nonce):
@@ -40,6 +42,7 @@ def test_open__revoked_offer__is_refused(market: Market, revoker: str) -> None:
 
 
 def test_open__offer_signed_by_another_node__is_refused(market: Market) -> None:
+    """R7: signed by its own provider's key."""
     offer, other = market.offer(), market.providers[1].node
     signature = market.signed(offer, provider=1)
     with refused("OfferSignatureInvalid", offer.provider, market.providers[0].node.address, other.address):
@@ -47,6 +50,7 @@ def test_open__offer_signed_by_another_node__is_refused(market: Market) -> None:
 
 
 def test_open__price_changed_after_signing__is_refused(market: Market) -> None:
+    """R7: every field of the offer is signed."""
     offer = market.offer()
     cheaper = dataclasses.replace(offer, output_price=1)
     before = market.snapshot()
@@ -71,12 +75,14 @@ def test_open__malformed_signature_of_nobody__is_refused(market: Market) -> None
 
 @pytest.mark.parametrize("tokens", [(1_001, 10), (10, 1_001), (0, 10), (10, 0)])
 def test_open__tokens_out_of_the_offer__is_refused(market: Market, tokens: tuple[int, int]) -> None:
+    """R7: the offer covers the tokens."""
     with refused("TokensOutOfOffer", tokens[0], 1_000, tokens[1], 1_000):
         send(market, market.open_arguments(market.offer(), tokens))
 
 
 @pytest.mark.parametrize("duration", [99, 3_601])
 def test_open__duration_out_of_bounds__is_refused(market: Market, duration: int) -> None:
+    """R7: the offer covers the duration."""
     with refused("DurationOutOfBounds", duration, 100, market.terms.max_duration):
         send(market, market.open_arguments(market.offer(), duration=duration))
 
@@ -95,6 +101,7 @@ def test_open__without_a_spec__is_refused(market: Market) -> None:
 
 
 def test_open__over_the_ceiling_of_outstanding__is_refused(market: Market) -> None:
+    """R8: one wei over the ceiling of the offer that opens."""
     price = reserve(100, 200, INPUT_PRICE, OUTPUT_PRICE)
     market.open()
     offer = market.offer(max_outstanding=2 * price - 1)
@@ -103,6 +110,7 @@ def test_open__over_the_ceiling_of_outstanding__is_refused(market: Market) -> No
 
 
 def test_open__stake_below_the_deterrent__is_refused_at_one_wei(market: Market) -> None:
+    """R9: to the wei, and what is unstaking does not count."""
     owner = market.providers[0].owner
     price = reserve(100, 200, INPUT_PRICE, OUTPUT_PRICE)
     unit = market.terms.slash_bps * market.terms.detection_bps
@@ -125,6 +133,7 @@ def test_open__balance_without_the_open_fee__is_refused(market: Market) -> None:
 
 
 def test_open__same_job_twice__is_refused(market: Market) -> None:
+    """R3: opened at most once."""
     arguments = market.open_arguments(market.offer())
     job = send(market, arguments).events["JobOpened"]["jobId"]
     with refused("JobExists", bytes.fromhex(str(job)[2:])):
@@ -132,6 +141,7 @@ def test_open__same_job_twice__is_refused(market: Market) -> None:
 
 
 def test_open__frozen_provider__is_refused(market: Market) -> None:
+    """R18: no opening."""
     batch = market.committed()
     market.settle(batch, outcome=Outcome.FRAUD)
     offer = market.offer()
@@ -140,6 +150,7 @@ def test_open__frozen_provider__is_refused(market: Market) -> None:
 
 
 def test_open__good_offer__reserves_price_and_takes_the_open_fee(market: Market) -> None:
+    """R6: the open fee joins the fees to be burned at once."""
     before = market.snapshot()
     opened = market.open(duration=1_000)
     price, fee = opened.job.price, market.terms.open_fee

@@ -24,6 +24,7 @@ def ascending(market: Market) -> list[int]:
 
 
 def test_quorum__of_two_of_four__is_too_few(market: Market) -> None:
+    """R15: q signatures."""
     with refused("TooFewSignatures", 2, 3):
         require(market, market.quorum(DIGEST, (0, 1)))
 
@@ -34,6 +35,7 @@ def test_quorum__of_nobody__is_too_few(market: Market) -> None:
 
 
 def test_quorum__with_one_signature_repeated__is_refused(market: Market) -> None:
+    """R15: of distinct members."""
     first, second, _, _ = ascending(market)
     one, two = (market.oracles[n].signer.sign(DIGEST) for n in (first, second))
     twice = market.oracles[second].address
@@ -50,6 +52,7 @@ def test_quorum__out_of_order__is_refused(market: Market) -> None:
 
 
 def test_quorum__with_an_outsider__is_refused(market: Market) -> None:
+    """R15: of members."""
     outsider = market.stranger
     with refused("SignerNotMember", outsider.address, 4):
         require(market, [outsider.signer.sign(DIGEST), *market.quorum(DIGEST, (0, 1))])
@@ -80,6 +83,7 @@ def test_quorum__of_another_digest__is_refused(market: Market) -> None:
 
 
 def test_quorum__of_a_set_before_the_signer_joined__is_refused(market: Market) -> None:
+    """R15: of members of that very version."""
     late = market.oracles[3]
     with refused("SignerNotMember", late.address, 3):
         require(market, [late.signer.sign(DIGEST), *market.quorum(DIGEST, (0, 1))], version=3)
@@ -117,7 +121,7 @@ def test_one_honest__of_two_of_four__carries(market: Market) -> None:
 
 
 def test_settle__with_signatures_for_another_set_version__is_refused(market: Market) -> None:
-    """The version is signed: what set 4 decided cannot be submitted as a decision of set 5."""
+    """R15: the version is signed: what set 4 decided cannot be submitted as a decision of set 5."""
     batch = market.committed()
     market.committee.resign({"from": market.oracles[3].account})
     for claimed, signed in ((5, 4), (4, 5)):
@@ -130,6 +134,7 @@ def test_settle__with_signatures_for_another_set_version__is_refused(market: Mar
 
 
 def test_settle__by_the_batchs_set_after_a_resignation__pays(market: Market) -> None:
+    """R15: the batch's own set decides, whoever has left since."""
     batch = market.committed()
     market.committee.resign({"from": market.oracles[0].account})
     market.escrow.settle(*market.settlement([batch.decision()], [batch]), {"from": market.stranger.account})

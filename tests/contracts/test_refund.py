@@ -6,6 +6,7 @@ from tests.contracts.market import Market
 
 
 def test_refund__a_second_before_the_deadline__is_refused(market: Market) -> None:
+    """R12: not before the deadline."""
     opened = market.open()
     at(opened.deadline - 1)
     with refused("DeadlineNotReached", opened.id, opened.deadline):
@@ -21,6 +22,7 @@ def test_refund__of_a_committed_job__is_refused(market: Market) -> None:
 
 
 def test_refund__twice__is_refused(market: Market) -> None:
+    """R3: refunded exactly once."""
     opened = market.open()
     at(opened.deadline)
     market.escrow.refundJob(opened.tuple, {"from": market.stranger.account})
@@ -29,6 +31,7 @@ def test_refund__twice__is_refused(market: Market) -> None:
 
 
 def test_refund__at_the_deadline_by_anyone__returns_the_price(market: Market) -> None:
+    """R12: from the deadline on, by a stranger."""
     opened = market.open()
     before = market.snapshot()
     at(opened.deadline)
@@ -40,6 +43,7 @@ def test_refund__at_the_deadline_by_anyone__returns_the_price(market: Market) ->
 
 
 def test_refund__of_a_convicted_provider__is_possible_at_once(market: Market) -> None:
+    """R20: an open job returns in full, before its deadline."""
     batch, opened = market.committed(), market.open()
     market.convict(batch)
     assert now() < opened.deadline

@@ -40,6 +40,7 @@ def test_register__without_an_encryption_key__is_refused(market: Market, newcome
 
 
 def test_register__a_key_of_another_provider__is_refused(market: Market) -> None:
+    """R25: it never speaks for two."""
     taken = market.providers[0]
     thief = Provider(market.stranger, taken.node)
     with refused("NodeKeyAlreadyUsed", taken.node.address, taken.owner.address):
@@ -49,12 +50,14 @@ def test_register__a_key_of_another_provider__is_refused(market: Market) -> None
 def test_register__a_key_that_consented_to_somebody_else__is_refused(
     market: Market, newcomer: Provider
 ) -> None:
+    """R25: consent names the owner."""
     for_another = dataclasses.replace(newcomer, owner=market.requesters[0])
     with pytest.raises(Exception, match="NodeKeySignatureInvalid"):
         register(market, newcomer, signature=market.consent(for_another))
 
 
 def test_register__consent_for_another_chain__is_refused(market: Market, newcomer: Provider) -> None:
+    """R25: consent names the chain."""
     there = Domain(market.staking_domain.chain_id + 1, market.staking_domain.contract)
     digest = node_key_digest(there, newcomer.owner.address, newcomer.node.address)
     with pytest.raises(Exception, match="NodeKeySignatureInvalid"):
@@ -94,6 +97,7 @@ def test_rotate__by_the_node_key__is_refused(market: Market) -> None:
 
 
 def test_rotate__back_to_an_old_key__is_refused(market: Market) -> None:
+    """R25: a key has one period, so that a date tells for whom it spoke."""
     provider = market.providers[0]
     market.rotate(0)
     arguments = (provider.node.address, SEAL, market.consent(provider))

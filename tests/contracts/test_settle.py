@@ -19,6 +19,7 @@ def test_settle__with_entries_missing_for_a_decision__is_refused(market: Market)
 
 
 def test_settle__signed_for_other_entries__is_refused(market: Market) -> None:
+    """R15: the signed entries hash is the batch's own."""
     batch = market.committed()
     decision = dataclasses.replace(batch.decision(), entries_hash=bytes(31) + b"\x01")
     with refused("EntriesMismatch", batch.id, decision.entries_hash, batch.hash):
@@ -34,12 +35,12 @@ def test_settle__with_an_entry_left_out__is_refused(market: Market, outcome: Out
         market.escrow.settle(*market.settlement([decision], [short]), {"from": market.stranger.account})
 
 
-@pytest.mark.parametrize("place", [0, 1, 2, 3])
+@pytest.mark.parametrize("place", range(6))
 def test_settle__with_a_changed_entry__is_refused(market: Market, place: int) -> None:
-    """Neither the job, its requester, its price nor its amount can be exchanged by whoever submits."""
+    """R14: what was committed stays: job, requester, price, amount, leaf and answer."""
     batch = market.committed()
-    changed = dict(enumerate([bytes(32), market.stranger.address, 1, 1]))
-    names = ("job_id", "requester", "price", "amount")
+    changed = dict(enumerate([bytes(32), market.stranger.address, 1, 1, bytes(32), bytes(32)]))
+    names = ("job_id", "requester", "price", "amount", "leaf", "answer_digest")
     entry = dataclasses.replace(batch.entries[0], **{names[place]: changed[place]})
     forged = dataclasses.replace(batch, entries=(entry,))
     with refused("EntriesMismatch", batch.id, forged.hash, batch.hash):
@@ -78,6 +79,7 @@ def test_settle__fraud_with_entries__is_refused(market: Market) -> None:
 
 
 def test_settle__decision_changed_after_signing__is_refused(market: Market) -> None:
+    """R15: the outcome is signed."""
     batch = market.committed()
     version, _, entries, signatures = market.settlement([batch.decision()], [batch])
     forged = [dataclasses.astuple(batch.decision(Outcome.NOT_OPENED))]
@@ -86,6 +88,7 @@ def test_settle__decision_changed_after_signing__is_refused(market: Market) -> N
 
 
 def test_settle__pass__pays_the_provider_burns_the_fee_and_refunds_the_rest(market: Market) -> None:
+    """R1: payout, fee and what returns add up to the price of each entry, and nobody else gains."""
     batch = market.committed(2)
     before = market.snapshot()
     sent = market.settle(batch)
@@ -112,6 +115,7 @@ def test_settle__pass__pays_the_provider_burns_the_fee_and_refunds_the_rest(mark
 
 
 def test_settle__pass_of_nothing_claimed__refunds_everything(market: Market) -> None:
+    """R1: what is not paid goes back to its requester."""
     opened = market.open()
     batch = market.commit([opened], [0])
     before = market.snapshot()
@@ -120,6 +124,7 @@ def test_settle__pass_of_nothing_claimed__refunds_everything(market: Market) -> 
 
 
 def test_settle__not_opened__refunds_in_full_and_slashes_nobody(market: Market) -> None:
+    """R21: every entry's full price returns, the stake stays."""
     batch = market.committed(2)
     before = market.snapshot()
     sent = market.settle(batch, outcome=Outcome.NOT_OPENED)
@@ -134,6 +139,7 @@ def test_settle__not_opened__refunds_in_full_and_slashes_nobody(market: Market) 
 
 
 def test_settle__many_batches_of_two_providers__pays_each(market: Market) -> None:
+    """R1: payouts, fees and refunds of a whole list add up to its prices."""
     batches = [market.committed(2), market.committed(1, provider=1), market.committed(3)]
     before = market.snapshot()
     market.settle(*batches)
@@ -146,7 +152,7 @@ def test_settle__many_batches_of_two_providers__pays_each(market: Market) -> Non
 
 
 def test_settle__fee_of_a_batch__is_rounded_down_once(market: Market) -> None:
-    """Two amounts whose fees each lose a half: the batch's fee does not."""
+    """R4: two amounts whose fees each lose a half: the batch's fee does not."""
     jobs = [market.open(), market.open()]
     batch = market.commit(jobs, [50, 50])
     event = market.settle(batch).events["BatchMatured"]
@@ -168,6 +174,7 @@ def test_settlement_digest__of_the_contract__is_that_of_the_protocol(market: Mar
 
 
 def test_settle__signed_for_another_contract_or_chain__is_refused(market: Market) -> None:
+    """R15: chain and escrow are signed."""
     batch = market.committed()
     here = market.domain
     for elsewhere in (Domain(here.chain_id + 1, here.contract), market.staking_domain):

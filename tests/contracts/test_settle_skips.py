@@ -20,6 +20,7 @@ def skipped(sent: object) -> list[tuple[int, int]]:
 
 
 def test_settle__twice__pays_once(market: Market) -> None:
+    """R17: the same list again, by the same oracle."""
     batch = market.committed(2)
     arguments = market.settlement([batch.decision()], [batch])
     market.escrow.settle(*arguments, {"from": market.oracles[0].account})
@@ -30,6 +31,7 @@ def test_settle__twice__pays_once(market: Market) -> None:
 
 
 def test_settle__by_two_oracles_with_overlapping_lists__pays_each_batch_once(market: Market) -> None:
+    """R17: whoever comes second."""
     one, two, three = (market.committed() for _ in range(3))
     first = market.settlement([one.decision(), two.decision()], [one, two], signers=(0, 1, 2))
     second = market.settlement([two.decision(), three.decision()], [two, three], signers=(1, 2, 3))
@@ -40,6 +42,7 @@ def test_settle__by_two_oracles_with_overlapping_lists__pays_each_batch_once(mar
 
 
 def test_settle__one_batch_twice_in_a_list__pays_once(market: Market) -> None:
+    """R17: also within one transaction."""
     batch = market.committed()
     before = market.free(market.providers[0].owner)
     sent = market.settle(batch, batch)
@@ -48,11 +51,13 @@ def test_settle__one_batch_twice_in_a_list__pays_once(market: Market) -> None:
 
 
 def test_settle__of_a_batch_that_does_not_exist__is_skipped(market: Market) -> None:
+    """R16: it is not pending."""
     batch = dataclasses.replace(market.committed(), id=99)
     assert skipped(market.settle(batch)) == [(99, NOT_PENDING)]
 
 
 def test_settle__contrary_outcome_after_a_pass__is_skipped(market: Market) -> None:
+    """R17: also when the second decision says the contrary."""
     batch = market.committed()
     market.settle(batch)
     assert skipped(market.settle(batch, outcome=Outcome.FRAUD)) == [(batch.id, NOT_PENDING)]
@@ -60,6 +65,7 @@ def test_settle__contrary_outcome_after_a_pass__is_skipped(market: Market) -> No
 
 
 def test_settle__by_a_set_that_is_not_the_batchs__is_skipped(market: Market) -> None:
+    """R16: of another set."""
     batch = market.committed()
     market.committee.resign({"from": market.oracles[3].account})
     arguments = market.settlement([batch.decision()], [batch], version=5)
@@ -68,6 +74,7 @@ def test_settle__by_a_set_that_is_not_the_batchs__is_skipped(market: Market) -> 
 
 
 def test_settle__of_a_frozen_provider__skips_its_batches_only(market: Market) -> None:
+    """R16: the provider is frozen, and the others in the list are settled."""
     bad, other, foreign = market.committed(), market.committed(), market.committed(provider=1)
     market.settle(bad, outcome=Outcome.FRAUD)
     sent = market.settle(other, foreign)
@@ -77,6 +84,7 @@ def test_settle__of_a_frozen_provider__skips_its_batches_only(market: Market) ->
 
 
 def test_settle__second_fraud_while_frozen__is_skipped(market: Market) -> None:
+    """R18: a frozen provider is not frozen a second time."""
     first, second = market.committed(), market.committed()
     sent = market.settle(first, second, outcome=Outcome.FRAUD)
     assert skipped(sent) == [(second.id, PROVIDER_FROZEN)]
@@ -84,6 +92,7 @@ def test_settle__second_fraud_while_frozen__is_skipped(market: Market) -> None:
 
 
 def test_settle__of_a_convicted_provider__never_matures(market: Market) -> None:
+    """R16: the provider is convicted."""
     bad, other = market.committed(), market.committed()
     market.convict(bad)
     before = market.snapshot()
@@ -93,6 +102,7 @@ def test_settle__of_a_convicted_provider__never_matures(market: Market) -> None:
 
 
 def test_settle__of_work_after_a_conviction__pays_again(market: Market) -> None:
+    """R18: the freeze ends by a stranger's call alone; then the provider opens, commits and is paid."""
     convicted_at = market.convict(market.committed()).timestamp
     batch = market.committed_after(convicted_at)
     assert skipped(market.settle(batch)) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import brownie
 import pytest
 
 from protocol.units import TOKEN
@@ -66,6 +67,7 @@ def test_unstake__of_more_than_is_active__is_refused(market: Market) -> None:
 
 
 def test_unstake__by_the_node_key__is_refused(market: Market) -> None:
+    """R24: not even the node key."""
     node = market.providers[0].node
     with refused("StakeTooLow", node.address, 0, 1):
         market.staking.unstake(1, {"from": node.account})
@@ -80,6 +82,7 @@ def test_unstake__a_seventeenth_time__is_refused(market: Market) -> None:
 
 
 def test_unstake__of_a_part__stops_deterring_and_stays_slashable(market: Market) -> None:
+    """R23: what is unstaking stays slashable."""
     owner, before = market.providers[0].owner, market.snapshot()
     sent = market.staking.unstake(STAKE // 4, {"from": owner.account})
     event = sent.events["UnstakeStarted"]
@@ -100,6 +103,7 @@ def test_withdraw__without_an_unstaking__is_refused(market: Market) -> None:
 
 
 def test_withdraw__a_second_early__is_refused(market: Market) -> None:
+    """R23: the delay is kept to the second."""
     owner = market.providers[0].owner
     release = market.staking.unstake(5, {"from": owner.account}).events["UnstakeStarted"]["releaseAt"]
     at(release - 1)
@@ -128,10 +132,39 @@ def test_withdraw__on_time__pays_what_is_due_and_keeps_the_rest(market: Market) 
 
 
 def test_slash__by_anyone_but_the_escrow__is_refused(market: Market) -> None:
+    """R24: only the escrow slashes."""
     owner = market.providers[0].owner
     for caller in (market.stranger, owner, market.oracles[0]):
         with refused("OnlyEscrow", caller.address):
             market.staking.slash(owner.address, 1, {"from": caller.account})
+
+
+@pytest.mark.parametrize("who", ["node", "stranger", "oracle"])
+def test_stake__whatever_others_try__stays_as_it_was(market: Market, who: str) -> None:
+    """R24: no call of anybody else names the owner, or gets through if it does."""
+    provider = market.providers[0]
+    market.staking.unstake(TOKEN, {"from": provider.owner.account})
+    others = {"node": provider.node, "stranger": market.stranger, "oracle": market.oracles[0]}
+    sender, owner = {"from": others[who].account}, provider.owner.address
+    before = (market.staking.provider(owner), market.staking.unstakings(owner))
+    at(before[1][0][1])
+    brownie.chain.mine()  # from now on the owner could withdraw
+    v, r, s = market.permit(provider.owner, market.staking, TOKEN, now() + 10 * HOUR)
+    attempts = [
+        lambda: market.staking.stake(1, sender),
+        lambda: market.staking.stakeWithPermit(TOKEN, now() + 10 * HOUR, v, r, s, sender),
+        lambda: market.staking.unstake(1, sender),
+        lambda: market.staking.withdraw(sender),
+        lambda: market.staking.slash(owner, 1, sender),
+    ]
+    functions = [part for part in market.staking.abi if part["type"] == "function"]
+    changing = {part["name"] for part in functions if part["stateMutability"] not in ("view", "pure")}
+    of_keys = {"register", "rotateNodeKey", "setMetadata"}
+    assert changing - of_keys == {"stake", "stakeWithPermit", "unstake", "withdraw", "slash"}
+    for attempt in attempts:
+        with brownie.reverts():
+            attempt()
+    assert (market.staking.provider(owner), market.staking.unstakings(owner)) == before
 
 
 def test_slash__over_the_whole__is_refused(market: Market, escrow_account: object) -> None:
@@ -142,6 +175,7 @@ def test_slash__over_the_whole__is_refused(market: Market, escrow_account: objec
 def test_slash__after_the_delay_but_before_the_withdrawal__still_takes(
     market: Market, escrow_account: object
 ) -> None:
+    """R23: slashable until it is withdrawn."""
     owner = market.providers[0].owner
     release = market.staking.unstake(STAKE, {"from": owner.account}).events["UnstakeStarted"]["releaseAt"]
     at(release + 1_000)

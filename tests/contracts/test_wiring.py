@@ -42,6 +42,7 @@ def second_escrow(market: Market, containers: Any, delays: tuple[int, int], **te
 def test_escrow__with_a_delay_shorter_than_the_longest_way__is_refused(
     market: Market, containers: Any, name: str, which: int
 ) -> None:
+    """R23: at least the longest way of a batch; R26: the same for seats."""
     longest = market.terms.longest_way
     delays = [longest, longest]
     delays[which] -= 1

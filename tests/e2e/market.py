@@ -84,11 +84,18 @@ class Market:
 
     def stage(self, provider: str, job_id: str) -> str:
         """How far the provider's journal is with the job; empty while it does not know it."""
+        return self._journal_row(provider, job_id)[0]
+
+    def is_enqueued(self, provider: str, job_id: str) -> bool:
+        return self._journal_row(provider, job_id)[1]
+
+    def _journal_row(self, provider: str, job_id: str) -> tuple[str, bool]:
         url = self.network.databases[provider].replace("postgresql+psycopg", "postgresql")
         with psycopg.connect(url) as connection:
-            key = bytes.fromhex(job_id[2:])
-            row = connection.execute("SELECT stage FROM jobs WHERE job_id = %s", (key,)).fetchone()
-        return str(row[0]) if row else ""
+            row = connection.execute(
+                "SELECT stage, enqueued_at IS NOT NULL FROM jobs WHERE job_id = %s", (bytes.fromhex(job_id[2:]),)
+            ).fetchone()
+        return (str(row[0]), bool(row[1])) if row else ("", False)
 
     def wait_for_stage(self, provider: str, job_id: str, *stages: str) -> None:
         assert wait_until(lambda: self.stage(provider, job_id) in stages, PATIENCE), self.stage(provider, job_id)

@@ -14,6 +14,7 @@ contract JobMathTest is Base {
         _stage = new Stage();
     }
 
+    /// R4: the fee is rounded down, and by less than one wei.
     function test_fee__of_any_payment__is_the_floor_of_the_share(uint96 payment, uint16 bps) public pure {
         bps = uint16(_bound(bps, 0, 2_000));
         uint256 fee = JobMath.feeOf(payment, bps);
@@ -38,6 +39,7 @@ contract JobMathTest is Base {
         _assertLe(fee, singly + 7, "dust");
     }
 
+    /// R4: tokens times their prices.
     function test_price__of_any_job__is_exact(uint32 input, uint96 inputPrice, uint32 output, uint96 outputPrice)
         public
         pure
@@ -46,7 +48,7 @@ contract JobMathTest is Base {
         _assertEq(price, uint256(input) * inputPrice + uint256(output) * outputPrice, "price");
     }
 
-    /// @notice `neededStake` is the least stake with slash * chance >= gain * chance of getting away.
+    /// R9: `neededStake` is the least stake with slash * chance >= gain * chance of getting away.
     function test_needed_stake__of_any_price__is_the_least_that_deters(uint96 price, uint16 slash, uint16 detection)
         public
         pure
@@ -63,6 +65,7 @@ contract JobMathTest is Base {
         _assertEq(JobMath.neededStake(price, 5_000, 500), uint256(price) * 38, "38 r");
     }
 
+    /// R19: the share of every part, unstaking included, is burned.
     function test_slash__of_any_stake__burns_each_part_rounded_up(uint96 active, uint96 part, uint16 bps) public {
         address provider = _stage.actors(2);
         active = uint96(_bound(active, 1, 5_000 ether));

@@ -45,7 +45,7 @@ contract LedgerTest is Base {
         _assertEq(held, _stage.GENESIS() - _handler.burned(), "holders and genesis less burned");
     }
 
-    /// @notice tokens of the escrow = free balances + reserves + unmatured pay + fees not yet burned.
+    /// R2: tokens of the escrow = free balances + reserves + unmatured pay + fees not yet burned.
     function invariant_escrow__tokens__cover_every_claim_exactly() public view {
         JobEscrow escrow = _stage.escrow();
         uint256 claims = escrow.feesToBurn();
@@ -60,6 +60,7 @@ contract LedgerTest is Base {
         _assertEq(_stage.token().balanceOf(address(escrow)), claims, "tokens and claims");
     }
 
+    /// R8: what is held against the ceiling is exactly what is open.
     function invariant_provider__reserved__is_the_sum_of_its_open_jobs() public view {
         JobEscrow escrow = _stage.escrow();
         uint256[2] memory open;
@@ -84,7 +85,7 @@ contract LedgerTest is Base {
         _assertEq(_stage.token().balanceOf(address(_stage.committee())), seats, "committee");
     }
 
-    /// @notice What ended once never changes again: no job is paid, or refunded, twice.
+    /// R3: what ended once never changes again: no job is paid, or refunded, twice.
     function invariant_job__once_ended__stays_as_it_ended() public {
         JobEscrow escrow = _stage.escrow();
         for (uint256 i; i < _handler.jobCount(); ++i) {

@@ -13,10 +13,10 @@ from oracle.config import Settings
 from oracle.edges.metrics import Figures
 from oracle.records import WatchRow
 from oracle.wiring import Parts
-from protocol.encoding import canonical_json, keccak, to_hex
+from protocol.encoding import canonical_json, json_digest, keccak, to_hex
 from protocol.limits import MAX_BLOB, MAX_JSON_BODY
-from protocol.messages import settlement_digest
-from protocol.types import Decision, Outcome
+from protocol.messages import audit_record_digest, settlement_digest
+from protocol.types import AuditRecord, Decision, Outcome, VerdictKind
 from protocol.wire import to_json
 from tests.oracle.world import DOMAIN, MODEL, World
 
@@ -38,6 +38,7 @@ def code(answer: Any) -> tuple[int, str]:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"report": NaN}', b'{"a":1,"a":2}', b'{"x": 1.5}'])
 def test_report__malformed_body__400(api: TestClient, body: bytes) -> None:
+    """R30: malformed."""
     assert code(api.post("/v1/reports", content=body)) == (400, "malformed")
 
 
@@ -48,6 +49,7 @@ def test_report__unknown_field__400(api: TestClient, world: World) -> None:
 
 
 def test_body__announced_too_long__413_before_it_is_read(api: TestClient) -> None:
+    """R30: oversized."""
     answer = api.post("/v1/reports", content=b"{}", headers={"content-length": str(MAX_JSON_BODY + 1)})
     assert code(answer) == (413, "too_large")
 
@@ -106,6 +108,18 @@ def test_report__key_used_for_another_body__409_and_the_first_stays(api: TestCli
     assert api.post("/v1/reports", content=body, headers=key).json() == first.json()
     assert code(api.post("/v1/reports", content=b"{}", headers=key)) == (409, "replay")
     assert world.node.store.report(work.job_id) == work.report()
+
+
+def test_record__another_members_key__keeps_no_finding_away(api: TestClient, world: World) -> None:
+    """A liar that uses an honest oracle's key first must not turn its finding away."""
+    work, key = world.ready(), {"Idempotency-Key": "record/guessed"}
+    for seat, kind in ((3, VerdictKind.PASS), (1, VerdictKind.FRAUD)):
+        evidence = {"reason": str(seat)}
+        record = AuditRecord(1, 0, work.entry.leaf, kind, json_digest(evidence))
+        signature = world.signers[seat].sign(audit_record_digest(DOMAIN, record))
+        body = {"record": to_json(record), "evidence": evidence, "signature": to_hex(signature)}
+        assert api.post("/v1/peer/records", content=canonical_json(body), headers=key).status_code == 202
+    assert len(world.node.store.records(1)) == 2
 
 
 def test_report__not_ready_under_a_key__can_be_sent_again(api: TestClient, world: World) -> None:

@@ -52,6 +52,7 @@ def test_audit__tokens_leave_the_profile__is_fraud_with_numbers(world: World) ->
 ])  # fmt: skip
 def test_audit__transcript_contradicts_its_commitment__is_fraud(world: World, changes: dict[str, object],
                                                                 check: str) -> None:
+    """R35: the answer is sealed again and compared with the delivered one."""
     assert audit(world, **changes) is VerdictKind.FRAUD
     assert evidence(world)["checks"] == [check]
 
@@ -107,6 +108,7 @@ def test_audit__profile_unknown_here__is_unknown(world: World) -> None:
 
 
 def test_audit__own_failure__is_repeated_and_then_unknown(world: World) -> None:
+    """R34: a verifier's own error never convicts."""
     work = world.ready()
     accept_opening(world.node, **work.opening(0))
     want_audits(world.node)
@@ -119,6 +121,7 @@ def test_audit__own_failure__is_repeated_and_then_unknown(world: World) -> None:
 
 
 def test_audit__statistics_not_finite__never_convict(world: World) -> None:
+    """R34: nor do numbers that are none."""
     work = world.ready()
     accept_opening(world.node, **work.opening(0))
     world.replayers[0].finding = replace(HONEST, max_margin=float("nan"))
@@ -128,6 +131,7 @@ def test_audit__statistics_not_finite__never_convict(world: World) -> None:
 
 
 def test_audit__chain_away__counts_as_nothing(world: World) -> None:
+    """R34: nor does a chain that is away."""
     work = world.ready()
     accept_opening(world.node, **work.opening(0))
     want_audits(world.node)

@@ -46,6 +46,7 @@ def test_refund__deadline_not_over__is_left(world: World) -> None:
 
 
 def test_refund__deadline_over__is_submitted_once(world: World) -> None:
+    """R12: an oracle is one of the anyones."""
     world.open_job()
     advance(world, 1000)
     node = turn_of(world, 0)
@@ -98,6 +99,7 @@ def test_forfeit__other_batches_of_the_convicted__are_given_back(world: World) -
 
 @pytest.mark.parametrize(("seconds", "done"), [(DEFAULT - 200, 0), (DEFAULT, 1)])
 def test_default__no_decision__after_the_hard_limit(world: World, seconds: int, done: int) -> None:
+    """R34: without a decision the default comes, and not before its time."""
     world.commit(world.open_job())
     advance(world, seconds)
     node = turn_of(world, 0)

@@ -31,6 +31,7 @@ def reason_of(call: object, *arguments: object) -> Reason:
 
 
 def test_blob__other_digest__is_refused(world: World) -> None:
+    """R28: a blob is known by its keccak."""
     with pytest.raises(Malformed):
         put_blob(world.node, keccak(b"a"), b"b")
 
@@ -48,7 +49,16 @@ def test_blob__more_than_nobody_asked_for__meets_the_quota(world: World) -> None
     put_blob(node, keccak(b"12345678"), b"12345678")
 
 
+def test_blob__named_by_a_batch__is_taken_whatever_strangers_left_here(world: World) -> None:
+    node = replace(world.node, rules=Rules(blob_quota=10))
+    work = world.open_job()
+    world.commit(work)
+    put_blob(node, keccak(b"12345678"), b"12345678")
+    assert put_blob(node, work.entry.answer_digest, work.answer).size == len(work.answer)
+
+
 def test_blob__kept__comes_with_a_receipt_and_back(world: World) -> None:
+    """R28: the receipt is this oracle's signature over the digest."""
     digest = keccak(b"sealed")
     receipt = put_blob(world.node, digest, b"sealed")
     assert recover(storage_receipt_digest(DOMAIN, digest), receipt.signature) == world.node.address

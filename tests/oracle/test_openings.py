@@ -19,6 +19,7 @@ def refusal(world: World, **opening: object) -> Reason:
 
 
 def test_opening__not_drawn_leaf__is_refused(world: World) -> None:
+    """R37: only drawn leaves are opened."""
     work = world.open_job()
     world.commit(work)
     world.node.store.keep_draw(1, b"\1" * 32, [], [0], 0.0)

@@ -21,6 +21,7 @@ def publish(world: World) -> None:
 
 
 def test_reveals__epoch_not_over__are_not_published(world: World, short_reveals: None) -> None:
+    """R14: no reveal leaves before the commitment's epoch is over."""
     publish_reveals(world.node, FINAL - 1)
     assert world.node.store.reveal(world.node.address, 8) is None
     assert world.node.store.reveal(world.node.address, 7) is not None
@@ -44,6 +45,7 @@ def test_draw__before_the_epoch_is_final__waits(world: World, short_reveals: Non
 
 
 def test_draw__all_reveals__is_the_public_one_and_the_same_everywhere(world: World, short_reveals: None) -> None:
+    """R31: the draw of every oracle is that of protocol/draw.py."""
     committed(world)
     world.link()
     publish(world)
@@ -58,6 +60,7 @@ def test_draw__all_reveals__is_the_public_one_and_the_same_everywhere(world: Wor
 
 
 def test_draw__a_reveal_is_missing__waits_and_then_draws_everything(world: World, short_reveals: None) -> None:
+    """R31: a missing reveal draws everything."""
     committed(world)
     world.link(3)
     publish(world)
@@ -70,6 +73,7 @@ def test_draw__a_reveal_is_missing__waits_and_then_draws_everything(world: World
 
 
 def test_draw__a_wrong_reveal__counts_as_missing(world: World, short_reveals: None) -> None:
+    """R31: a reveal that does not fit its anchor is none."""
     committed(world)
     world.link()
     publish(world)
@@ -101,6 +105,7 @@ def test_draw__kept_twice__the_first_stays(world: World) -> None:
 
 
 def test_due_block__delay_beyond_the_epoch__is_the_later_one(world: World) -> None:
+    """R14: the block whose hash is used comes after the commitment."""
     world.commit(world.open_job(), block=59)
     batch = world.node.store.batch(1)
     assert batch is not None and due_block(world.node, batch) == 61

@@ -11,8 +11,8 @@ from oracle.flow.turns import turns_begun, view_batch, wanted_openings
 from protocol.encoding import json_digest
 from protocol.errors import Malformed, Reason, Refused, Unavailable
 from protocol.messages import audit_record_digest
-from protocol.signing import Signer
 from protocol.types import AuditRecord, AuditStatistics, VerdictKind
+from tests.oracle.moves import post_record
 from tests.oracle.world import DOMAIN, World
 
 TURN = 60
@@ -30,6 +30,7 @@ def begun(world: World) -> int:
 
 
 def test_turn__begins_with_the_named_seat__and_passes_on_in_time(world: World) -> None:
+    """R32: the named seat first, then the next after each turn."""
     world.ready()
     assert [wants(world, seat) for seat in range(4)] == [True, False, False, False]
     world.clock.now += TURN
@@ -39,6 +40,7 @@ def test_turn__begins_with_the_named_seat__and_passes_on_in_time(world: World) -
 
 
 def test_turn__opening_came_late__gives_its_auditor_a_whole_turn(world: World) -> None:
+    """R32: a turn counts from the opening's arrival."""
     work = world.ready()
     world.clock.now += TURN - 1
     for node in world.nodes:
@@ -50,27 +52,30 @@ def test_turn__opening_came_late__gives_its_auditor_a_whole_turn(world: World) -
 
 
 def test_turn__auditor_cannot_say__passes_on_at_once(world: World) -> None:
+    """R32: UNKNOWN passes the turn on at once."""
     work = world.ready()
-    post(world, work.entry.leaf, VerdictKind.UNKNOWN, 0, to=1)
+    post_record(world, work.entry.leaf, VerdictKind.UNKNOWN, 0, to=1)
     assert wants(world, 1)
 
 
 def test_turn__passed_by_the_named_auditor__nobody_else_wants_it(world: World) -> None:
     work = world.ready()
     for seat in (1, 2):
-        post(world, work.entry.leaf, VerdictKind.PASS, 0, to=seat)
+        post_record(world, work.entry.leaf, VerdictKind.PASS, 0, to=seat)
     world.clock.now += 10 * TURN
     assert not wants(world, 1) and not wants(world, 2)
 
 
 @pytest.mark.parametrize("kind", [VerdictKind.FRAUD, VerdictKind.MALFORMED])
 def test_finding_against_the_provider__arrives__everyone_wants_the_leaf(world: World, kind: VerdictKind) -> None:
+    """R32: a finding against the provider escalates."""
     work = world.ready()
-    post(world, work.entry.leaf, kind, 3, to=1)
+    post_record(world, work.entry.leaf, kind, 3, to=1)
     assert wants(world, 1)
 
 
 def test_fraud__found_by_one__is_replayed_by_all(world: World) -> None:
+    """R32: escalated, every oracle audits itself."""
     world.link()
     work = world.ready()
     for replayer in world.replayers:
@@ -99,7 +104,7 @@ def test_outbox__silent_peer__is_asked_again_and_keeps_nobody_waiting(world: Wor
 def test_record__of_no_member__is_refused(world: World) -> None:
     work = world.ready()
     with pytest.raises(Refused) as refused:
-        post(world, work.entry.leaf, VerdictKind.FRAUD, 0, signer=world.owner)
+        post_record(world, work.entry.leaf, VerdictKind.FRAUD, 0, signer=world.owner)
     assert refused.value.reason is Reason.NOT_MEMBER
 
 
@@ -114,7 +119,7 @@ def test_record__evidence_exchanged__is_refused(world: World) -> None:
 def test_record__of_another_leaf__is_refused(world: World) -> None:
     work = world.ready()
     with pytest.raises(Refused) as refused:
-        post(world, work.entry.answer_digest, VerdictKind.FRAUD, 1)
+        post_record(world, work.entry.answer_digest, VerdictKind.FRAUD, 1)
     assert refused.value.reason is Reason.TAMPERED
 
 
@@ -124,14 +129,14 @@ def test_record__of_a_leaf_that_is_not_drawn__is_refused(world: World) -> None:
     world.commit(work)
     world.node.store.keep_draw(1, b"\1" * 32, [], [0], world.clock())
     with pytest.raises(Refused) as refused:
-        post(world, work.entry.leaf, VerdictKind.FRAUD, 1)
+        post_record(world, work.entry.leaf, VerdictKind.FRAUD, 1)
     assert refused.value.reason is Reason.NOT_DRAWN
 
 
 def test_record__second_finding__a_pass_is_never_replaced(world: World) -> None:
     work = world.ready()
-    post(world, work.entry.leaf, VerdictKind.PASS, 1)
-    post(world, work.entry.leaf, VerdictKind.UNKNOWN, 1)
+    post_record(world, work.entry.leaf, VerdictKind.PASS, 1)
+    post_record(world, work.entry.leaf, VerdictKind.UNKNOWN, 1)
     assert [row.record.verdict for row in world.node.store.records(1)] == [VerdictKind.PASS]
 
 
@@ -153,10 +158,3 @@ def test_sweeper__broker_is_down__the_audit_stays_owed(world: World) -> None:
         want_audits(world.node)
     world.node.queue.is_down = False  # type: ignore[attr-defined]
     assert want_audits(world.node) == 1
-
-
-def post(world: World, leaf: bytes, kind: VerdictKind, seat: int, to: int = 0, signer: Signer | None = None) -> None:
-    evidence = {"reason": f"said by {seat}"}
-    record = AuditRecord(1, 0, leaf, kind, json_digest(evidence))  # type: ignore[arg-type]
-    signature = (signer or world.signers[seat]).sign(audit_record_digest(DOMAIN, record))
-    accept_record(world.nodes[to], record, evidence, signature)

@@ -148,6 +148,7 @@ class World:
         self.draw([work])
         for node in self.nodes:
             node.store.put_report(work.report(), NOW)
+            node.store.put_blob(work.entry.answer_digest, work.answer, NOW)
         return work
 
     def freeze(self, batch_id: int, until: int) -> None:

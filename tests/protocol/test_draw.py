@@ -37,12 +37,14 @@ def chain() -> RevealChain:
 def test_draw__hash_or_reveal_missing__everything_and_no_seed(
     block_hash: bytes | None, reveals: list[bytes | None]
 ) -> None:
+    """R31: a missing reveal or hash draws everything."""
     drawn = draw(3, LEAVES, block_hash, reveals, 0)
     assert drawn.seed is None and drawn.drawn == tuple(range(len(LEAVES)))
     assert len(drawn.auditors) == (len(LEAVES) if reveals else 0)
 
 
 def test_draw__same_public_data__same_draw_whatever_the_leaves_say() -> None:
+    """R31: public data alone make the draw."""
     first = draw(3, LEAVES, HASH, REVEALS, 2_000)
     assert first == draw(3, LEAVES, HASH, REVEALS, 2_000)
     assert first.drawn == draw(3, [keccak(leaf) for leaf in LEAVES], HASH, REVEALS, 2_000).drawn

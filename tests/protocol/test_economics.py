@@ -18,12 +18,14 @@ tokens, prices, shares = st.integers(0, 2**32 - 1), st.integers(0, 2**96 - 1), s
 def test_payment__tokens_within_limits__never_above_the_reserve(
     input_tokens: int, limit: int, output_tokens: int, input_price: int, output_price: int
 ) -> None:
+    """R4: never above the reserve."""
     paid = payment(input_tokens, min(output_tokens, limit), input_price, output_price)
     assert 0 <= paid <= reserve(input_tokens, limit, input_price, output_price)
 
 
 @given(prices, shares)
 def test_fee__any_amount__rounded_down(amount: int, bps: int) -> None:
+    """R4: the fee is rounded down."""
     exact = Fraction(amount * bps, 10_000)
     assert exact - 1 < fee(amount, bps) <= exact
 
@@ -40,6 +42,7 @@ def test_slashed__any_parts__each_rounded_up_and_never_more_than_there_is(parts:
 def test_deters__any_stake_and_price__is_the_exact_inequality(
     stake: int, price: int, slash: int, detection: int
 ) -> None:
+    """R9: the exact inequality."""
     left, chance = Fraction(slash, 10_000) * stake, Fraction(detection, 10_000)
     assert deters(stake, price, slash, detection) is (left >= price * (1 - chance) / chance)
 

@@ -125,6 +125,7 @@ def test_check_transcript__as_committed__passes() -> None:
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Transcript)])
 def test_check_transcript__any_one_field_changed__provider_fault(field: str) -> None:
+    """R35: an answer other than the delivered one is found by its digest."""
     altered = changed(TRANSCRIPT, field)
     assert altered != TRANSCRIPT
     assert fault(altered) == {  # type: ignore[arg-type]
@@ -135,6 +136,7 @@ def test_check_transcript__any_one_field_changed__provider_fault(field: str) -> 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(JobSpec)])
 def test_check_transcript__any_field_of_the_spec_changed__provider_fault(field: str) -> None:
+    """R27: the job names every field of the spec."""
     altered = dataclasses.replace(TRANSCRIPT, spec=changed(SPEC, field))
     assert fault(altered) == "spec"
 
@@ -174,6 +176,7 @@ def believed(amount: int | None = None, input_tokens: int = 7, **changes: Any) -
     ({"logprobs": pack_float32([0.0, float("-inf"), 0.0])}, "logprobs"),
 ])
 def test_check_transcript__committed_but_wrong_by_itself__provider_fault(changes: dict[str, Any], name: str) -> None:
+    """R4: also a claim over another amount than the tokens are worth is the provider's fault."""
     assert believed(**changes) == name
 
 

@@ -37,6 +37,7 @@ def but(entry: EntryEvidence = PASSED, **changes: object) -> EntryEvidence:
     but(records={}, own=UNKNOWN), but(records={"a": FRAUD}, own=UNKNOWN), but(records={}, opened=False),
 ])
 def test_decide__something_open_or_known_against_it__nothing_yet(entry: EntryEvidence) -> None:
+    """R33: no PASS while something is open or known against it."""
     assert outcome(PASSED, entry, UNDRAWN) is None
     assert decide([PASSED, entry], NOW)[1].startswith("Entry 1 ")
 
@@ -49,6 +50,7 @@ def test_decide__own_finding_of_fraud__fraud_whatever_else(entry: EntryEvidence)
 
 
 def test_decide__fraud_of_others_only__never_fraud() -> None:
+    """R33: FRAUD only by its own replay."""
     assert outcome(but(records=dict.fromkeys("abc", FRAUD))) is None
 
 
@@ -69,6 +71,7 @@ def test_decide__all_valid_and_nothing_against_it_or_own_pass__pass(entries: lis
 
 @given(st.lists(evidence, max_size=4))
 def test_decide__any_evidence__obeys_r33(entries: list[EntryEvidence]) -> None:
+    """R33: whatever is known, in all three parts."""
     found, reason = decide(entries, NOW)
     own_fraud = any(entry.own is FRAUD for entry in entries)
     overdue = any(entry.drawn and not entry.opened and entry.open_deadline < NOW for entry in entries)
@@ -84,6 +87,7 @@ def test_decide__any_evidence__obeys_r33(entries: list[EntryEvidence]) -> None:
 
 @given(st.dictionaries(st.sampled_from("abcd"), kinds))
 def test_is_escalated__any_records__by_one_finding_against_the_provider(records: dict[str, VerdictKind]) -> None:
+    """R32: one FRAUD or MALFORMED escalates."""
     assert is_escalated(records) is bool({FRAUD, MALFORMED} & set(records.values()))
 
 

@@ -39,6 +39,7 @@ def test_chores__decided_meanwhile__nothing_is_sent(world: World) -> None:
 
 
 def test_chores__too_few_receipts__nothing_is_recorded(world: World) -> None:
+    """R28: fewer than f + 1 receipts are no delivery."""
     delivered(world, oracles=1)
     world.clock.now += 600
     do_chores(world.chores)
@@ -70,6 +71,7 @@ def test_chores__recorded_before__not_recorded_again(world: World) -> None:
 
 
 def test_chores__after_the_evidence_window__matured_by_default_once(world: World) -> None:
+    """R22: the provider calls the default itself."""
     delivered(world)
     world.clock.now += 660
     do_chores(world.chores)

@@ -90,6 +90,7 @@ TOTAL = live(0, False)[1].writes
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(1, TOTAL + 1))
 def test_node__dies_at_a_write__everything_happens_and_the_commitment_once(at: int, after: bool) -> None:
+    """R29: the journal survives a death at any write, so that one leaf is committed and delivered."""
     world, deadly = live(at, after)
     assert deadly.left <= 0
     (job,) = world.journal.rows.values()

@@ -14,6 +14,7 @@ from protocol.transcript import telemetry_digest
 from protocol.types import BatchState
 from provider.edges.fakes import DOMAIN
 from provider.flow.delivery import FIRST_RETRY, NOT_READY_SECONDS, deliver, queue_answers
+from provider.flow.work import commit_work
 from tests.provider.world import World
 
 
@@ -23,10 +24,22 @@ def world() -> World:
 
 
 def test_queue__not_committed__nothing_leaves(world: World) -> None:
+    """R29: no answer without a commitment."""
     world.do_job()
     assert queue_answers(world.delivering, world.members) == 0
     assert deliver(world.delivering, world.members) == 0
     assert (world.oracles.put, world.oracles.reports) == ([], [])
+
+
+def test_queue__commitment_sent_but_not_final__nothing_leaves(world: World) -> None:
+    """R29: the answer waits until its commitment is final."""
+    job = world.do_job()
+    world.clock.now += 2
+    assert commit_work(world.committing) == 1
+    assert queue_answers(world.delivering, world.members) == 0
+    assert (world.oracles.put, world.oracles.reports) == ([], [])
+    world.commit_on_chain(job)
+    assert queue_answers(world.delivering, world.members) == 1
 
 
 def test_queue__committed__one_blob_and_one_report_to_each_oracle_once(world: World) -> None:

@@ -35,6 +35,14 @@ def test_infer__held_by_another__does_nothing(world: World) -> None:
     assert world.backend.runs == 0
 
 
+def test_infer__transcript_too_long_to_be_opened__is_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Committed, it would cost its whole batch the pay."""
+    monkeypatch.setattr("provider.flow.inference.MAX_TRANSCRIPT", 100)
+    job = accepted(world)
+    assert infer(world.inference(), job) is False
+    assert world.stage(job) is Stage.DROPPED
+
+
 def test_infer__done_already__does_nothing(world: World) -> None:
     job = world.do_job()
     written = world.journal.rows[job].work

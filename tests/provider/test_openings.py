@@ -75,7 +75,22 @@ def test_open__asked_by_no_member__ignored(world: World) -> None:
     assert open_leaves(world.opening, [stranger]) == 0
 
 
+def test_open__reveal_shown_to_us_alone__opens_what_two_oracles_drew(world: World) -> None:
+    """Oracles that miss a reveal draw everything; f + 1 that ask cannot all be liars."""
+    world.chain.the_terms = SPARSE
+    batch = batch_of(world, 8)
+    with_reveals(world, batch.committed_block // 10)
+    found = draw_batch(world.opening, batch)
+    assert found is not None
+    undrawn = next(i for i in range(8) if i not in found.drawn)
+    want(world, 0, undrawn)
+    assert open_leaves(world.opening, world.chain.members) == 0
+    want(world, 1, undrawn)
+    assert open_leaves(world.opening, world.chain.members) == 2
+
+
 def test_open__leaf_that_is_not_drawn__never_opened(world: World) -> None:
+    """R37: only what it finds drawn by itself, whatever is asked for."""
     world.chain.the_terms = SPARSE
     batch = batch_of(world, 8)
     reveals = with_reveals(world, batch.committed_block // 10)
@@ -90,6 +105,7 @@ def test_open__leaf_that_is_not_drawn__never_opened(world: World) -> None:
 
 
 def test_draw__reveal_missing__waited_for_then_everything_is_drawn(world: World) -> None:
+    """R31: also for the provider a missing reveal draws everything."""
     world.chain.the_terms = SPARSE
     batch = batch_of(world, 4)
     with_reveals(world, batch.committed_block // 10)
@@ -120,6 +136,7 @@ def test_draw__epoch_not_over__no_draw_yet(world: World) -> None:
 
 
 def test_open__drawn__sealed_to_its_auditor_and_sent_to_every_oracle(world: World) -> None:
+    """R37: only its auditor can open it."""
     batch = batch_of(world, 1)
     want(world, 2, 0)
     assert open_leaves(world.opening, world.members) == 1

@@ -46,10 +46,19 @@ def take(world: World) -> int:
     ],
 )
 def test_take__spec_that_differs__declined_with_its_reason(world: World, spec: dict[str, Any], reason: str) -> None:
+    """R27: a spec that names another manifest, profile, sampler, limit or digest is refused by name."""
     job = world.open_job(spec=spec)
     assert take(world) == 0
     assert world.stage(job) is Stage.DECLINING
     assert world.reason(job).startswith(reason)
+
+
+def test_take__reason_quotes_a_nul__is_a_text_that_postgresql_takes(world: World) -> None:
+    """Else one job would end the node's loop, at every start again."""
+    job = world.open_job(spec={"sampler": Sampler("a\0b", 0)})
+    take(world)
+    assert world.stage(job) is Stage.DECLINING
+    assert "\0" not in world.reason(job)
 
 
 def test_take__offer_of_somebody_else__declined(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from protocol.types import JobState, Sampler
+from provider.flow.inference import infer
 from provider.flow.serving import take_jobs
 from provider.flow.work import REFUSED_SECONDS, commit_work, commitment_of, send_declines
 from provider.ports import Stage, Tx
@@ -32,6 +33,17 @@ def test_commit__finished_too_late__dropped_and_never_sent(world: World) -> None
     world.journal.rows[job] = replace(world.journal.rows[job], deadline=int(world.clock()) + 2)
     assert commit_work(world.committing) == 0
     assert (world.stage(job), commits(world)) == (Stage.DROPPED, [])
+
+
+def test_commit__no_transcript_in_the_journal__nothing_is_sent(world: World) -> None:
+    """R29: a leaf is committed when its transcript is in the journal, and not before."""
+    job = world.open_job()
+    take_jobs(world.serving, world.members)
+    world.clock.now += 2
+    assert (world.stage(job), commit_work(world.committing)) == (Stage.ACCEPTED, 0)
+    assert infer(world.inference(), job) and world.journal.rows[job].work is not None
+    world.clock.now += 2
+    assert commit_work(world.committing) == 1
 
 
 def test_commit__one_job__waits_for_more_then_goes(world: World) -> None:

@@ -40,7 +40,7 @@ from requester.records import JobFile, StorageReceipt
 
 START = 1_700_000_000
 MODEL, PROFILE = keccak(b"model"), keccak(b"profile")
-CHOICE = ModelChoice("Tiny-1M", MODEL, 1000, (2,))
+CHOICE = ModelChoice("Tiny-1M", MODEL, 1000, (2,), frozenset({PROFILE}))
 TERMS = Terms(Wei(TOKEN // 1000), 5_000, 500, 900, 600, 60)
 ANSWER_IDS = (72, 105, 2)
 

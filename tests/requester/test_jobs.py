@@ -42,6 +42,7 @@ def test_submit__no_gas__is_refused_before_anything_is_sent(world: World) -> Non
 
 
 def test_submit__too_few_oracles__names_each_and_opens_nothing(world: World) -> None:
+    """R28: not sent, not opened."""
     for oracle in world.oracles[:3]:
         oracle.down = True
     with pytest.raises(Unavailable) as caught:
@@ -51,6 +52,7 @@ def test_submit__too_few_oracles__names_each_and_opens_nothing(world: World) -> 
 
 
 def test_submit__forged_storage_receipts__do_not_count(world: World) -> None:
+    """R28: a receipt is an oracle's signature."""
     for oracle in world.oracles[:3]:
         oracle.forges = True
     with pytest.raises(Unavailable, match="1 of 4 oracles"):
@@ -65,6 +67,7 @@ def test_submit__escrow_refuses_the_only_offer__abandons_and_raises(world: World
 
 
 def test_submit__two_oracles_down__opens_with_f_plus_one_receipts(world: World) -> None:
+    """R28: sent means receipts of f + 1 oracles."""
     world.oracles[0].down = world.oracles[1].down = True
     job_id = ask(world)
     assert world.job().stage is Stage.OPEN and to_hex(world.job().job_id) == job_id

@@ -13,10 +13,10 @@ from protocol.units import TOKEN, Address, Wei
 from requester.client import Client
 from requester.flow.filters import Candidate, Wanted, price_of
 from requester.flow.matching import choose_offer
-from tests.requester.fakes import MODEL, START, TERMS, signer
+from tests.requester.fakes import MODEL, PROFILE, START, TERMS, signer
 from tests.requester.world import World
 
-WANTED = Wanted(MODEL, "Tiny-1M", 10, 20)
+WANTED = Wanted(MODEL, "Tiny-1M", 10, 20, profiles=frozenset({PROFILE}))
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def choose(world: World, candidates: list[Candidate], wanted: Wanted = WANTED, p
 
 REFUSALS: list[tuple[Reason, dict[str, Any], Wanted, str]] = [
     (Reason.NO_PROVIDER, {"model": keccak(b"other")}, WANTED, "1 are of another model"),
+    (Reason.UNKNOWN_PROFILE, {"profile": keccak(b"other")}, WANTED, "calibration profile that is not known"),
     (Reason.NO_PROVIDER, {}, replace(WANTED, provider=Address("0x" + "22" * 20)), "1 are of providers not wanted"),
     (Reason.NO_PROVIDER, {}, replace(WANTED, avoid=frozenset({signer(50).address})), "1 are of providers not wanted"),
     (Reason.WRONG_SIGNER, {"standing": {"node_key": signer(3).address}}, WANTED, "not signed by"),

@@ -35,7 +35,7 @@ def open_engine(url: str) -> Engine:
     """A small pool: a node has several processes, and the cluster one limit for all of them. Raises ConfigInvalid."""
     try:
         return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True, pool_timeout=10)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The error's own text holds the URL, and the URL a password.
         raise ConfigInvalid(
             "MALLA_DATABASE_URL cannot be read.", "Write it as postgresql+psycopg://user:password@host:port/database."

@@ -45,7 +45,7 @@ class AuditStore(Session):
             return None if body is None else from_json(SignedReport, body)
 
     def put_opening(self, opening: OpeningRow, signature: bytes) -> None:
-        """Keep the newest opening for an auditor; one of the provider is never replaced by a peer's copy."""
+        """Keep the first readable opening for an auditor; a peer's copy gives way to one of the provider."""
         values = {
             "batch_id": opening.batch_id, "index": opening.index, "auditor": opening.auditor,
             "sealed": opening.sealed, "signature": signature, "source": opening.source,
@@ -53,7 +53,8 @@ class AuditStore(Session):
         }
         with self._begin() as c:
             put = self._insert(OPENINGS).values(**values)
-            weaker = or_(OPENINGS.c.readable.is_(False), literal(opening.source == "provider"))
+            copy = and_(OPENINGS.c.source != "provider", literal(opening.source == "provider"))
+            weaker = or_(OPENINGS.c.readable.is_(False), copy)
             key = ["batch_id", "index", "auditor"]
             c.execute(put.on_conflict_do_update(index_elements=key, set_=values, where=weaker))
 

@@ -12,6 +12,7 @@ from oracle.edges.store.audit_tables import (
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import (
     BATCHES,
+    BLOBS,
     CONVICTIONS,
     ENTRIES,
     JOBS,
@@ -48,7 +49,8 @@ def batch_row(r: Any) -> BatchRow:
 def entry_row(r: Any) -> EntryRow:
     entry = Entry(Digest(bytes(r.job_id)), Address(r.requester), Wei(r.price), Wei(r.amount), Digest(bytes(r.leaf)),
                   Digest(bytes(r.answer_digest)))
-    return EntryRow(r.batch_id, r._mapping["index"], entry, r.drawn, r.auditor, r.escalated_at, bool(r.has_report))
+    return EntryRow(r.batch_id, r._mapping["index"], entry, r.drawn, r.auditor, r.escalated_at, bool(r.has_report),
+                    bool(r.has_answer))
 
 
 class MarketStore(Session):
@@ -114,8 +116,10 @@ class MarketStore(Session):
 
     def entries(self, batch_id: int) -> list[EntryRow]:
         reported = exists().where(REPORTS.c.job_id == ENTRIES.c.job_id).label("has_report")
+        delivered = exists().where(BLOBS.c.digest == ENTRIES.c.answer_digest).label("has_answer")
         with self._begin() as c:
-            rows = c.execute(select(ENTRIES, reported).where(ENTRIES.c.batch_id == batch_id).order_by(ENTRIES.c.index))
+            wanted = select(ENTRIES, reported, delivered).where(ENTRIES.c.batch_id == batch_id)
+            rows = c.execute(wanted.order_by(ENTRIES.c.index))
             return [entry_row(r) for r in rows]
 
     def convictions(self, provider: str | None = None) -> list[Conviction]:

@@ -125,6 +125,7 @@ def committee(cluster: Postgres) -> Iterator[Committee]:
 
 
 def test_settle__by_two_oracles_at_once__pays_once(committee: Committee) -> None:
+    """R17: two oracles in one block."""
     chain, market = committee.chain, committee.market
     work = committee.commit_work(1)
     assert committee.audit(work) == [VerdictKind.PASS]

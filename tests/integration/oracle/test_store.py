@@ -60,7 +60,7 @@ def test_migrate__by_three_processes_at_once__is_done_once(database_url: str) ->
 
 
 def test_sign_once__two_outcomes_at_once__one_is_signed(engine: Engine) -> None:
-    """Equivocation is refused by a unique key, not by a check that two threads could pass."""
+    """R36: equivocation is refused by a unique key, not by a check that two threads could pass."""
     store = SqlStore(engine)
     wanted = [decision(Outcome.PASS, 5), decision(Outcome.NOT_OPENED)] * 8
     with ThreadPoolExecutor(4) as pool:

@@ -11,6 +11,7 @@ from tests.integration.provider.world import World
 
 
 def test_node__job_with_unknown_sampler__is_declined_on_chain_and_refunded(world: World) -> None:
+    """R27: the refusal reaches the chain, and the reserve returns."""
     from protocol.types import Sampler
 
     world.offer()

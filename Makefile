@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup build demo testnet test lint types format gas bench slither calibrate lock clean
+.PHONY: help setup build demo testnet test lint types format gas bench chaos slither calibrate lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ gas: build ## Measure the gas of each on-chain step
 
 bench: build ## Measure what the documents claim
 	@$(BIN)/python -m benchmarks
+
+chaos: build ## Kill, restart and cut off parts of a running network (part of test as well)
+	@$(BIN)/python -m pytest -q tests/e2e/test_chaos.py
 
 slither: setup ## Look for known mistakes in the contracts
 	@mkdir -p var/slither

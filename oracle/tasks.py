@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown
+from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.config import Settings
 from oracle.flow.findings import perform_audit
@@ -68,7 +70,9 @@ class WorkerChild:
 
     def stop(self, **_: Any) -> None:
         if self._parts is not None:
-            self._parts.node.store.forget_models()
+            # The database may end before us; the next worker's start forgets these rows as well.
+            with contextlib.suppress(SQLAlchemyError):
+                self._parts.node.store.forget_models()
             self._parts.close()
 
     def _tell(self, error: MallaError) -> None:

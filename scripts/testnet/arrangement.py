@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from protocol.errors import ConfigInvalid
 from scripts.testnet.engines import CHAIN_ID, ROOT, choose_port, is_port_free
@@ -169,7 +170,7 @@ def arrange(
     names = [f"oracle-{i + 1}" for i in range(oracles)] + [f"provider-{i + 1}" for i in range(providers)]
     asked = {"oracles": oracles, "providers": providers, "requesters": requesters, "cheats": list(cheats)}
     record = folder / "network.json"
-    kept = json.loads(record.read_text()) if record.exists() else {}
+    kept = _read_record(record)
     if kept and kept["parties"] != asked:
         raise ConfigInvalid(
             f"{folder} holds a network of {kept['parties']}, not of {asked}.", "Remove it first: `malla testnet reset`."
@@ -194,6 +195,17 @@ def arrange(
         model_cache=model_cache or ROOT / "var" / "models",
         audit_turn=audit_turn,
     )  # fmt: skip
+
+
+def _read_record(record: Path) -> dict[str, Any]:
+    """What `arrange` wrote earlier, or nothing. A file that is no record is left as it is: it may hold the secrets."""
+    try:
+        kept = json.loads(record.read_text()) if record.exists() else {}
+    except ValueError:
+        kept = None
+    if not isinstance(kept, dict) or (kept and not isinstance(kept.get("parties"), dict)):
+        raise ConfigInvalid(f"{record} is damaged.", "Restore it, or remove the network: `malla testnet reset`.")
+    return kept
 
 
 def _choose_ports(names: list[str], kept: Mapping[str, int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The REST edge under hostile bodies: whatever a field holds, the answer has the form of an error and nothing is kept."""
+"""The REST edge under hostile bodies: whatever a field holds, the answer is one of ours and never a broken server."""
 
 from __future__ import annotations
 

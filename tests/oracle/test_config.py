@@ -28,6 +28,7 @@ def test_settings__one_is_missing__names_it(name: str) -> None:
 @pytest.mark.parametrize(("name", "value"), [
     ("MALLA_HTTP_PORT", "70000"), ("MALLA_AUDIT_TURN", "soon"), ("MALLA_AUDIT_TURN", "0"),
     ("MALLA_CONFIRMATIONS", "-1"), ("MALLA_LOG_LEVEL", "LOUD"), ("MALLA_DATABASE_URL", "mysql://x:secret-word@h/d"),
+    ("MALLA_BROKER_URL", "redis://:secret-word@h:port/0"), ("MALLA_BROKER_URL", "amqp://:secret-word@h/0"),
 ])  # fmt: skip
 def test_settings__one_is_wrong__names_it_without_secrets(name: str, value: str) -> None:
     with pytest.raises(ConfigInvalid, match=name) as refused:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from protocol.chain.deployment import CONTRACTS
 from protocol.chain.keystore import keystore_address, open_keystore
 from protocol.signing import Signer
 from provider.__main__ import main
@@ -98,6 +99,29 @@ def test_jobs__no_database__refused_with_the_option() -> None:
     assert (done.exit_code, json.loads(done.stdout)["error"]["code"]) == (1, "config_invalid")
 
 
+@pytest.mark.parametrize("url", [
+    "nonsense", "mysql://u:hidden@h/d", "postgresql+psycopg://u:hidden@h:port/d", "sqlite://",
+])  # fmt: skip
+def test_jobs__database_url_that_is_none__refused_without_its_password(url: str) -> None:
+    done = run("jobs", "--database-url", url)
+    assert (done.exit_code, "URL cannot be read" in done.output, "hidden" in done.output) == (1, True, False)
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_start__port_that_is_none__exit_status_2(home: Path, port: str) -> None:
+    assert run("start", "--home", str(home), "--http-port", port).exit_code == 2
+
+
+def test_stake__url_that_is_none__refused_without_repeating_it(home: Path, tmp_path: Path) -> None:
+    deployment = tmp_path / "d.json"
+    deployment.write_text(json.dumps({
+        "chain_id": 1, "block": 0, "seats": [], "code_hashes": {name: "0x" + "11" * 32 for name in CONTRACTS},
+        **{name: "0x" + "22" * 20 for name in CONTRACTS},
+    }))  # fmt: skip
+    done = run("stake", "1", "--home", str(home), "--rpc-url", "wss://node/access-key", "--deployment", str(deployment))
+    assert (done.exit_code, "http://" in done.output, "access-key" in done.output) == (1, True, False)
+
+
 @pytest.mark.network  # a listener of its own shows what a port in use does
 def test_start__port_in_use__refused_before_anything_starts(home: Path, password_file: Path, tmp_path: Path) -> None:
     with socket.socket() as listener:
@@ -112,6 +136,20 @@ def test_start__port_in_use__refused_before_anything_starts(home: Path, password
 def test_start__no_password_file__refused_before_anything_starts(home: Path) -> None:
     done = run("start", "--home", str(home), "--rpc-url", "http://127.0.0.1:1")
     assert (done.exit_code, "nobody to ask for the password" in done.output) == (1, True)
+
+
+def test_start__wrong_password__refused_before_anything_starts(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provider.cli.run.supervise", lambda *_: pytest.fail("started"))
+    monkeypatch.setattr("provider.api.require_free", lambda *_: None)
+    monkeypatch.setattr("provider.cli.run._free_port", lambda: 1)
+    (tmp_path / "wrong").write_text("another password")
+    done = run("start", "--home", str(home), "--rpc-url", "http://127.0.0.1:1", "--password-file",
+               str(tmp_path / "wrong"), "--deployment", str(tmp_path), "--database-url", GOOD["MALLA_DATABASE_URL"],
+               "--broker-url", GOOD["MALLA_BROKER_URL"])
+    assert (done.exit_code, "the password is wrong" in done.output) == (1, True)
+    assert "another password" not in done.output and "secret" not in done.output
 
 
 @pytest.mark.parametrize("arguments", [[], ["oracle"], ["api", "node"]])

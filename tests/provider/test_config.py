@@ -55,6 +55,13 @@ def test_settings__url_of_another_kind__refused_without_repeating_its_password(n
     assert "secret" not in str(caught.value) + caught.value.fix
 
 
+@pytest.mark.parametrize("value", ["redis://:secret@h:port/0", "redis://:sec/secret@h:1/0", "redis://:secret@h:99999/0"])
+def test_settings__broker_that_cannot_be_parsed__refused_without_a_part_of_its_password(value: str) -> None:
+    with pytest.raises(ConfigInvalid, match="MALLA_BROKER_URL cannot be read") as caught:
+        Settings.from_env(GOOD | {"MALLA_BROKER_URL": value})
+    assert "sec" not in str(caught.value) + caught.value.fix
+
+
 def test_settings__complete__defaults_and_no_secret_in_its_text() -> None:
     settings = Settings.from_env(GOOD)
     assert (settings.home, settings.max_batch, settings.batch_wait) == (Path("keys"), 16, 2.0)

@@ -84,6 +84,7 @@ class Committee(World):
         """Report, draw, openings for whoever wants one, audits, records to the peers; returns the verdicts."""
         for node in self.nodes:
             accept_report(node, work.report())
+            node.store.put_blob(work.entry.answer_digest, work.answer, node.clock())
             draw_batches(node, self.market.chain.head().number)
         made = []
         for _ in range(2):  # the second round is for those that a finding made auditors

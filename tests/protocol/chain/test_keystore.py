@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 import traceback
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from eth_account import Account
 
 from protocol.chain.keystore import (
+    MAX_FILE,
     create_keystore,
     keystore_address,
     open_keystore,
@@ -116,3 +119,21 @@ def test_read_password__line_end_or_none__the_same(tmp_path: Path) -> None:
     for content in ("secret word", "secret word\n", "secret word\r\nrest"):
         (tmp_path / "password").write_text(content)
         assert read_password(tmp_path / "password") == "secret word"
+
+
+def test_read__more_than_a_keystore_may_have__refused(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    path.write_bytes(b"a" * (MAX_FILE + 1))
+    for read in (read_password, keystore_address):
+        with pytest.raises(ConfigInvalid, match="huge cannot be read: File too large"):
+            read(path)
+
+
+def test_create_keystore__disk_full__leaves_no_half_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(ConfigInvalid, match="No space left"):
+        create_keystore(tmp_path / "key.json", "password")
+    assert list(tmp_path.iterdir()) == []

@@ -91,6 +91,16 @@ class OpeningRow:
 
 
 @dataclass(frozen=True)
+class OpeningNote:
+    """That an opening is here, without its bytes: what decides whose turn it is, read far more often than audited."""
+
+    index: int
+    auditor: Address
+    received_at: float
+    readable: bool
+
+
+@dataclass(frozen=True)
 class RecordRow:
     record: AuditRecord
     oracle: Address
@@ -101,7 +111,7 @@ class RecordRow:
 
 @dataclass(frozen=True)
 class AuditRow:
-    """An audit that this oracle owes. `enqueued_at` is when the broker was last told; `attempts` failed ones."""
+    """An audit that this oracle owes. `enqueued_at` is when the broker was last told; `attempts` those begun."""
 
     batch_id: int
     index: int

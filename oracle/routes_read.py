@@ -64,7 +64,7 @@ def add_reads(app: FastAPI, parts: Parts) -> None:
 
     @app.get("/v1/jobs")
     def jobs(requester: str | None = None, provider: str | None = None, state: str | None = None,
-             limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Any:
+             limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Any:
         if state is not None and state not in JobState.__members__:
             raise Malformed(f"state must be one of {', '.join(JobState.__members__)}.")
         found = show_jobs(node, _address(requester, "requester"), _address(provider, "provider"), state, limit)

@@ -70,6 +70,7 @@ class Reason(StrEnum):
     UNKNOWN_PROFILE = "unknown_profile"
     UNKNOWN_SAMPLER = "unknown_sampler"
     UNKNOWN_PROVIDER = "unknown_provider"
+    STAKE_TOO_LOW = "stake_too_low"
     OFFER_EXPIRED = "offer_expired"
     OFFER_REVOKED = "offer_revoked"
     PRICE_OVER_CAP = "price_over_cap"

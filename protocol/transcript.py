@@ -25,7 +25,7 @@ from protocol.encoding import (
 )
 from protocol.errors import BadInput, Malformed, ProviderFault
 from protocol.limits import MAX_MESSAGES, MAX_PROMPT
-from protocol.sealing import require_public_key, seal
+from protocol.sealing import derive_secret, require_public_key, seal
 from protocol.types import Answer, Entry, Job, JobSpec, Offer, Prompt, Transcript
 from protocol.units import Digest
 from protocol.wire import from_json, to_json
@@ -33,6 +33,7 @@ from protocol.wire import from_json, to_json
 T = TypeVar("T")
 ROLES = ("system", "user", "assistant")
 SAMPLERS = ("greedy",)
+ANSWER_PURPOSE = "malla/answer/v1"
 
 
 def spec_bytes(spec: JobSpec) -> bytes:
@@ -88,22 +89,29 @@ def leaf(answer: Answer, spec: JobSpec) -> Digest:
     return keccak(abi_encode(["bytes32"] * 3 + ["uint32"] * 2 + ["uint64"] + ["bytes32"] * 2, values))
 
 
-def answer_of(transcript: Transcript, input_tokens: int) -> Answer:
+def answer_of(transcript: Transcript, job_id: Digest, input_tokens: int, text: str, finish: str) -> Answer:
+    """The answer to deliver. `text` is what the output tokens decode to, `finish` "stop" if the last is a stop token.
+
+    An auditor derives all four arguments itself, from chain and model, and takes none from the provider.
+    """
     return Answer(
-        job_id=transcript.job_id,
-        text=transcript.text,
+        job_id=job_id,
+        text=text,
         output_token_ids=transcript.output_token_ids,
         input_tokens=input_tokens,
-        finish=transcript.finish,
+        finish=finish,
         salt=transcript.salt,
         logprob_digest=keccak(transcript.logprobs),
         fingerprint_root=ZERO,
     )
 
 
-def sealed_answer(answer: Answer, spec: JobSpec, seal_secret: bytes) -> bytes:
-    """The delivered bytes; their keccak is `Entry.answer_digest`. The same arguments give the same bytes."""
-    return seal(canonical_json(to_json(answer)), spec.reply_key, seal_secret)
+def sealed_answer(answer: Answer, spec: JobSpec) -> bytes:
+    """The delivered bytes; their keccak is `Entry.answer_digest`. The same arguments give the same bytes.
+
+    The sealing secret derives from the salt: the leaf fixes it, so whoever knows the answer knows its sealed bytes.
+    """
+    return seal(canonical_json(to_json(answer)), spec.reply_key, derive_secret(answer.salt, ANSWER_PURPOSE))
 
 
 def parse_answer(data: bytes) -> Answer:
@@ -115,10 +123,10 @@ def transcript_bytes(transcript: Transcript) -> bytes:
 
 
 def parse_transcript(data: bytes) -> Transcript:
-    """Raises Malformed also on a salt, a secret or a token id that no leaf could hold."""
+    """Raises Malformed also on a salt or a token id that no leaf could hold."""
     transcript = _parse(Transcript, data, "The transcript")
-    if len(transcript.salt) != 32 or len(transcript.seal_secret) != 32:
-        raise Malformed("The transcript's salt and sealing secret must have 32 bytes each.")
+    if len(transcript.salt) != 32:
+        raise Malformed(f"The transcript's salt must have 32 bytes, it has {len(transcript.salt)}.")
     pack_token_ids(transcript.output_token_ids)
     return transcript
 
@@ -127,30 +135,27 @@ def telemetry_digest(telemetry: dict[str, object]) -> Digest:
     return json_digest(telemetry)
 
 
-def check_transcript(transcript: Transcript, job_id: bytes, job: Job, entry: Entry, offer: Offer,
-                     input_tokens: int) -> None:
+def check_transcript(transcript: Transcript, answer: Answer, job: Job, entry: Entry, offer: Offer) -> None:
     """Everything about an opened transcript that needs no model. Raises ProviderFault naming the first failed check.
 
-    `input_tokens` is the auditor's own count of the rendered prompt. A fault here is exact: digests that do not match.
+    `answer` is what the auditor itself derived (see `answer_of`), its `input_tokens` the auditor's own count of the
+    rendered prompt. A fault here is exact: digests that do not match.
     """
-    spec = transcript.spec
-    answer = answer_of(transcript, input_tokens)
-    _require(transcript.job_id == job_id, "job", "The transcript is of another job.")
+    spec, input_tokens = transcript.spec, answer.input_tokens
     _require(spec_digest(spec) == job.spec_digest, "spec", "The transcript's spec is not the one that the job names.")
     sent = keccak(transcript.prompt) == spec.prompt_digest
     _require(sent, "prompt", "The prompt is not the one that the requester sent.")
     found = _made("leaf", lambda: leaf(answer, spec))
     _require(found == entry.leaf, "leaf", "The transcript does not have the digest that was committed.")
-    delivered = keccak(_made("answer", lambda: sealed_answer(answer, spec, transcript.seal_secret)))
-    _require(delivered == entry.answer_digest, "answer", "The answer delivered is not the one in the transcript.")
+    delivered = keccak(_made("answer", lambda: sealed_answer(answer, spec)))
+    _require(delivered == entry.answer_digest, "answer", "The answer delivered is not what the output tokens make.")
     count = len(transcript.output_token_ids)
     most = job.max_output_tokens
     _require(1 <= count <= most, "length", f"{count} output tokens, allowed are 1 to {most}.")
     fits = input_tokens <= job.input_tokens
     _require(fits, "input", f"{input_tokens} input tokens, reserved were {job.input_tokens}.")
-    _require(transcript.finish in ("stop", "length"), "finish", f"Unknown finish '{transcript.finish[:20]}'.")
-    early = transcript.finish == "length" and count != most
-    _require(not early, "finish", f"Claims to have reached the limit of {most} tokens with {count}.")
+    early = answer.finish == "length" and count != most
+    _require(not early, "finish", f"Ends after {count} of {most} tokens without a stop token.")
     worth = payment(input_tokens, count, offer.input_price, offer.output_price)
     _require(entry.amount == worth, "amount", f"Claims {entry.amount} wei for work worth {worth} wei.")
     check_logprobs(transcript.logprobs, count)

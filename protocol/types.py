@@ -158,31 +158,27 @@ class Prompt:
 class Transcript:
     """What an audit replays. `logprobs` is one float32 per output token, natural log of the chosen token's probability.
 
-    `salt` hides the leaf; `seal_secret` is the X25519 secret with which the answer was sealed, so that an auditor can
-    seal it again and see that what it audits is what was delivered.
+    `salt` hides the leaf, and the secret that seals the answer derives from it. Leaf and spec digest fix every field:
+    whoever seals a transcript again can alter nothing, and job, tokens and model give the one answer to deliver.
     """
 
-    job_id: Digest
     spec: JobSpec
     prompt: bytes
     output_token_ids: tuple[int, ...]
     logprobs: bytes
-    finish: str
-    """"stop" (the last token is a stop token) or "length"."""
-    text: str
     salt: bytes
-    seal_secret: bytes
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Plaintext of what the requester receives: enough to recompute the leaf, without the sealing secret."""
+    """Plaintext of what the requester receives: enough to recompute the leaf, and to seal it again."""
 
     job_id: Digest
     text: str
     output_token_ids: tuple[int, ...]
     input_tokens: int
     finish: str
+    """"stop" (the last token is a stop token) or "length"."""
     salt: bytes
     logprob_digest: Digest
     fingerprint_root: Digest

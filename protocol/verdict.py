@@ -28,7 +28,7 @@ class EntryEvidence:
 
     `records` are the findings of oracles whose turn it was (itself included); `own` its own finding; `opened` whether
     it holds an opening: of any auditor whose turn it was, or, once escalated, a readable one sealed to itself.
-    `open_deadline` is the second after which a missing opening counts.
+    `open_deadline` is the second from which a missing opening counts (R22).
     """
 
     report_valid: bool
@@ -52,7 +52,7 @@ def decide(entries: Sequence[EntryEvidence], now: int) -> tuple[Outcome | None, 
     """
     if any(entry.own is VerdictKind.FRAUD for entry in entries):
         return Outcome.FRAUD, "An audit of our own found fraud."
-    overdue = [i for i, entry in enumerate(entries) if entry.drawn and not entry.opened and now > entry.open_deadline]
+    overdue = [i for i, entry in enumerate(entries) if entry.drawn and not entry.opened and now >= entry.open_deadline]
     if overdue:
         return Outcome.NOT_OPENED, f"The opening of entry {overdue[0]} is overdue."
     for i, entry in enumerate(entries):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from protocol.claim import Claim, ClaimFault
@@ -26,12 +27,16 @@ class FakeCatalogue:
 
 
 class FakeReplayer(FakeCatalogue):
-    """A prompt has one token a word; `finding` is what every replay measures, or the exception that it raises."""
+    """A prompt has one token a word, 7 is the stop token.
 
-    finding: AuditStatistics | ClaimFault | Exception = AuditStatistics(0.0, 0.0, 0.0, 3)
+    `finding` is what every replay measures, or the exception that it raises.
+    """
+
+    finding: AuditStatistics | ClaimFault | BaseException = AuditStatistics(0.0, 0.0, 0.0, 3)
 
     def manifest(self, model: bytes) -> Any:
         self.require(model, self.known_profile)
+        return SimpleNamespace(stop_token_ids=(7,))
 
     def profile(self, profile: bytes, model: bytes) -> CalibrationProfile:
         self.require(model, profile)
@@ -48,7 +53,7 @@ class FakeReplayer(FakeCatalogue):
 
     def measure(self, model: bytes, prompt_ids: Sequence[int], claim: Claim,
                 max_output_tokens: int) -> AuditStatistics | ClaimFault:
-        if isinstance(self.finding, Exception):
+        if isinstance(self.finding, BaseException):
             raise self.finding
         return self.finding
 

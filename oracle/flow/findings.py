@@ -46,23 +46,27 @@ def perform_audit(node: Node, replayer: Replayer, batch_id: int, index: int) -> 
 
     A failure of this oracle's own is raised until `audit_attempts` of them are there; then it is an UNKNOWN.
     """
-    batch = node.store.batch(batch_id)
-    view = view_batch(node, batch) if batch is not None else None
+    view = view_batch(node, batch) if (batch := node.store.batch(batch_id)) is not None else None
     entry = next((e for e in view.entries if e.index == index), None) if view else None
-    opening = view.opening_for(index, node.address) if view else None
+    opening = node.store.opening(batch_id, index, node.address)
     if view is None or entry is None or opening is None or not _is_open(node, view, entry):
         node.store.finish_audit(batch_id, index)
         return None
+    # Counted before the replay, so that one that is killed counts too.
+    attempts, attempt = node.rules.audit_attempts, node.store.count_audit(batch_id, index)
     try:
+        if attempt > attempts:
+            raise TimeoutError
         finding = audit(_case(node, entry, opening), node.seal_secret, replayer)
     except (ChainUnreachable, Unavailable):
+        node.store.count_audit(batch_id, index, -1)
         raise  # nothing was tried yet: it is told again by the sweeper
     except Exception as error:  # whatever fails here is ours, and may never become a verdict against the provider
-        failures = node.store.fail_audit(batch_id, index)
-        node.log("audit_failed", batch_id=batch_id, index=index, failures=failures, error=type(error).__name__)
-        if failures < node.rules.audit_attempts:
+        node.store.mark_enqueued(batch_id, index, None)
+        node.log("audit_failed", batch_id=batch_id, index=index, attempt=attempt, error=type(error).__name__)
+        if attempt < attempts:
             raise
-        verdict = Verdict(VerdictKind.UNKNOWN, f"The audit failed {failures} times: {type(error).__name__}.", ("own",))
+        verdict = Verdict(VerdictKind.UNKNOWN, f"The audit failed {attempts} times: {type(error).__name__}.", ("own",))
         finding = Finding(verdict, build_evidence(entry, verdict, {}, replayer.versions()), None)
     _conclude(node, view.batch, entry, opening, finding)
     return finding.verdict.kind
@@ -90,8 +94,7 @@ def accept_record(node: Node, record: AuditRecord, evidence: dict[str, Any], sig
     now = node.clock()
     with node.store.transaction() as store:
         if sealed is not None:
-            copy = OpeningRow(batch.batch_id, record.index, node.address, sealed, peer, now)
-            store.put_opening(copy, b"")
+            store.put_opening(OpeningRow(batch.batch_id, record.index, node.address, sealed, peer, now), b"")
         is_new = store.put_record(RecordRow(record, peer, evidence, signature, now), record.verdict in ESCALATING)
     if is_new:
         node.log("record_received", batch_id=batch.batch_id, index=record.index, oracle=peer,
@@ -105,16 +108,14 @@ def _is_open(node: Node, view: BatchView, entry: EntryRow) -> bool:
 
 
 def _case(node: Node, entry: EntryRow, opening: OpeningRow) -> Case:
-    job = node.store.job(entry.entry.job_id)
-    if job is None:
+    if (job := node.store.job(entry.entry.job_id)) is None:
         raise Refused(Reason.NOT_FOUND, f"Job {to_hex(entry.entry.job_id)} of a committed batch is not here.")
     return Case(entry, job, _offer(node, job.job.offer_digest, job.opened_tx), opening)
 
 
 def _offer(node: Node, digest: bytes, opened_tx: bytes) -> Offer:
     # The opening transaction carries the offer: it is public even if it was never sent to this oracle.
-    signed = node.store.offer(digest) or node.chain.offer_in(opened_tx)
-    if signed is None:
+    if (signed := node.store.offer(digest) or node.chain.offer_in(opened_tx)) is None:
         raise Refused(Reason.NOT_FOUND, f"The offer {to_hex(digest)} is neither here nor in the opening transaction.")
     return signed.offer
 
@@ -123,8 +124,7 @@ def _conclude(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow,
     kind = finding.verdict.kind
     record = AuditRecord(entry.batch_id, entry.index, entry.entry.leaf, kind, json_digest(finding.evidence))
     signature = node.signer.sign(audit_record_digest(node.domain, record))
-    now = node.clock()
-    peers = other_members(node, batch.set_version)
+    now, peers = node.clock(), other_members(node, batch.set_version)
     body = {"record": to_json(record), "evidence": finding.evidence, "signature": to_hex(signature)}
     opened = finding.transcript if kind is VerdictKind.FRAUD else None
     with node.store.transaction() as store:

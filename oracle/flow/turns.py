@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from oracle.flow.node import Node
-from oracle.records import BatchRow, EntryRow, OpeningRow, RecordRow
+from oracle.records import BatchRow, EntryRow, OpeningNote, RecordRow
 from protocol.committee import faults
 from protocol.draw import auditor_at
 from protocol.types import BatchState, VerdictKind
@@ -27,7 +28,7 @@ class BatchView:
     batch: BatchRow
     members: tuple[str, ...]
     entries: list[EntryRow]
-    openings: list[OpeningRow]
+    openings: list[OpeningNote]
     records: list[RecordRow]
 
     def records_at(self, index: int) -> list[RecordRow]:
@@ -37,17 +38,16 @@ class BatchView:
         return next((row for row in self.records_at(index) if row.oracle == own), None)
 
     def own_verdict(self, index: int, own: str) -> VerdictKind | None:
-        row = self.own_record(index, own)
-        return row.record.verdict if row else None
+        return row.record.verdict if (row := self.own_record(index, own)) else None
 
-    def opening_for(self, index: int, auditor: str) -> OpeningRow | None:
+    def opening_for(self, index: int, auditor: str) -> OpeningNote | None:
         return next((o for o in self.openings if o.index == index and o.auditor == auditor and o.readable), None)
 
 
 def view_batch(node: Node, batch: BatchRow) -> BatchView:
-    store = node.store
-    return BatchView(batch, node.chain.members(batch.set_version), store.entries(batch.batch_id),
-                     store.openings(batch.batch_id), store.records(batch.batch_id))
+    store, number = node.store, batch.batch_id
+    return BatchView(batch, node.chain.members(batch.set_version), store.entries(number), store.openings(number),
+                     store.records(number))
 
 
 def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> dict[str, float]:
@@ -134,7 +134,7 @@ def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, flo
         records=records,
         own=own,
         opened=opened or own in FINAL,
-        open_deadline=int(deadline),
+        open_deadline=ceil(deadline),  # whole seconds, and never before its time
     )
 
 
@@ -146,5 +146,5 @@ def _next_start(view: BatchView, entry: EntryRow, auditor: str, start: float, tu
     return (opening.received_at if opening and start < opening.received_at <= start + turn else start) + turn
 
 
-def _came_by(opening: OpeningRow | None, deadline: float) -> bool:
-    return opening is not None and opening.received_at <= deadline
+def _came_by(opening: OpeningNote | None, deadline: float) -> bool:
+    return opening is not None and opening.received_at < deadline

@@ -10,18 +10,14 @@ from typing import Any
 from oracle.flow.evidence import build_evidence
 from oracle.ports import Replayer
 from oracle.records import EntryRow, JobRow, OpeningRow
-from protocol.claim import Claim, ClaimFault
+from protocol.claim import Claim, ClaimFault, FinishReason
 from protocol.encoding import keccak, to_hex, unpack_float32
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
 from protocol.profile import STATISTICS, exceeds, threshold
 from protocol.sealing import unseal
 from protocol.transcript import answer_of, check_transcript, leaf, parse_prompt, parse_transcript, spec_digest
-from protocol.types import Offer, Transcript, Verdict, VerdictKind
+from protocol.types import Answer, Offer, Transcript, Verdict, VerdictKind
 from protocol.verdict import judge, judge_fault
-
-SEALED_BY_PROVIDER = "provider"
-UNBOUND = ("job", "prompt", "answer")
-"""Checks on what the leaf does not fix: in a copy that a peer sealed, the peer may have altered it."""
 
 
 class Unreadable(Exception):
@@ -90,28 +86,34 @@ def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> tuple[Ve
     if keccak(transcript.prompt) != spec.prompt_digest:
         raise Unreadable("The transcript's prompt is not the one that its spec names.")
     prompt_ids = _render(transcript, replayer)
-    if not _has_leaf(transcript, len(prompt_ids), entry.leaf):
+    answer = _derive(case, transcript, len(prompt_ids), replayer)
+    if not _has_leaf(answer, transcript, entry.leaf):
         raise Unreadable("The transcript does not have the leaf that was committed.")
     details = {
         "model": to_hex(spec.model), "profile": to_hex(spec.profile), "source": case.opening.source,
         "input_tokens": len(prompt_ids), "output_tokens": len(transcript.output_token_ids),
     }
     try:
-        check_transcript(transcript, entry.job_id, case.job.job, entry, case.offer, len(prompt_ids))
-        if replayer.decode(spec.model, transcript.output_token_ids) != transcript.text:
-            raise ProviderFault("text", "The text delivered is not what the output tokens say.")
+        check_transcript(transcript, answer, case.job.job, entry, case.offer)
     except ProviderFault as fault:
-        if fault.check in UNBOUND and case.opening.source != SEALED_BY_PROVIDER:
-            raise Unreadable(f"A peer's copy of the opening is doubtful: {fault.message}") from fault
+        # Leaf and spec digest fix the whole transcript, so this holds of a copy that a peer sealed again, too.
         return judge_fault(fault), details
-    verdict, thresholds = _replay(case, transcript, prompt_ids, replayer)
+    verdict, thresholds = _replay(case, transcript, answer.finish, prompt_ids, replayer)
     return verdict, {**details, "thresholds": thresholds}
 
 
-def _has_leaf(transcript: Transcript, input_tokens: int, committed: bytes) -> bool:
+def _derive(case: Case, transcript: Transcript, input_tokens: int, replayer: Replayer) -> Answer:
+    """The one answer that a provider with these output tokens had to deliver; nothing in it is taken on its word."""
+    model, tokens = transcript.spec.model, transcript.output_token_ids
+    stopped = bool(tokens) and tokens[-1] in replayer.manifest(model).stop_token_ids
+    finish = FinishReason.STOP if stopped else FinishReason.LENGTH
+    return answer_of(transcript, case.entry.entry.job_id, input_tokens, replayer.decode(model, tokens), finish.value)
+
+
+def _has_leaf(answer: Answer, transcript: Transcript, committed: bytes) -> bool:
     """False also for values that have no leaf at all, such as a salt of another length."""
     try:
-        return leaf(answer_of(transcript, input_tokens), transcript.spec) == committed
+        return leaf(answer, transcript.spec) == committed
     except BadInput:
         return False
 
@@ -125,12 +127,12 @@ def _render(transcript: Transcript, replayer: Replayer) -> tuple[int, ...]:
     return replayer.encode(transcript.spec.model, messages)
 
 
-def _replay(case: Case, transcript: Transcript, prompt_ids: Sequence[int],
+def _replay(case: Case, transcript: Transcript, finish: str, prompt_ids: Sequence[int],
             replayer: Replayer) -> tuple[Verdict, dict[str, str]]:
     spec = transcript.spec
     profile = replayer.profile(spec.profile, spec.model)
     thresholds = {name: str(threshold(profile, name)) for name in STATISTICS}
-    claim = Claim(transcript.output_token_ids, tuple(unpack_float32(transcript.logprobs)), transcript.finish)
+    claim = Claim(transcript.output_token_ids, tuple(unpack_float32(transcript.logprobs)), finish)
     found = replayer.measure(spec.model, prompt_ids, claim, case.job.job.max_output_tokens)
     if isinstance(found, ClaimFault):
         return Verdict(VerdictKind.FRAUD, found.reason, (found.code.value,)), thresholds

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from oracle.flow.node import Node
 from oracle.flow.turns import FINAL
-from oracle.records import BatchRow, JobRow
+from oracle.records import BatchRow, Conviction, JobRow, RecordRow
 from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused
-from protocol.types import BatchState, JobState, Outcome, VerdictKind
+from protocol.types import BatchState, JobState, Outcome, Report, VerdictKind
 
 HARDEST_FIRST = (VerdictKind.FRAUD, VerdictKind.MALFORMED, VerdictKind.PASS, VerdictKind.UNKNOWN)
 
@@ -19,21 +21,43 @@ def show_job(node: Node, job_id: bytes) -> dict[str, Any]:
     row = node.store.job(job_id)
     if row is None:
         raise Refused(Reason.NOT_FOUND, f"There is no job {to_hex(job_id)} here.", "It shows once its block is final.")
-    return _job(node, row)
+    return _jobs(node, [row])[0]
 
 
 def show_jobs(node: Node, requester: str | None, provider: str | None, state: str | None, limit: int) -> list[Any]:
     """Newest first."""
     number = int(JobState[state]) if state else None
     rows = node.store.jobs(requester=requester, provider=provider, state=number, limit=limit)
-    return [_job(node, row) for row in rows]
+    return _jobs(node, rows)
 
 
-def _job(node: Node, row: JobRow) -> dict[str, Any]:
-    batch = node.store.batch(row.batch_id) if row.batch_id is not None else None
-    report = node.store.report(row.job_id)
-    settlement = node.store.settlement(row.closed_tx) if row.closed_tx else None
-    convicted = node.store.convictions(row.job.provider)
+@dataclass(frozen=True)
+class _Known:
+    """What the store has about some jobs: a query a kind, however many jobs."""
+
+    batches: dict[int, BatchRow]
+    records: list[RecordRow]
+    reports: dict[bytes, Report]
+    gas: dict[bytes, int]
+    convictions: list[Conviction]
+
+
+def _jobs(node: Node, rows: Sequence[JobRow]) -> list[dict[str, Any]]:
+    store, numbers = node.store, {row.batch_id for row in rows if row.batch_id is not None}
+    known = _Known(
+        {batch.batch_id: batch for batch in store.find_batches(numbers)},
+        store.records(*numbers),
+        {signed.report.job_id: signed.report for signed in store.reports([row.job_id for row in rows])},
+        store.gas_used({row.closed_tx for row in rows if row.closed_tx}),
+        store.convictions({row.job.provider for row in rows}),
+    )
+    return [_job(node, row, known) for row in rows]
+
+
+def _job(node: Node, row: JobRow, known: _Known) -> dict[str, Any]:
+    batch = known.batches.get(row.batch_id or 0)
+    report = known.reports.get(row.job_id)
+    convicted = [c for c in known.convictions if c.provider == row.job.provider]
     return {
         "job_id": to_hex(row.job_id),
         "requester": row.job.requester,
@@ -50,18 +74,18 @@ def _job(node: Node, row: JobRow) -> dict[str, Any]:
         "refunded": str(row.refunded),
         "input_tokens": row.job.input_tokens,
         "max_output_tokens": row.job.max_output_tokens,
-        "output_tokens": report.report.output_tokens if report else None,
+        "output_tokens": report.output_tokens if report else None,
         "reported": report is not None,
         "opened_at": row.opened_at,
         "deadline": row.deadline,
         "closed_at": row.closed_at,
         "opened_tx": to_hex(row.opened_tx),
         "settlement_tx": hex_or_none(row.closed_tx),
-        "settlement_gas": settlement.gas_used if settlement else None,
-        "answer_digest": to_hex(report.report.answer_digest) if report else None,
+        "settlement_gas": known.gas.get(row.closed_tx) if row.closed_tx else None,
+        "answer_digest": to_hex(report.answer_digest) if report else None,
         "index": row.index,
         "batch": show_batch_record(batch) if batch else None,
-        "verdict": _verdict(node, row, batch),
+        "verdict": _verdict(node, row, batch, known.records),
         "slashed": str(sum(c.slashed for c in convicted)),
     }
 
@@ -83,11 +107,11 @@ def show_batch_record(batch: BatchRow) -> dict[str, Any]:
     }
 
 
-def _verdict(node: Node, row: JobRow, batch: BatchRow | None) -> dict[str, Any] | None:
+def _verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequence[RecordRow]) -> dict[str, Any] | None:
     """The finding that counts: this oracle's own if it has one, else the hardest one of its peers."""
     if batch is None or row.index is None:
         return None
-    records = [r for r in node.store.records(batch.batch_id) if r.record.index == row.index]
+    records = [r for r in found if (r.record.batch_id, r.record.index) == (row.batch_id, row.index)]
     records.sort(key=lambda r: (r.oracle != node.address or r.record.verdict not in FINAL,
                                 HARDEST_FIRST.index(r.record.verdict)))
     if not records:

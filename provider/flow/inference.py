@@ -85,15 +85,14 @@ def _run(inference: Inference, job: JournalJob) -> Work:
 
 def write_work(job: JournalJob, done: Completion, telemetry: dict[str, object], journal: Journal, started: float,
                finished: float) -> Work:
-    """Everything that follows from a model run: transcript, leaf, sealed answer, amount. Pure but for fresh secrets."""
+    """Everything that follows from a model run: transcript, leaf, sealed answer, amount. Pure but for a fresh salt."""
     offer = journal.offer(job.job.offer_digest)
     if offer is None or job.spec is None or job.prompt is None:
         raise ConfigInvalid(f"The journal lost the offer of job 0x{job.job_id.hex()}.", "Restore it from a backup.")
     spec = parse_spec(job.spec)
-    transcript = Transcript(job.job_id, spec, job.prompt, done.output_token_ids, done.logprobs, done.finish, done.text,
-                            new_secret(), new_secret())
-    answer = answer_of(transcript, done.input_tokens)
-    sealed = sealed_answer(answer, spec, transcript.seal_secret)
+    transcript = Transcript(spec, job.prompt, done.output_token_ids, done.logprobs, new_secret())
+    answer = answer_of(transcript, job.job_id, done.input_tokens, done.text, done.finish)
+    sealed = sealed_answer(answer, spec)
     amount = payment(done.input_tokens, len(done.output_token_ids), offer.offer.input_price, offer.offer.output_price)
     return Work(transcript_bytes(transcript), sealed, leaf(answer, spec), done.input_tokens,
                 len(done.output_token_ids), amount, telemetry, int(finished), finished - started)

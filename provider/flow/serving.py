@@ -29,7 +29,7 @@ from provider.ports import (
 LEAST_SECONDS = 5
 """Below this a job is not begun: its answer could not be committed in time."""
 BYTES_PER_TOKEN = 48
-"""Upper estimate of what one output token adds to a transcript: its id, its logprob, its text."""
+"""Upper estimate of what one output token adds to a transcript: its id and its logprob, with room."""
 ENQUEUE_PATIENCE = 60.0
 """Seconds after which a job that nobody has begun is put into the queue again."""
 

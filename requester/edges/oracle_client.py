@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
@@ -15,6 +17,8 @@ from protocol.wire import from_json
 from requester.records import StorageReceipt
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+LONGEST = 30.0
+"""Seconds for a whole answer: httpx only limits the wait for its next byte, and an oracle could send one at a time."""
 
 
 class OracleClient:
@@ -67,11 +71,33 @@ class OracleClient:
         return self._object(data)
 
     def _request(self, method: str, path: str, limit: int, **options: Any) -> tuple[int, bytes]:
+        future: Future[tuple[int, bytes]] = Future()
+        given_up = threading.Event()
+
+        def run() -> None:
+            try:
+                future.set_result(self._request_now(method, path, limit, given_up, **options))
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller, who waits for it
+                future.set_exception(error)
+
+        # A daemon: an oracle that never ends its answer must not keep this process from ending.
+        threading.Thread(target=run, name="ask", daemon=True).start()
+        try:
+            return future.result(LONGEST)
+        except TimeoutError as error:
+            given_up.set()  # the next byte ends it
+            raise Unavailable(f"The oracle at {self.url} takes longer than {LONGEST:g} s for an answer.",
+                              "Another oracle may answer; check `malla testnet status`.") from error
+
+    def _request_now(self, method: str, path: str, limit: int, given_up: threading.Event,
+                     **options: Any) -> tuple[int, bytes]:
         try:
             with self._http.stream(method, self.url + path, **options) as response:
                 data = bytearray()
                 for chunk in response.iter_bytes():
                     data += chunk
+                    if given_up.is_set():
+                        break
                     if len(data) > limit:  # an oracle must not be able to fill our memory
                         raise TooLarge(f"The answer of {self.url}", len(data), limit)
                 return response.status_code, bytes(data)

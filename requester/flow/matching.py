@@ -1,6 +1,7 @@
 """Choosing an offer: filters that can explain themselves, then a draw in which cheaper offers weigh more.
 
-The weight of an offer is 1 / price² of this very job. Stake only gates: it must deter cheating on the job's price.
+Of each provider its cheapest offer takes part; its weight is 1 / price² of this very job. Stake only gates: it must
+deter cheating on the job's price.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from fractions import Fraction
 
 from protocol.errors import Reason, Refused
 from protocol.messages import Domain
+from protocol.units import Address
 from requester.flow.filters import Candidate, Wanted, list_filters, price_of
 from requester.ports import Terms
 
@@ -43,7 +45,17 @@ def choose_offer(candidates: Sequence[Candidate], wanted: Wanted, terms: Terms, 
             break
     if not left:
         raise Refused(reason, _explain(wanted, len(candidates), removed), _fix(reason, wanted))
-    return _draw(left, wanted, pick)
+    return _draw(_best_of_each(left, wanted), wanted, pick)
+
+
+def _best_of_each(candidates: Sequence[Candidate], wanted: Wanted) -> list[Candidate]:
+    """The cheapest offer of each provider: more offers of one may not be more chances."""
+    best: dict[Address, Candidate] = {}
+    for candidate in candidates:
+        known = best.setdefault(candidate.offer.offer.provider, candidate)
+        if price_of(candidate, wanted) < price_of(known, wanted):
+            best[candidate.offer.offer.provider] = candidate
+    return list(best.values())
 
 
 def _draw(candidates: Sequence[Candidate], wanted: Wanted, pick: float) -> Candidate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from protocol.encoding import to_hex
 from protocol.units import in_tokens
@@ -25,7 +26,7 @@ def _detail(file: JobFile) -> str:
         case Stage.SENT:
             return f"{len({r.oracle for r in file.storage})} oracles hold the sealed prompt"
         case Stage.OPEN:
-            return f"reserved {in_tokens(file.job.price)} MALLA until {file.deadline}"
+            return f"reserved {in_tokens(file.job.price)} MALLA until {_time_of_day(file.deadline)}"
         case Stage.COMMITTED:
             return f"work batch {file.batch_id}, entry {file.index}"
         case Stage.SETTLED:
@@ -33,3 +34,7 @@ def _detail(file: JobFile) -> str:
         case Stage.REFUNDED:
             return f"{in_tokens(file.refunded)} MALLA back. {file.verdict_reason}"
     return file.note
+
+
+def _time_of_day(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%H:%M:%S} UTC"

@@ -15,18 +15,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from scripts.showcase.table import print_balances, print_jobs
 
-WIDTH = 150
+WIDTH = 162
 
 
 def draw(summary: dict[str, object]) -> str:
     """The SVG text. `summary` is that of docs/demo-summary.schema.json."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-    print_jobs(console, summary["jobs"])  # type: ignore[arg-type]
-    print_balances(console, summary["balances"])  # type: ignore[arg-type]
-    picture = console.export_svg(title="make demo")
+    printed = io.StringIO()
+    terminal = Console(width=WIDTH, file=printed, force_terminal=True, highlight=False)
+    print_jobs(terminal, summary["jobs"])  # type: ignore[arg-type]
+    print_balances(terminal, summary["balances"])  # type: ignore[arg-type]
+    sheet = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
+    sheet.print(Text.from_ansi(printed.getvalue()), soft_wrap=True)
+    picture = sheet.export_svg(title="make demo")
+    # Some viewers drop the spaces at the beginning of a line otherwise.
+    picture = picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    # The fonts would be fetched from elsewhere; every viewer has a monospaced one.
     return re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
 
 

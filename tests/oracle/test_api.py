@@ -167,7 +167,7 @@ def test_settlement__not_passed_here__200_names_the_batch(api: TestClient, world
 
 @pytest.mark.parametrize("path", [
     "/v1/jobs/0x12", "/v1/jobs?state=LOST", "/v1/jobs?requester=0x1", "/v1/offers?model=z", "/v1/jobs?limit=0",
-    "/v1/batches/one", "/v1/openings/wanted",
+    "/v1/jobs?limit=101", "/v1/batches/one", "/v1/openings/wanted",
 ])  # fmt: skip
 def test_query__malformed__400(api: TestClient, path: str) -> None:
     assert code(api.get(path)) == (400, "malformed")

@@ -45,16 +45,32 @@ def test_audit__tokens_leave_the_profile__is_fraud_with_numbers(world: World) ->
     assert found["thresholds"]["max_margin"] == "0.625"  # type: ignore[index]
 
 
-@pytest.mark.parametrize(("changes", "check"), [
-    ({"seal_secret": new_secret()}, "answer"),
-    ({"text": "another text"}, "answer"),
-    ({"job_id": keccak(b"other job")}, "job"),
-])  # fmt: skip
-def test_audit__transcript_contradicts_its_commitment__is_fraud(world: World, changes: dict[str, object],
-                                                                check: str) -> None:
-    """R35: the answer is sealed again and compared with the delivered one."""
-    assert audit(world, **changes) is VerdictKind.FRAUD
-    assert evidence(world)["checks"] == [check]
+WRONG_ANSWERS = [
+    {"text": "another text"}, {"job_id": keccak(b"other job")}, {"finish": "length"}, {"salt": keccak(b"other salt")},
+]
+
+
+@pytest.mark.parametrize("delivered", WRONG_ANSWERS)
+def test_audit__another_answer_was_delivered__is_fraud(world: World, delivered: dict[str, object]) -> None:
+    """R35: the auditor makes and seals the answer itself and compares it with the delivered one."""
+    assert audit(world, delivered=delivered) is VerdictKind.FRAUD
+    assert evidence(world)["checks"] == ["answer"]
+
+
+@pytest.mark.parametrize("delivered", WRONG_ANSWERS)
+def test_peer_copy__another_answer_was_delivered__convicts_although_opened_to_one(world: World,
+                                                                                 delivered: dict[str, object]) -> None:
+    """R35: a provider that opens a wrong answer to one auditor alone cannot keep the others from signing FRAUD."""
+    world.link()
+    work = world.open_job(delivered=delivered)
+    world.commit(work)
+    world.draw([work])
+    accept_opening(world.node, **work.opening(0))
+    assert perform_audit(world.node, world.replayers[0], 1, 0) is VerdictKind.FRAUD
+    bodies = {d.peer: d.body for d in world.node.store.due_deliveries(world.clock(), 9)}
+    for node, replayer in zip(world.nodes[1:], world.replayers[1:], strict=True):
+        take_post(node, bodies[node.address])
+        assert perform_audit(node, replayer, 1, 0) is VerdictKind.FRAUD
 
 
 def test_audit__claim_breaks_a_rule_of_greedy__is_fraud(world: World) -> None:
@@ -120,6 +136,24 @@ def test_audit__own_failure__is_repeated_and_then_unknown(world: World) -> None:
     assert perform_audit(world.node, world.replayers[0], 1, 0) is VerdictKind.UNKNOWN
 
 
+def test_audit__killed_again_and_again__ends_as_unknown_without_another_replay(world: World) -> None:
+    """R34: else an audit over its time limit would hold the one worker for ever."""
+    work = world.ready()
+    accept_opening(world.node, **work.opening(0))
+    want_audits(world.node)
+    world.replayers[0].finding = Killed()
+    for _ in range(3):
+        with pytest.raises(Killed):
+            perform_audit(world.node, world.replayers[0], 1, 0)
+        world.clock.now += 50
+        assert want_audits(world.node) == 1
+    assert perform_audit(world.node, world.replayers[0], 1, 0) is VerdictKind.UNKNOWN
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches SIGKILL."""
+
+
 def test_audit__statistics_not_finite__never_convict(world: World) -> None:
     """R34: nor do numbers that are none."""
     work = world.ready()
@@ -159,9 +193,9 @@ def test_audit__offer_never_sent_here__is_read_from_the_opening_transaction(worl
 
 
 def test_peer_copy__altered_by_the_peer__never_convicts(world: World) -> None:
-    """A peer that seals an opening again could have changed what the leaf does not fix."""
+    """A peer that seals an opening again can change nothing in it unseen: the leaf fixes all of it."""
     work = world.ready()
-    altered = replace(work.transcript, seal_secret=new_secret())
+    altered = replace(work.transcript, salt=new_secret())
     sealed = seal(transcript_bytes(altered), world.chain.member(world.node.address).encryption_key, new_secret())
     world.replayers[1].finding = CHEATED
     world.nodes[1].store.put_opening(_row(world, work.opening(1)["sealed"], seat=1), b"")

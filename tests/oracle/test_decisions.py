@@ -44,7 +44,9 @@ def test_decide__not_drawn_yet__nothing(world: World) -> None:
 def test_decide__opening_overdue__not_opened_for_nothing(world: World) -> None:
     """R33: f turns and the open window after the draw."""
     world.ready()
-    world.clock.now += 60 + 180 + 1  # one silent auditor's turn, and the window
+    world.clock.now += 60 + 180 - 1  # one silent auditor's turn, and the window
+    assert decision_of(world.node) is None
+    world.clock.now += 1
     decision = decision_of(world.node)
     assert decision is not None and (decision.outcome, decision.amount) == (Outcome.NOT_OPENED, 0)
 
@@ -55,7 +57,7 @@ def test_decide__escalated_and_never_opened_here__not_opened_after_a_window_of_i
     accept_opening(world.node, **work.opening(3))  # one for another auditor: this oracle can read nothing
     world.clock.now += 100
     post_record(world, work.entry.leaf, VerdictKind.FRAUD, 3)
-    world.clock.now += 180
+    world.clock.now += 179
     assert decision_of(world.node) is None
     world.clock.now += 1
     decision = decision_of(world.node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from oracle.flow.blobs import get_blob, put_blob, read_specs, sweep
 from oracle.flow.offers import accept_offer, list_offers
@@ -16,11 +17,12 @@ from protocol.chain.events import BatchMatured, JobRefunded, JobSettled, OfferRe
 from protocol.chain.records import ProviderRecord
 from protocol.encoding import keccak, to_hex
 from protocol.errors import Malformed, Reason, Refused, SignatureInvalid, TooLarge
-from protocol.limits import MAX_BLOB
+from protocol.limits import MAX_BLOB, MAX_OFFERS_PER_PROVIDER
 from protocol.messages import storage_receipt_digest
 from protocol.signing import Signer, recover
 from protocol.types import Decision, Outcome, RefundReason
 from protocol.units import Digest, Wei
+from tests.oracle.moves import passed
 from tests.oracle.world import DOMAIN, NOW, TX, World
 
 
@@ -105,6 +107,40 @@ def test_offer__signature_malformed__is_refused(world: World) -> None:
         accept_offer(world.node, replace(world.offer, signature=b"\1" * 64))
 
 
+@pytest.mark.parametrize("stake", [0, 37 * 50])
+def test_offer__stake_deters_no_job_at_all__is_refused(world: World, stake: int) -> None:
+    set_stake(world, world.owner.address, stake)
+    assert reason_of(accept_offer, world.node, world.offer) is Reason.STAKE_TOO_LOW
+    set_stake(world, world.owner.address, 38 * 50)  # slash 50 %, detection 5 %, one token each for 10 and 40 wei
+    accept_offer(world.node, world.offer)
+
+
+def test_offer__one_more_than_a_provider_may_have__takes_the_place_of_the_oldest(world: World) -> None:
+    for nonce in range(MAX_OFFERS_PER_PROVIDER + 1):
+        world.clock.now += 1
+        accept_offer(world.node, world.sign_offer(replace(world.offer.offer, nonce=nonce)))
+    shown = [row["offer"]["nonce"] for row in list_offers(world.node, None, None)]  # type: ignore[index]
+    assert shown == list(range(MAX_OFFERS_PER_PROVIDER, 0, -1))
+
+
+def test_offers__of_many_accounts_with_little_stake__push_nobody_out(world: World) -> None:
+    accept_offer(world.node, world.offer)
+    world.clock.now += 1
+    for number in range(9):
+        account = Signer(keccak(b"account%d" % number)).address
+        set_stake(world, account, 10**24 + 1)  # the stake goes from one account to the next
+        for nonce in range(MAX_OFFERS_PER_PROVIDER):
+            accept_offer(world.node, world.sign_offer(replace(world.offer.offer, provider=account, nonce=nonce)))
+        set_stake(world, account, 10_000)
+    list_offers(world.node, None, None)
+    shown = list_offers(world.node, None, None)
+    assert (len(shown), shown[0]["active_stake"]) == (256, str(10**24))
+
+
+def set_stake(world: World, provider: str, stake: int) -> None:
+    world.chain.stakes[provider] = replace(world.chain.stakes[world.owner.address], active=Wei(stake))
+
+
 def test_offers__shown__newest_first_until_revoked_or_frozen(world: World) -> None:
     second = world.sign_offer(replace(world.offer.offer, nonce=2))
     accept_offer(world.node, world.offer)
@@ -156,6 +192,21 @@ def test_job__settled__shows_amounts_gas_and_model(world: World) -> None:
     assert shown["settlement_gas"] == 123_456
     assert (shown["model_name"], shown["output_tokens"], shown["batch"]["state"]) == ("fake-model", 3, "MATURED")
     assert shown["verdict"]["kind"] == "PASS"
+
+
+def test_jobs__more_of_them__need_no_more_queries(world: World) -> None:
+    counts = []
+    for number in (1, 2, 3):
+        passed(world, number, number)
+        queries: list[str] = []
+        engine = world.node.store._engine  # type: ignore[attr-defined]
+        note = lambda *parts, queries=queries: queries.append(parts[2])  # noqa: E731 - an event listener
+        event.listen(engine, "before_cursor_execute", note)
+        shown = show_jobs(world.node, None, None, None, 10)
+        event.remove(engine, "before_cursor_execute", note)
+        assert [(row["verdict"]["kind"], row["output_tokens"]) for row in shown] == [("PASS", 3)] * number
+        counts.append(len(queries))
+    assert len(set(counts)) == 1
 
 
 def test_jobs__filtered__by_requester_and_state(world: World) -> None:

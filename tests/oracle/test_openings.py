@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import event
 
 from oracle.flow.intake import accept_opening
+from oracle.flow.overview import show_batch
 from oracle.flow.turns import wanted_openings
 from protocol.encoding import keccak
 from protocol.errors import Reason, Refused, TooLarge
@@ -75,4 +77,18 @@ def test_opening__valid__is_kept_and_no_longer_wanted(world: World) -> None:
 def test_opening__for_another_auditor__is_kept_too(world: World) -> None:
     work = world.ready()
     accept_opening(world.node, **work.opening(2))
+    assert world.node.store.opening(1, 0, world.node.address) is None
     assert [o.auditor for o in world.node.store.openings(1)] == [world.signers[2].address]
+
+
+def test_batch__shown_and_asked_for__reads_no_sealed_bytes(world: World) -> None:
+    """Anybody may ask, and a batch may have tens of megabytes of them."""
+    work = world.ready()
+    accept_opening(world.node, **work.opening(0))
+    queries: list[str] = []
+    event.listen(world.node.store._engine, "before_cursor_execute",  # type: ignore[attr-defined]
+                 lambda *parts: queries.append(parts[2]))
+    show_batch(world.node, 1)
+    wanted_openings(world.node, world.owner.address)
+    assert any("openings" in query for query in queries)
+    assert not any("sealed" in query for query in queries)

@@ -70,4 +70,4 @@ def test_projection__fraud__freezes_forfeits_and_remembers_the_slash(world: Worl
     row, batch = world.node.store.job(work.job_id), world.node.store.batch(1)
     assert row is not None and (row.state, row.reason, row.paid) == (JobState.REFUNDED, RefundReason.FRAUD, 0)
     assert batch is not None and (batch.state, batch.outcome) == (BatchState.FORFEITED, Outcome.FRAUD)
-    assert [c.slashed for c in world.node.store.convictions(owner)] == [10**24]
+    assert [c.slashed for c in world.node.store.convictions([owner])] == [10**24]

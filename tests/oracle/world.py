@@ -183,7 +183,8 @@ class Work:
 
     batch_id = index = 0
 
-    def __init__(self, world: World, nonce: int, **changes: Any) -> None:
+    def __init__(self, world: World, nonce: int, delivered: dict[str, Any] | None = None, **changes: Any) -> None:
+        """`delivered` alters the answer that is committed and stored, `changes` the transcript that is opened."""
         self.world = world
         self.prompt = prompt_bytes(Prompt((("user", "say three words"),), keccak(b"salt")))
         self.spec = JobSpec(31337, world.domain.contract, world.requester.address, world.owner.address, MODEL, PROFILE,
@@ -193,11 +194,10 @@ class Work:
         self.job = Job(world.requester.address, world.owner.address, offer_digest(world.domain, world.offer.offer),
                        spec_digest(self.spec), 3, 8, price, nonce)
         self.job_id = job_id(31337, world.domain.contract, self.job)
-        honest = Transcript(self.job_id, self.spec, self.prompt, (5, 6, 7), pack_float32([-0.1, -0.2, -0.3]), "stop",
-                            "t5 t6 t7", keccak(b"leaf salt"), new_secret())
+        honest = Transcript(self.spec, self.prompt, (5, 6, 7), pack_float32([-0.1, -0.2, -0.3]), keccak(b"leaf salt"))
+        answer = answer_of(honest, self.job_id, 3, "t5 t6 t7", "stop")
+        self.answer = sealed_answer(replace(answer, **(delivered or {})), self.spec)
         self.transcript = replace(honest, **changes)
-        answer = answer_of(honest, 3)
-        self.answer = sealed_answer(answer, self.spec, honest.seal_secret)
         self.entry = Entry(self.job_id, world.requester.address, price, payment(3, 3, Wei(10), Wei(40)),
                            leaf(answer, self.spec), keccak(self.answer))
 

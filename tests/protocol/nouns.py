@@ -66,8 +66,7 @@ decisions = st.builds(Decision, whole(64), digests, st.sampled_from(list(Outcome
 statistics = st.builds(AuditStatistics, numbers, numbers, numbers, whole(32))
 token_ids = st.lists(whole(32), max_size=4).map(tuple)
 transcripts = st.builds(
-    Transcript, digests, specs, st.binary(max_size=20), token_ids, st.binary(max_size=16), texts, texts,
-    digests, digests,
+    Transcript, specs, st.binary(max_size=20), token_ids, st.binary(max_size=16), digests,
 )
 NOUNS = {
     Offer: offers,
@@ -101,8 +100,8 @@ class OneJob:
     offer: Offer
     job: Job
     transcript: Transcript
+    answer: Answer
     entry: Entry
-    input_tokens: int
 
 
 def one_job() -> OneJob:
@@ -117,20 +116,15 @@ def one_job() -> OneJob:
         keccak(prompt), keccak(b"blob"), public_key(b"\2" * 32), 1,
     )
     job = Job(requester, provider, offer_digest(DOMAIN, offer), spec_digest(spec), 9, 8, Wei(9 * 3 + 8 * 5), 1)
-    own_id = job_id(CHAIN_ID, ESCROW, job)
-    transcript = Transcript(
-        own_id, spec, prompt, (11, 12, 2), pack_float32([-0.5, -0.25, 0.0]), "stop", "hi", keccak(b"salt"), b"\7" * 32
-    )
-    return OneJob(offer, job, transcript, entry_of(transcript, job, 7, 7 * 3 + 3 * 5), 7)
+    transcript = Transcript(spec, prompt, (11, 12, 2), pack_float32([-0.5, -0.25, 0.0]), keccak(b"salt"))
+    answer = answer_of(transcript, job_id(CHAIN_ID, ESCROW, job), 7, "hi", "stop")
+    return OneJob(offer, job, transcript, answer, entry_of(answer, spec, job, 7 * 3 + 3 * 5))
 
 
-def entry_of(transcript: Transcript, job: Job, input_tokens: int, amount: int) -> Entry:
-    """What a provider commits that believes in its transcript."""
-    answer = answer_of(transcript, input_tokens)
-    delivered = keccak(sealed_answer(answer, transcript.spec, transcript.seal_secret))
-    return Entry(
-        transcript.job_id, job.requester, job.price, Wei(amount), leaf(answer, transcript.spec), delivered
-    )
+def entry_of(answer: Answer, spec: JobSpec, job: Job, amount: int) -> Entry:
+    """What a provider commits that believes in its answer."""
+    delivered = keccak(sealed_answer(answer, spec))
+    return Entry(answer.job_id, job.requester, job.price, Wei(amount), leaf(answer, spec), delivered)
 
 
 def changed(noun: object, field: str) -> object:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from protocol.encoding import canonical_json, keccak, pack_float32
 from protocol.errors import BadInput, Malformed, ProviderFault
 from protocol.limits import MAX_MESSAGES
-from protocol.sealing import unseal
+from protocol.sealing import derive_secret, public_key, unseal
 from protocol.transcript import (
     answer_of,
     check_logprobs,
@@ -28,8 +28,7 @@ from protocol.transcript import (
     spec_digest,
     transcript_bytes,
 )
-from protocol.types import Answer, JobSpec, Prompt, Transcript
-from protocol.wire import to_json
+from protocol.types import Answer, Entry, JobSpec, Prompt, Transcript
 from tests.protocol.nouns import changed, entry_of, one_job, specs, transcripts
 
 ONE = one_job()
@@ -37,10 +36,14 @@ SPEC, TRANSCRIPT = ONE.transcript.spec, ONE.transcript
 SALT = "0x" + "00" * 32
 
 
-def check(transcript: Transcript = TRANSCRIPT, **other: Any) -> None:
-    facts = {"job_id": TRANSCRIPT.job_id, "job": ONE.job, "entry": ONE.entry, "offer": ONE.offer,
-             "input_tokens": ONE.input_tokens} | other
-    check_transcript(transcript, **facts)
+def derived(transcript: Transcript = TRANSCRIPT, **other: Any) -> Answer:
+    """The auditor's own answer for a transcript."""
+    facts = {"job_id": ONE.entry.job_id, "input_tokens": 7, "text": "hi", "finish": "stop"} | other
+    return answer_of(transcript, **facts)
+
+
+def check(transcript: Transcript = TRANSCRIPT, answer: Answer | None = None, entry: Entry = ONE.entry) -> None:
+    check_transcript(transcript, answer or derived(transcript), ONE.job, entry, ONE.offer)
 
 
 def fault(transcript: Transcript = TRANSCRIPT, **other: Any) -> str:
@@ -105,8 +108,7 @@ def test_parse_spec__reply_key_that_nothing_can_be_sealed_to__malformed(key: byt
 
 
 @pytest.mark.parametrize("changes", [
-    {"salt": b"\1" * 31}, {"salt": b"\1" * 33}, {"seal_secret": b""}, {"seal_secret": b"\1" * 33},
-    {"output_token_ids": (2**32,)},
+    {"salt": b""}, {"salt": b"\1" * 31}, {"salt": b"\1" * 33}, {"output_token_ids": (2**32,)},
 ])
 def test_parse_transcript__what_no_leaf_could_hold__malformed(changes: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
@@ -125,13 +127,18 @@ def test_check_transcript__as_committed__passes() -> None:
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Transcript)])
 def test_check_transcript__any_one_field_changed__provider_fault(field: str) -> None:
-    """R35: an answer other than the delivered one is found by its digest."""
+    """R35: leaf and spec digest fix the whole transcript; none of its fields is the word of whoever sealed it."""
     altered = changed(TRANSCRIPT, field)
     assert altered != TRANSCRIPT
     assert fault(altered) == {  # type: ignore[arg-type]
-        "job_id": "job", "spec": "spec", "prompt": "prompt", "output_token_ids": "leaf", "logprobs": "leaf",
-        "finish": "answer", "text": "answer", "salt": "leaf", "seal_secret": "answer",
+        "spec": "spec", "prompt": "prompt", "output_token_ids": "leaf", "logprobs": "leaf", "salt": "leaf",
     }[field]
+
+
+@pytest.mark.parametrize("other", [{"job_id": keccak(b"other job")}, {"text": "hi!"}, {"finish": "length"}])
+def test_check_transcript__answer_delivered_is_not_the_derived_one__provider_fault(other: dict[str, Any]) -> None:
+    """R35: an answer other than the delivered one is found by its digest."""
+    assert fault(answer=derived(**other)) == "answer"
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(JobSpec)])
@@ -143,13 +150,20 @@ def test_check_transcript__any_field_of_the_spec_changed__provider_fault(field: 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Answer)])
 def test_sealed_answer__any_field_of_the_answer_changed__other_bytes(field: str) -> None:
-    answer = answer_of(TRANSCRIPT, 7)
-    assert sealed_answer(changed(answer, field), SPEC, b"\7" * 32) != sealed_answer(answer, SPEC, b"\7" * 32)  # type: ignore[arg-type]
+    assert sealed_answer(changed(ONE.answer, field), SPEC) != sealed_answer(ONE.answer, SPEC)  # type: ignore[arg-type]
+
+
+def test_sealed_answer__another_salt__another_sealing_secret() -> None:
+    """The first 32 bytes are the sender's public key: it follows from the salt and from nothing else."""
+    salted = dataclasses.replace(ONE.answer, salt=keccak(b"other salt"))
+    worded = dataclasses.replace(ONE.answer, text="other text")
+    own, other, same = (sealed_answer(answer, SPEC)[:32] for answer in (ONE.answer, salted, worded))
+    assert own == same == public_key(derive_secret(ONE.answer.salt, "malla/answer/v1")) != other
 
 
 @pytest.mark.parametrize(("changes", "name"), [
-    ({"salt": b"\1" * 33}, "leaf"), ({"output_token_ids": (2**32,)}, "leaf"), ({"seal_secret": b"\1"}, "answer"),
-    ({"seal_secret": b""}, "answer"), ({"output_token_ids": ()}, "leaf"),
+    ({"salt": b"\1" * 33}, "leaf"), ({"output_token_ids": (2**32,)}, "leaf"),
+    ({"output_token_ids": ()}, "leaf"),
 ])
 def test_check_transcript__what_cannot_even_be_hashed__fault_and_no_verifiers_error(
     changes: dict[str, Any], name: str
@@ -157,18 +171,19 @@ def test_check_transcript__what_cannot_even_be_hashed__fault_and_no_verifiers_er
     assert fault(dataclasses.replace(TRANSCRIPT, **changes)) == name
 
 
-def believed(amount: int | None = None, input_tokens: int = 7, **changes: Any) -> str:
+def believed(amount: int | None = None, input_tokens: int = 7, finish: str = "stop", **changes: Any) -> str:
     """What is wrong with a transcript whose provider committed to it as it is."""
     transcript = dataclasses.replace(TRANSCRIPT, **changes)
     worth = input_tokens * 3 + len(transcript.output_token_ids) * 5
-    entry = entry_of(transcript, ONE.job, input_tokens, worth if amount is None else amount)
-    return fault(transcript, entry=entry, input_tokens=input_tokens)
+    answer = derived(transcript, input_tokens=input_tokens, finish=finish)
+    entry = entry_of(answer, transcript.spec, ONE.job, worth if amount is None else amount)
+    return fault(transcript, answer=answer, entry=entry)
 
 
 @pytest.mark.parametrize(("changes", "name"), [
     ({"output_token_ids": (), "logprobs": b""}, "length"),
     ({"output_token_ids": tuple(range(9)), "logprobs": bytes(36)}, "length"),
-    ({"finish": "length"}, "finish"), ({"finish": "eos"}, "finish"), ({"finish": ""}, "finish"),
+    ({"finish": "length"}, "finish"),
     ({"amount": 0}, "amount"), ({"amount": 37}, "amount"), ({"input_tokens": 10}, "input"),
     ({"logprobs": bytes(8)}, "logprobs"), ({"logprobs": bytes(13)}, "logprobs"),
     ({"logprobs": pack_float32([0.0, 0.1, 0.0])}, "logprobs"),
@@ -181,7 +196,7 @@ def test_check_transcript__committed_but_wrong_by_itself__provider_fault(changes
 
 
 def test_check_transcript__another_count_of_input_tokens__does_not_have_the_leaf() -> None:
-    assert fault(input_tokens=6) == "leaf"
+    assert fault(answer=derived(input_tokens=6)) == "leaf"
 
 
 def test_check_logprobs__good_ones__come_back_as_numbers() -> None:
@@ -189,7 +204,6 @@ def test_check_logprobs__good_ones__come_back_as_numbers() -> None:
 
 
 def test_sealed_answer__opened_by_the_requester__has_the_committed_leaf() -> None:
-    answer = parse_answer(unseal(sealed_answer(answer_of(TRANSCRIPT, 7), SPEC, TRANSCRIPT.seal_secret), b"\2" * 32))
-    assert (answer.text, answer.output_token_ids) == (TRANSCRIPT.text, TRANSCRIPT.output_token_ids)
+    answer = parse_answer(unseal(sealed_answer(ONE.answer, SPEC), b"\2" * 32))
+    assert (answer.text, answer.output_token_ids) == ("hi", TRANSCRIPT.output_token_ids)
     assert leaf(answer, SPEC) == ONE.entry.leaf
-    assert "seal_secret" not in to_json(answer)

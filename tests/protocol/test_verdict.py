@@ -34,7 +34,8 @@ def but(entry: EntryEvidence = PASSED, **changes: object) -> EntryEvidence:
 @pytest.mark.parametrize("entry", [
     but(report_valid=False), but(UNDRAWN, report_valid=False), but(records={}), but(records={"a": UNKNOWN}),
     but(records={"a": FRAUD}), but(records={"a": PASS, "b": FRAUD}), but(records={"a": PASS, "b": MALFORMED}),
-    but(records={}, own=UNKNOWN), but(records={"a": FRAUD}, own=UNKNOWN), but(records={}, opened=False),
+    but(records={}, own=UNKNOWN), but(records={"a": FRAUD}, own=UNKNOWN),
+    but(records={}, opened=False, open_deadline=NOW + 1),
 ])
 def test_decide__something_open_or_known_against_it__nothing_yet(entry: EntryEvidence) -> None:
     """R33: no PASS while something is open or known against it."""
@@ -54,10 +55,11 @@ def test_decide__fraud_of_others_only__never_fraud() -> None:
     assert outcome(but(records=dict.fromkeys("abc", FRAUD))) is None
 
 
-def test_decide__opening_overdue__not_opened_one_second_after_the_deadline() -> None:
+def test_decide__opening_overdue__not_opened_from_the_deadline_on() -> None:
+    """R22: times are half-open."""
     late = but(records={}, opened=False, open_deadline=NOW)
-    assert outcome(PASSED, late) is None
-    assert decide([PASSED, late], NOW + 1) == (Outcome.NOT_OPENED, "The opening of entry 1 is overdue.")
+    assert decide([PASSED, late], NOW - 1)[0] is None
+    assert decide([PASSED, late], NOW) == (Outcome.NOT_OPENED, "The opening of entry 1 is overdue.")
     assert decide([but(UNDRAWN, open_deadline=0)], NOW)[0] is Outcome.PASS
 
 
@@ -74,7 +76,7 @@ def test_decide__any_evidence__obeys_r33(entries: list[EntryEvidence]) -> None:
     """R33: whatever is known, in all three parts."""
     found, reason = decide(entries, NOW)
     own_fraud = any(entry.own is FRAUD for entry in entries)
-    overdue = any(entry.drawn and not entry.opened and entry.open_deadline < NOW for entry in entries)
+    overdue = any(entry.drawn and not entry.opened and entry.open_deadline <= NOW for entry in entries)
     assert reason.endswith(".")
     assert (found is Outcome.FRAUD) is own_fraud
     assert (found is Outcome.NOT_OPENED) is (overdue and not own_fraud)

@@ -9,7 +9,7 @@ import pytest
 from protocol.encoding import keccak
 from protocol.errors import MallaError
 from protocol.sealing import unseal
-from protocol.transcript import check_transcript, parse_answer, parse_transcript
+from protocol.transcript import answer_of, check_transcript, parse_answer, parse_transcript
 from protocol.types import Entry
 from provider.flow.inference import LEASE_SECONDS, MAX_ATTEMPTS, infer
 from provider.flow.serving import enqueue_jobs, take_jobs
@@ -130,7 +130,7 @@ def test_infer__honest_run__transcript_survives_an_audits_checks(world: World) -
     assert row.work is not None
     entry = Entry(job, row.job.requester, row.job.price, row.work.amount, row.work.leaf, keccak(row.work.answer))
     transcript = parse_transcript(row.work.transcript)
-    check_transcript(transcript, job, row.job, entry, world.offer.offer, 7)
+    check_transcript(transcript, answer_of(transcript, job, 7, "Lima", "stop"), row.job, entry, world.offer.offer)
     answer = parse_answer(unseal(row.work.answer, REPLY_SECRET))
     assert (answer.text, answer.finish, row.work.amount) == ("Lima", "stop", 7 * 10 + 2 * 100)
     assert row.work.telemetry == {"gpu": None, "note": "no NVIDIA GPU: a test"}

@@ -62,7 +62,7 @@ def test_read_answer__sealed_to_another_key__is_refused(world: World) -> None:
     world.acts = [world.commit, world.settle]
     Client(world.market).run("Hello?", max_tokens=8)
     stranger = sealing.public_key(sealing.new_secret())
-    sealed = sealed_answer(world.answer, replace(world.job().spec, reply_key=stranger), sealing.new_secret())
+    sealed = sealed_answer(world.answer, replace(world.job().spec, reply_key=stranger))
     with pytest.raises(Exception, match="cannot be opened"):
         read_answer(sealed, world.job(), world.wallet.reply_secret(world.job().job.nonce), world.models)
 

@@ -18,6 +18,8 @@ from tests.requester.world import World
 
 WANTED = Wanted(MODEL, "Tiny-1M", 10, 20, profiles=frozenset({PROFILE}))
 
+OTHER = Address("0x" + "22" * 20)
+
 
 @pytest.fixture
 def world() -> World:
@@ -91,13 +93,21 @@ def test_choose__price_exactly_the_cap__fits(world: World) -> None:
 
 def test_choose__weight__is_one_over_the_price_squared(world: World) -> None:
     cheap = candidate(world)
-    dear = candidate(world, input_price=Wei(2 * 10**14), output_price=Wei(2 * 10**15), nonce=2)
+    dear = candidate(world, input_price=Wei(2 * 10**14), output_price=Wei(2 * 10**15), provider=OTHER)
     picked = [choose(world, [dear, cheap], pick=i / 1000) for i in range(1000)]
     assert sum(one is dear for one in picked) == 200  # 1/4 of the weight of the other: a fifth
 
 
+def test_choose__many_offers_of_one_provider__are_one_chance(world: World) -> None:
+    many = [candidate(world, nonce=i, output_price=Wei(10**15 + (i != 20))) for i in range(32)]
+    other = candidate(world, provider=OTHER)
+    picked = [choose(world, [*many, other], pick=i / 100) for i in range(100)]
+    assert {id(one) for one in picked} == {id(many[20]), id(other)}
+    assert sum(one is other for one in picked) == 50
+
+
 def test_choose__more_stake__weighs_nothing(world: World) -> None:
-    plain, rich = candidate(world), candidate(world, standing={"active_stake": Wei(10**6 * TOKEN)}, nonce=2)
+    plain, rich = candidate(world), candidate(world, standing={"active_stake": Wei(10**6 * TOKEN)}, provider=OTHER)
     picked = [choose(world, [rich, plain], pick=i / 100) for i in range(100)]
     assert sum(one is rich for one in picked) == 50
 

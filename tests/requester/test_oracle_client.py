@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +73,19 @@ def test_get_blob__endless_answer__is_cut_off() -> None:
     with pytest.raises(TooLarge):
         client(lambda request: httpx.Response(200, content=endless())).get_blob(DIGEST)
     assert sent <= MAX_BLOB + 2 * 65_536
+
+
+def test_read_job__answer_without_an_end__is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("requester.edges.oracle_client.LONGEST", 0.05)
+    over = threading.Event()
+
+    def drip(request: httpx.Request) -> httpx.Response:
+        over.wait(10)
+        return httpx.Response(200, content=b"{}")
+
+    with pytest.raises(Unavailable, match="takes longer than"):
+        client(drip).read_job(DIGEST)
+    over.set()
 
 
 def test_read_receipt__larger_than_the_limit__is_refused() -> None:

@@ -97,7 +97,7 @@ class World:
         answer = Answer(file.job_id, self.models.decode(CHOICE, ANSWER_IDS), ANSWER_IDS, spec.input_tokens, "stop",
                         keccak(b"salt"), keccak(b"logprobs"), ZERO)
         assert prompt.messages == (("user", "Hello?"),)
-        sealed = sealed_answer(change(answer), spec, sealing.new_secret())
+        sealed = sealed_answer(change(answer), spec)
         offer = self.offer.offer
         amount = payment(spec.input_tokens, len(ANSWER_IDS), offer.input_price, offer.output_price)
         entry = Entry(file.job_id, file.job.requester, file.job.price, amount, leaf(answer, spec), keccak(sealed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import delete, exists, func, or_, select, union, update
@@ -71,6 +71,13 @@ class AgreementStore(Session):
             decisions = tuple(from_json(Decision, body) for body in r.decisions)
             signatures = tuple(from_hex(text, None) for text in r.signatures)
             return SettlementRow(tx_hash, r.gas_used, r.set_version, decisions, signatures)
+
+    def gas_used(self, tx_hashes: Collection[bytes]) -> dict[bytes, int]:
+        """Of those of these transactions that were read."""
+        at = SETTLEMENTS.c
+        with self._begin() as c:
+            rows = c.execute(select(at.tx_hash, at.gas_used).where(at.tx_hash.in_(tx_hashes)))
+            return {bytes(r.tx_hash): r.gas_used for r in rows}
 
     def transactions_unread(self, limit: int) -> list[bytes]:
         """Transactions that decided a batch or ended a job, whose gas and signatures were not read yet."""

@@ -20,7 +20,7 @@ from oracle.edges.store.tables import (
     BATCHES,
     ENTRIES,
 )
-from oracle.records import AuditRow, OpeningRow, RecordRow
+from oracle.records import AuditRow, OpeningNote, OpeningRow, RecordRow
 from protocol.types import AuditRecord, BatchState, SignedReport, VerdictKind
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
@@ -44,6 +44,11 @@ class AuditStore(Session):
             body = c.execute(select(REPORTS.c.body).where(REPORTS.c.job_id == job_id)).scalar()
             return None if body is None else from_json(SignedReport, body)
 
+    def reports(self, job_ids: Sequence[bytes]) -> list[SignedReport]:
+        with self._begin() as c:
+            bodies = c.execute(select(REPORTS.c.body).where(REPORTS.c.job_id.in_(job_ids))).scalars()
+            return [from_json(SignedReport, body) for body in bodies]
+
     def put_opening(self, opening: OpeningRow, signature: bytes) -> None:
         """Keep the first readable opening for an auditor; a peer's copy gives way to one of the provider."""
         values = {
@@ -58,16 +63,22 @@ class AuditStore(Session):
             key = ["batch_id", "index", "auditor"]
             c.execute(put.on_conflict_do_update(index_elements=key, set_=values, where=weaker))
 
-    def openings(self, batch_id: int, auditor: str | None = None) -> list[OpeningRow]:
-        wanted = select(OPENINGS).where(OPENINGS.c.batch_id == batch_id)
-        if auditor is not None:
-            wanted = wanted.where(OPENINGS.c.auditor == auditor)
+    def openings(self, batch_id: int) -> list[OpeningNote]:
+        """What is here, without the sealed bytes: a batch may have tens of megabytes of them."""
+        at = OPENINGS.c
+        wanted = select(at["index"], at.auditor, at.received_at, at.readable).where(at.batch_id == batch_id)
         with self._begin() as c:
-            return [
-                OpeningRow(r.batch_id, r._mapping["index"], Address(r.auditor), bytes(r.sealed), r.source,
-                           r.received_at, r.readable)
-                for r in c.execute(wanted)
-            ]
+            return [OpeningNote(r._mapping["index"], Address(r.auditor), r.received_at, r.readable)
+                    for r in c.execute(wanted)]
+
+    def opening(self, batch_id: int, index: int, auditor: str) -> OpeningRow | None:
+        """The readable opening for an auditor, with its bytes."""
+        wanted = select(OPENINGS).where(_at(OPENINGS, batch_id, index), OPENINGS.c.auditor == auditor,
+                                        OPENINGS.c.readable.is_(True))
+        with self._begin() as c:
+            r = c.execute(wanted).first()
+            return None if r is None else OpeningRow(batch_id, index, Address(r.auditor), bytes(r.sealed), r.source,
+                                                     r.received_at, r.readable)
 
     def spoil_opening(self, batch_id: int, index: int, auditor: str) -> None:
         """Mark an opening as unreadable, so that another takes its place."""
@@ -100,9 +111,9 @@ class AuditStore(Session):
                                                 ENTRIES.c.escalated_at.is_(None)).values(escalated_at=row.received_at))
             return is_new
 
-    def records(self, batch_id: int) -> list[RecordRow]:
+    def records(self, *batch_ids: int) -> list[RecordRow]:
         with self._begin() as c:
-            rows = c.execute(select(RECORDS).where(RECORDS.c.batch_id == batch_id).order_by(RECORDS.c.received_at))
+            rows = c.execute(select(RECORDS).where(RECORDS.c.batch_id.in_(batch_ids)).order_by(RECORDS.c.received_at))
             return [
                 RecordRow(
                     AuditRecord(r.batch_id, r._mapping["index"], Digest(bytes(r.leaf)), VerdictKind(r.verdict),
@@ -160,15 +171,15 @@ class AuditStore(Session):
         with self._begin() as c:
             c.execute(update(AUDITS).values(enqueued_at=None))
 
-    def mark_enqueued(self, batch_id: int, index: int, now: float) -> None:
+    def mark_enqueued(self, batch_id: int, index: int, now: float | None) -> None:
         with self._begin() as c:
             c.execute(update(AUDITS).where(_at(AUDITS, batch_id, index)).values(enqueued_at=now))
 
-    def fail_audit(self, batch_id: int, index: int) -> int:
-        """Count a failure of our own, so that the broker is told again; returns how many there were."""
+    def count_audit(self, batch_id: int, index: int, step: int = 1) -> int:
+        """Count an attempt before it is made, or with -1 take it back; returns how many there were."""
         with self._begin() as c:
             at = _at(AUDITS, batch_id, index)
-            c.execute(update(AUDITS).where(at).values(attempts=AUDITS.c.attempts + 1, enqueued_at=None))
+            c.execute(update(AUDITS).where(at).values(attempts=AUDITS.c.attempts + step))
             return int(c.execute(select(AUDITS.c.attempts).where(at)).scalar() or 0)
 
     def finish_audit(self, batch_id: int, index: int) -> None:

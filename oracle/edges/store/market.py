@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from oracle.edges.store.audit_tables import (
     REPORTS,
@@ -19,6 +20,7 @@ from oracle.edges.store.tables import (
     OFFERS,
 )
 from oracle.records import BatchRow, Conviction, EntryRow, JobRow
+from protocol.limits import MAX_OFFERS_PER_PROVIDER
 from protocol.types import BatchState, Entry, Job, JobState, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Digest, Wei
 from protocol.wire import from_json, to_json
@@ -54,16 +56,27 @@ def entry_row(r: Any) -> EntryRow:
 
 
 class MarketStore(Session):
-    def put_offer(self, digest: bytes, offer: SignedOffer, now: float) -> None:
+    def put_offer(self, digest: bytes, offer: SignedOffer, now: float, stake: int = 0) -> None:
+        """Keep an offer, and of its provider's only so many: the standing and newest ones."""
         terms = offer.offer
         with self._begin() as c:
             # The same offer sent again becomes the newest.
             c.execute(
                 self._insert(OFFERS)
                 .values(digest=digest, provider=terms.provider, model=terms.model, nonce=terms.nonce,
-                        expiry=terms.expiry, body=to_json(offer), received_at=now, revoked=False)
-                .on_conflict_do_update(index_elements=["digest"], set_={"received_at": now})
+                        expiry=terms.expiry, body=to_json(offer), received_at=now, revoked=False, stake=stake)
+                .on_conflict_do_update(index_elements=["digest"], set_={"received_at": now, "stake": stake})
             )
+            # A job may still carry one that goes: its opening transaction has it too.
+            standing = (OFFERS.c.expiry > now) & OFFERS.c.revoked.is_(False)
+            ranked = (select(OFFERS.c.digest).where(OFFERS.c.provider == terms.provider)
+                      .order_by(standing.desc(), OFFERS.c.received_at.desc()).limit(MAX_OFFERS_PER_PROVIDER))
+            c.execute(delete(OFFERS).where(OFFERS.c.provider == terms.provider, OFFERS.c.digest.not_in(ranked)))
+
+    def note_stake(self, provider: str, stake: int) -> None:
+        """The stake by which a provider's offers are listed, as the chain has it now."""
+        with self._begin() as c:
+            c.execute(update(OFFERS).where(OFFERS.c.provider == provider).values(stake=stake))
 
     def offer(self, digest: bytes) -> SignedOffer | None:
         with self._begin() as c:
@@ -71,16 +84,17 @@ class MarketStore(Session):
             return None if body is None else from_json(SignedOffer, body)
 
     def offers(self, now: float, model: bytes | None = None,
-               provider: str | None = None) -> list[tuple[Digest, SignedOffer]]:
-        """Standing offers, newest first."""
+               provider: str | None = None) -> list[tuple[Digest, SignedOffer, float]]:
+        """Standing offers: those with the most stake behind them first, then the newest; 256 at
+        most, each with the stake that was noted."""
         wanted = select(OFFERS).where(OFFERS.c.expiry > now, OFFERS.c.revoked.is_(False))
         if model is not None:
             wanted = wanted.where(OFFERS.c.model == model)
         if provider is not None:
             wanted = wanted.where(OFFERS.c.provider == provider)
         with self._begin() as c:
-            rows = c.execute(wanted.order_by(OFFERS.c.received_at.desc()).limit(256))
-            return [(Digest(bytes(r.digest)), from_json(SignedOffer, r.body)) for r in rows]
+            rows = c.execute(wanted.order_by(OFFERS.c.stake.desc(), OFFERS.c.received_at.desc()).limit(256))
+            return [(Digest(bytes(r.digest)), from_json(SignedOffer, r.body), r.stake) for r in rows]
 
     def job(self, job_id: bytes) -> JobRow | None:
         with self._begin() as c:
@@ -107,6 +121,10 @@ class MarketStore(Session):
             row = c.execute(select(BATCHES).where(BATCHES.c.batch_id == batch_id)).first()
             return None if row is None else batch_row(row)
 
+    def find_batches(self, batch_ids: Collection[int]) -> list[BatchRow]:
+        with self._begin() as c:
+            return [batch_row(r) for r in c.execute(select(BATCHES).where(BATCHES.c.batch_id.in_(batch_ids)))]
+
     def batches(self, *states: int, provider: str | None = None) -> list[BatchRow]:
         wanted = select(BATCHES).where(BATCHES.c.state.in_([int(state) for state in states]))
         if provider is not None:
@@ -122,10 +140,10 @@ class MarketStore(Session):
             rows = c.execute(wanted.order_by(ENTRIES.c.index))
             return [entry_row(r) for r in rows]
 
-    def convictions(self, provider: str | None = None) -> list[Conviction]:
+    def convictions(self, providers: Collection[str] | None = None) -> list[Conviction]:
         wanted = select(CONVICTIONS)
-        if provider is not None:
-            wanted = wanted.where(CONVICTIONS.c.provider == provider)
+        if providers is not None:
+            wanted = wanted.where(CONVICTIONS.c.provider.in_(providers))
         with self._begin() as c:
             rows = c.execute(wanted.order_by(CONVICTIONS.c.at, CONVICTIONS.c.batch_id))
             return [Conviction(Address(r.provider), r.batch_id, Wei(r.slashed), r.through, r.at, bytes(r.tx_hash))

@@ -128,7 +128,9 @@ OFFERS = Table(
     Column("body", JSON, nullable=False),
     Column("received_at", Float, nullable=False),
     Column("revoked", Boolean, nullable=False, default=False),
+    Column("stake", Float, nullable=False, default=0.0, server_default="0"),
 )
+"""`stake` is its provider's active stake, as last seen; it only orders a list, so that a float is exact enough."""
 
 BLOBS = Table(
     "blobs",

@@ -81,7 +81,7 @@ class Side:
 
     def _work(self, file: JobFile) -> Commitment:
         answer = Answer(file.job_id, "Hi", ANSWER_IDS, file.job.input_tokens, "stop", keccak(b"s"), keccak(b"l"), ZERO)
-        sealed = sealed_answer(answer, file.spec, keccak(b"secret"))
+        sealed = sealed_answer(answer, file.spec)
         for oracle in self.oracles:
             oracle.blobs[keccak(sealed)] = sealed
         return Commitment(file.job, Wei(file.job.price // 2), leaf(answer, file.spec), keccak(sealed))

@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from brownie import JobEscrow, MallaToken, OracleCommittee, Staking, accounts, chain, web3
+from brownie import JobEscrow, MallaToken, OracleCommittee, Staking, accounts, chain, network, web3
 
 from protocol.encoding import keccak
 from scripts.plan import (
@@ -49,17 +49,24 @@ def main() -> None:
     """Entry of `brownie run`."""
     chain_id = chain.id
     parties = _parties()
-    target = Path(os.environ.get("MALLA_DEPLOYMENTS") or DEPLOYMENTS) / f"{chain_id}.json"
+    target = _target(chain_id)
     record = _deployed_before(target, chain_id)
     deployer = _deployer(chain_id)
     if record is None:
         record = _deploy(deployer, chain_id, parties)
         _write(target, record)
-        print(f"Deployed to chain {chain_id} at block {record['block']}; the addresses are in {target.name}.")
+        print(f"Deployed to chain {chain_id} at block {record['block']}; the addresses are in {target}.")
     else:
         print(f"Already deployed to chain {chain_id} with the same code; nothing to do.")
     if chain_id == LOCAL_CHAIN_ID:
         _fund(deployer, record, parties, target)
+
+
+def _target(chain_id: int) -> Path:
+    """Brownie's development chain ends with Brownie: its addresses never replace those of a network that is up."""
+    if network.show_active() == "development" and not os.environ.get("MALLA_DEPLOYMENTS"):
+        return DEPLOYMENTS.parent / "build" / "development" / f"{chain_id}.json"
+    return Path(os.environ.get("MALLA_DEPLOYMENTS") or DEPLOYMENTS) / f"{chain_id}.json"
 
 
 def _parties() -> tuple[Party, ...]:
@@ -144,7 +151,7 @@ def _fund(deployer: Any, record: dict[str, Any], parties: tuple[Party, ...], tar
 
 
 def _write(target: Path, record: dict[str, Any]) -> None:
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".draft")
     draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     draft.replace(target)  # whole or not at all: other processes read it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,7 @@ class Network:
 
     def stop(self) -> None:
         """Ends every process in order: nodes first, then the engines that they use. Can be called twice."""
+        signal.setitimer(signal.ITIMER_REAL, 0)  # the end has begun: nobody needs to be reminded (`stoppable`)
         roles = [[f"{node.name}-{role}" for node in self.what.nodes] for role in ("api", "watch", "node", "worker")]
         self.processes.stop(["deploy", *(name for names in roles for name in names)])
         self._stack.close()

@@ -25,6 +25,10 @@ RESTARTS, RESTART_SECONDS = 3, 60.0
 """A node's process that ends by itself is started again, but not more often than this in so many seconds."""
 
 
+REMIND_S = 5.0
+"""An exception that a signal raised can be lost, in a finaliser for one; so it is raised again until the end begins."""
+
+
 class Stopped(KeyboardInterrupt):
     """Somebody asked us to end: Ctrl-C, TERM or a closed terminal."""
 
@@ -34,14 +38,22 @@ def stoppable() -> Iterator[None]:
     """Turns the first INT, TERM or HUP into `Stopped` in the main thread; later ones cannot disturb the end."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        words = f"stopped by {signal.Signals(number).name}"
+
+        def remind(again: int, frame: FrameType | None) -> None:
+            raise Stopped(words)
+
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN)
-        raise Stopped(f"stopped by {signal.Signals(number).name}")
+        signal.signal(signal.SIGALRM, remind)
+        signal.setitimer(signal.ITIMER_REAL, REMIND_S, REMIND_S)  # `Network.stop` ends the reminding
+        raise Stopped(words)
 
     old = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for each, handler in old.items():
             signal.signal(each, handler)
 

@@ -18,7 +18,7 @@ from provider.flow.offers import publish_offers, take_in_offers
 from provider.flow.openings import open_leaves
 from provider.flow.serving import enqueue_jobs, take_jobs
 from provider.flow.work import commit_work, send_declines
-from provider.ports import Oracle
+from provider.records import Oracle
 from provider.wiring import Node, build_node
 
 ROUND_SECONDS = 0.5

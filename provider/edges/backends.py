@@ -11,7 +11,7 @@ from protocol.engine.model import ServedModel, load_model, use_threads
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from provider.config import Settings
 from provider.edges.tokenizer import model_cache
-from provider.ports import Completion
+from provider.records import Completion
 
 
 class TorchBackend:

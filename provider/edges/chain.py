@@ -11,7 +11,7 @@ from protocol.chain.sender import Sender
 from protocol.errors import ChainRefused
 from protocol.messages import Domain
 from protocol.types import BatchState, Commitment, Job, JobState
-from provider.ports import Head, JournalBatch, Oracle, Terms, Tx
+from provider.records import Head, JournalBatch, Oracle, Terms, Tx
 
 SEATS_SECONDS = 5.0
 """How old an oracle's URL may be."""

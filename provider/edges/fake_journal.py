@@ -10,16 +10,7 @@ from protocol.encoding import to_hex
 from protocol.types import BatchState, SignedOffer
 from protocol.units import Digest, Wei
 from provider.edges.fake_outbox import FakeOutbox
-from provider.ports import (
-    Earnings,
-    JournalBatch,
-    JournalJob,
-    Lease,
-    Speed,
-    Stage,
-    StoredReceipt,
-    Work,
-)
+from provider.records import Earnings, JournalBatch, JournalJob, Lease, Speed, Stage, StoredReceipt, Work
 
 LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 UNFINISHED = (Stage.SEEN, Stage.DECLINING, *LIVE, Stage.DONE, Stage.COMMITTING)

@@ -13,7 +13,7 @@ from protocol.signing import Signer
 from protocol.types import BatchState, Commitment, Job, JobState, SignedOffer, SignedReport
 from protocol.units import Address
 from provider.edges.fakes import DOMAIN, FakeClock
-from provider.ports import Head, JournalBatch, Oracle, Terms, Tx, Wanted
+from provider.records import Head, JournalBatch, Oracle, Terms, Tx, Wanted
 
 
 @dataclass

@@ -11,7 +11,7 @@ from protocol.messages import Domain
 from protocol.sealing import derive_secret, public_key, unseal
 from protocol.signing import Signer
 from protocol.units import Address
-from provider.ports import Completion
+from provider.records import Completion
 
 ESCROW = Address("0x00000000000000000000000000000000000e5c20")
 DOMAIN = Domain(31337, ESCROW)

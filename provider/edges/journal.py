@@ -16,7 +16,7 @@ from protocol.wire import from_json, to_json
 from provider.edges.journal_jobs import JobRows
 from provider.edges.reports import ReportRows
 from provider.edges.tables import BATCHES, BEATS, DELIVERIES, JOBS, OFFERS, RECEIPTS, REVEALS
-from provider.ports import Delivery, DeliveryKind, JournalBatch, StoredReceipt
+from provider.records import Delivery, DeliveryKind, JournalBatch, StoredReceipt
 
 
 def open_engine(database_url: str) -> Engine:

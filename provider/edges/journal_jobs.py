@@ -11,7 +11,7 @@ from protocol.types import Job
 from protocol.units import Digest, Wei
 from protocol.wire import from_json
 from provider.edges.tables import JOBS
-from provider.ports import JournalJob, Lease, Speed, Stage, Work
+from provider.records import JournalJob, Lease, Speed, Stage, Work
 
 _LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 

@@ -13,7 +13,7 @@ from protocol.errors import Malformed, Reason, Refused, TooLarge, Unavailable
 from protocol.limits import MAX_BLOB, MAX_JSON_BODY
 from protocol.types import SignedOffer, SignedReport
 from protocol.wire import to_json
-from provider.ports import Oracle, Wanted
+from provider.records import Oracle, Wanted
 
 TIMEOUT = httpx.Timeout(8.0, connect=2.0)
 LONGEST = 15.0

@@ -23,7 +23,8 @@ from protocol.chain.events import (
 from protocol.types import BatchState, Outcome
 from protocol.wire import to_json
 from provider.edges.tables import BATCHES, CONVICTIONS, JOBS
-from provider.ports import Log, Stage
+from provider.ports import Log
+from provider.records import Stage
 
 
 class Projection:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, func, select
 from protocol.encoding import to_hex
 from protocol.units import Wei
 from provider.edges.tables import BATCHES, CONVICTIONS, DELIVERIES, JOBS
-from provider.ports import Earnings
+from provider.records import Earnings
 
 
 class ReportRows:

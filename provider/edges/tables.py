@@ -58,7 +58,7 @@ JOBS = Table(
     Index("ix_jobs_stage", "stage"),
     Index("ix_jobs_batch", "batch_id"),
 )
-"""One row a job of ours; `stage` is a `provider.ports.Stage`, times are unix seconds."""
+"""One row a job of ours; `stage` is a `provider.records.Stage`, times are unix seconds."""
 
 BATCHES = Table(
     "batches",

@@ -12,7 +12,7 @@ from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.engine.weights import default_cache_folder
 from protocol.manifest import check_request
 from provider.config import Settings
-from provider.ports import Served
+from provider.records import Served
 
 
 class TokenCounter:

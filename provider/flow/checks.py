@@ -7,7 +7,7 @@ from protocol.errors import BadInput, Reason, Refused
 from protocol.messages import Domain
 from protocol.transcript import SAMPLERS, parse_prompt, parse_spec
 from protocol.types import Job, JobSpec, Prompt
-from provider.ports import Served
+from provider.records import Served
 
 
 def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, served: Served) -> JobSpec:

@@ -18,7 +18,8 @@ from protocol.transcript import (
     transcript_bytes,
 )
 from protocol.types import Transcript
-from provider.ports import Backend, Clock, Completion, Gpu, Journal, JournalJob, Lease, Log, Work
+from provider.ports import Backend, Clock, Gpu, Journal, Log
+from provider.records import Completion, JournalJob, Lease, Work
 
 LEASE_SECONDS = 45.0
 RENEW_SECONDS = 2.0

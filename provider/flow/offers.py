@@ -11,7 +11,8 @@ from protocol.messages import Domain, offer_digest
 from protocol.types import Offer, SignedOffer
 from protocol.units import UINT96_MAX, Address, Digest, Seconds, Wei
 from protocol.wire import to_json
-from provider.ports import Clock, Delivery, DeliveryKind, Journal, Keys, Log, Oracle, Served
+from provider.ports import Clock, Journal, Keys, Log
+from provider.records import Delivery, DeliveryKind, Oracle, Served
 
 REPUBLISH_SECONDS = 300
 """An oracle that lost its offers has ours again after this long."""

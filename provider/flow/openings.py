@@ -17,19 +17,8 @@ from protocol.messages import opening_digest
 from protocol.sealing import new_secret, seal
 from protocol.types import BatchState
 from protocol.units import BPS_ONE, Address
-from provider.ports import (
-    Chain,
-    Clock,
-    Delivery,
-    DeliveryKind,
-    Journal,
-    JournalBatch,
-    Keys,
-    Log,
-    Oracle,
-    OracleClient,
-    Wanted,
-)
+from provider.ports import Chain, Clock, Journal, Keys, Log, OracleClient
+from provider.records import Delivery, DeliveryKind, JournalBatch, Oracle, Wanted
 
 REPEAT_SECONDS = 15.0
 """An opening that was taken and is still wanted after this long is sent again: its oracle lost it."""

@@ -11,20 +11,8 @@ from protocol.limits import MAX_TRANSCRIPT
 from protocol.types import JobState
 from protocol.units import Address
 from provider.flow.checks import check_job, check_prompt
-from provider.ports import (
-    Broker,
-    Chain,
-    Clock,
-    Counter,
-    Journal,
-    JournalJob,
-    Keys,
-    Log,
-    Oracle,
-    OracleClient,
-    Served,
-    Stage,
-)
+from provider.ports import Broker, Chain, Clock, Counter, Journal, Keys, Log, OracleClient
+from provider.records import JournalJob, Oracle, Served, Stage
 
 LEAST_SECONDS = 5
 """Below this a job is not begun: its answer could not be committed in time."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from protocol.encoding import keccak
 from protocol.errors import ChainRefused
 from protocol.types import Commitment, JobState
-from provider.ports import Chain, Clock, Journal, JournalJob, Log, Sender, Stage
+from provider.ports import Chain, Clock, Journal, Log, Sender
+from provider.records import JournalJob, Stage
 
 REFUSED_SECONDS = 5.0
 COMMIT_MARGIN = 2

@@ -11,7 +11,7 @@ from protocol.errors import MallaError
 from protocol.types import SignedOffer
 from provider.flow.doctor import ChainFacts, Facts
 from provider.flow.status import judge_readiness
-from provider.ports import Earnings, Served
+from provider.records import Earnings, Served
 
 if TYPE_CHECKING:
     from protocol.chain.chain import Chain

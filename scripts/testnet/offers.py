@@ -13,7 +13,7 @@ from provider.edges.keys import open_node_keys
 from provider.edges.offer_files import OfferFiles
 from provider.edges.tokenizer import served_model
 from provider.flow.offers import Terms, make_offer, sign_offer
-from provider.ports import Served
+from provider.records import Served
 from scripts.testnet.arrangement import Arrangement, Node
 from scripts.testnet.parties import owner_of
 

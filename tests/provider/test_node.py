@@ -14,7 +14,7 @@ from provider.config import Settings
 from provider.edges.offer_files import OfferFiles
 from provider.edges.projection import Projection
 from provider.node import Rounds, run_round
-from provider.ports import Stage
+from provider.records import Stage
 from provider.wiring import Node
 from tests.provider.test_config import GOOD
 from tests.provider.world import OWNER, World

@@ -18,7 +18,7 @@ from protocol.types import BatchState
 from provider.edges.fakes import DOMAIN
 from provider.flow.delivery import deliver
 from provider.flow.openings import REPEAT_SECONDS, draw_batch, open_leaves
-from provider.ports import JournalBatch, Oracle, Terms, Wanted
+from provider.records import JournalBatch, Oracle, Terms, Wanted
 from tests.provider.world import World
 
 SPARSE = Terms(30, 180, 600, 60, 2_000, 2, 500)

@@ -12,7 +12,8 @@ from celery.signals import worker_process_init
 
 from protocol.units import Address
 from provider.config import QUEUE, TASK, Settings
-from provider.ports import Lease, Log
+from provider.ports import Log
+from provider.records import Lease
 from provider.tasks import LOAD_SECONDS, build_app, release_dead_leases
 from tests.provider.test_inference import accepted
 from tests.provider.world import World

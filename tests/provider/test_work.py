@@ -11,7 +11,7 @@ from protocol.types import JobState, Sampler
 from provider.flow.inference import infer
 from provider.flow.serving import take_jobs
 from provider.flow.work import REFUSED_SECONDS, commit_work, commitment_of, send_declines
-from provider.ports import Stage, Tx
+from provider.records import Stage, Tx
 from tests.provider.world import World
 
 

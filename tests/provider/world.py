@@ -21,7 +21,8 @@ from provider.flow.offers import Publishing, sign_offer
 from provider.flow.openings import Opening
 from provider.flow.serving import Serving, take_jobs
 from provider.flow.work import Committing
-from provider.ports import JournalBatch, JournalJob, Log, Served, Stage
+from provider.ports import Log
+from provider.records import JournalBatch, JournalJob, Served, Stage
 
 OWNER = Address("0x00000000000000000000000000000000000A11cE")
 REQUESTER = Address("0x0000000000000000000000000000000000000B0b")

@@ -6,7 +6,7 @@ from protocol.encoding import keccak
 from protocol.messages import opening_digest
 from protocol.signing import recover
 from protocol.types import BatchState, JobState
-from provider.ports import Stage
+from provider.records import Stage
 from tests.integration.provider.world import World
 
 

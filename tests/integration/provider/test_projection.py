@@ -28,7 +28,8 @@ from protocol.units import Address, Wei
 from provider.edges.journal import PostgresJournal, open_engine
 from provider.edges.migrate import migrate
 from provider.edges.projection import Projection
-from provider.ports import Log, Stage
+from provider.ports import Log
+from provider.records import Stage
 
 OWNER = Address("0x000000000000000000000000000000000000dEaD")
 OTHER = Address("0x0000000000000000000000000000000000000001")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from provider.config import Settings
-from provider.ports import Completion
+from provider.records import Completion
 from provider.tasks import build_app, run_worker
 from tests.integration.provider.world import FakeBackend
 

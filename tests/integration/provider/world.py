@@ -19,7 +19,8 @@ from provider.edges.offer_files import OfferFiles
 from provider.edges.tokenizer import load_counter, served_model
 from provider.flow.inference import Inference, infer
 from provider.node import Rounds, run_round
-from provider.ports import Completion, Log, Stage
+from provider.ports import Log
+from provider.records import Completion, Stage
 from provider.wiring import Node, build_node
 from tests.integration.chain.market import Market
 from tests.integration.provider.oracle_server import FakeOracle

@@ -91,8 +91,6 @@ def ceiling(path: Path) -> int | None:
         return 150
     if path.parts[0] == "protocol":
         return 260  # an algorithm stands in one file with the reasons for each of its steps
-    if path.name == "ports.py":
-        return 350  # one file a side lists every door, mostly in docstrings
     return 220 if path.parts[0] in (*SIDES, "scripts") else None
 
 

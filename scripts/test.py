@@ -134,6 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=[runner.name for runner in runners()], help="run one runner only")
     parser.add_argument("more", nargs="*", help="further arguments for the runner named by --only, after `--`")
     options = parser.parse_args(arguments)
+    # A runner has a session of its own: ended politely, we must end it too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.more and not options.only:
         parser.error("further arguments need --only: the runners do not understand each other's")
     REPORTS.mkdir(parents=True, exist_ok=True)

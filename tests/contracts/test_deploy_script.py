@@ -23,6 +23,7 @@ def script(market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     listed = [{"role": role, "address": person(name).address} for role, name in PARTIES]
     (tmp_path / "parties.json").write_text(json.dumps(listed))
     monkeypatch.setattr(module, "DEPLOYMENTS", tmp_path / "deployments")
+    monkeypatch.setenv("MALLA_DEPLOYMENTS", str(tmp_path / "deployments"))
     monkeypatch.setenv("MALLA_PARTIES", str(tmp_path / "parties.json"))
     return module
 
@@ -48,6 +49,15 @@ def test_deploy__on_an_empty_chain__writes_addresses_hashes_and_parameters(scrip
         assert record["code_hashes"][name] == "0x" + bytes(web3.keccak(code)).hex() and len(code) > 1_000
     assert record["seats"] == [person("party o").address, person("party q").address]
     assert record["parameters"]["audit_bps"] == 10_000
+
+
+def test_deploy__on_brownies_development_chain__leaves_a_networks_addresses_alone(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MALLA_DEPLOYMENTS")
+    script.main()
+    assert not script.DEPLOYMENTS.exists()
+    assert (tmp_path / "build" / "development" / "31337.json").is_file()
 
 
 def test_deploy__on_the_local_chain__funds_the_parties_from_the_genesis_supply(script: Any) -> None:

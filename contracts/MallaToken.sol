@@ -21,14 +21,29 @@ contract MallaToken is ERC20Permit, ERC20Votes, ERC20Burnable, ERC20Capped, IMal
 
     /// @inheritdoc IMallaToken
     uint256 public immutable genesisSupply;
+    /// @inheritdoc IMallaToken
+    address public immutable minter;
 
-    constructor(Allocation[] memory genesis) ERC20("Malla", "MALLA") ERC20Permit("Malla") ERC20Capped(CAP) {
+    /// @param genesis Who gets the first supply.
+    /// @param minter_ The rewards contract, which is deployed later.
+    constructor(Allocation[] memory genesis, address minter_)
+        ERC20("Malla", "MALLA")
+        ERC20Permit("Malla")
+        ERC20Capped(CAP)
+    {
         if (genesis.length == 0) revert EmptyGenesis();
+        minter = minter_;
         for (uint256 i; i < genesis.length; ++i) {
             if (genesis[i].amount == 0) revert ZeroAllocation(genesis[i].to);
             _mint(genesis[i].to, genesis[i].amount);
         }
         genesisSupply = totalSupply();
+    }
+
+    /// @inheritdoc IMallaToken
+    function mint(address to, uint256 amount) external {
+        if (msg.sender != minter) revert OnlyMinter(msg.sender);
+        _mint(to, amount);
     }
 
     /// @inheritdoc IMallaToken

@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol.types import (
     AuditRecord,
+    BatchHead,
     BatchState,
     Decision,
     Entry,
@@ -43,7 +44,8 @@ class JobRow:
 class BatchRow:
     """`drawn_at` is when this oracle made its draw, by its own clock; a draw without a `seed` draws everything.
 
-    `decided_tx` carried the quorum's decision, `closed_tx` ended the batch.
+    `decided_tx` carried the quorum's decision, `closed_tx` ended the batch. `opened_at` is the second of the block in
+    which openings were posted on-chain, `skipped_at` that of a settlement that left the batch alone.
     """
 
     batch_id: int
@@ -60,6 +62,20 @@ class BatchRow:
     closed_tx: bytes | None
     drawn_at: float | None
     seed: Digest | None
+    terms_version: int = 1
+    opened_at: int | None = None
+    skipped_at: int | None = None
+
+    @property
+    def head(self) -> BatchHead:
+        """What the chain's digest of the batch commits to."""
+        return BatchHead(self.provider, self.committed_at, self.committed_block, self.set_version, self.terms_version,
+                         self.entries_hash)
+
+    @property
+    def turns_from(self) -> float | None:
+        """Since when auditors take turns: from the draw, and once more from openings that were posted on-chain."""
+        return None if self.drawn_at is None else max(self.drawn_at, self.opened_at or 0)
 
 
 @dataclass(frozen=True)

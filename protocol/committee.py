@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 PROPOSER_BLOCKS = 4
 """Blocks for which one oracle is the proposer of settlements."""
 
@@ -19,3 +21,9 @@ def quorum(members: int) -> int:
 def proposer(block: int, set_version: int, members: list[str]) -> str:
     """Who proposes settlements at this block; a silent proposer is passed over after PROPOSER_BLOCKS blocks."""
     return members[(block // PROPOSER_BLOCKS + set_version) % len(members)]
+
+
+def seats_bitmap(accounts: Iterable[str], seats: Sequence[str]) -> int:
+    """Bit i is set if the account of seat i is among `accounts`; an account without a seat sets none."""
+    named = {account.lower() for account in accounts}
+    return sum(1 << bit for bit, account in enumerate(seats) if account.lower() in named)

@@ -78,16 +78,19 @@ def is_reveal(reveal: bytes, epoch: int, anchor: bytes, anchor_epoch: int,
     return _hash_times(reveal, epoch - anchor_epoch + 1) == anchor
 
 
-def draw(batch_id: int, leaves: Sequence[bytes], block_hash: bytes | None, reveals: Sequence[bytes | None],
+def draw(batch_id: int, leaves: Sequence[bytes | None], block_hash: bytes | None, reveals: Sequence[bytes | None],
          audit_bps: int) -> Draw:
-    """Draw the leaves of a batch. `reveals` has one element a member, in seat order; None is a missing reveal."""
+    """Draw the leaves of a batch. `reveals` has one element a member, in seat order; None is a missing reveal.
+
+    A leaf that is None is never drawn: vouchers are signed by who pays them, and their calls are not audited yet.
+    """
     members = len(reveals)
+    audited = [i for i, leaf in enumerate(leaves) if leaf is not None]
     if block_hash is None or members == 0 or any(reveal is None for reveal in reveals):
         fallback = keccak(b"malla/undrawn" + batch_id.to_bytes(8, "big"))
-        everything = tuple(range(len(leaves)))
-        return Draw(batch_id, everything, _auditors(fallback, len(leaves), members), None)
+        return Draw(batch_id, tuple(audited), _auditors(fallback, len(leaves), members), None)
     seed = keccak(block_hash + batch_id.to_bytes(8, "big") + b"".join(r for r in reveals if r is not None))
-    drawn = tuple(i for i in range(len(leaves)) if is_drawn(seed, i, audit_bps))
+    drawn = tuple(i for i in audited if is_drawn(seed, i, audit_bps))
     return Draw(batch_id, drawn, _auditors(seed, len(leaves), members), seed)
 
 

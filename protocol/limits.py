@@ -9,6 +9,9 @@ MAX_MESSAGES = 256
 MAX_TRANSCRIPT = 192 * 1024
 MAX_BATCH = 128
 """Entries of a work batch; the contract's limit."""
+MAX_POSTED_OPENINGS = 120 * 1024
+"""Openings of a batch posted on-chain, all together. The contract takes 128 KiB, but nodes relay no transaction that is
+longer than that as a whole."""
 MAX_DECISIONS = 64
 """Batches in one settlement."""
 MAX_URL = 200

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.encoding import abi_encode, keccak
-from protocol.types import AuditRecord, Decision, Entry, Job, Offer, Report
+from protocol.types import (
+    AuditRecord,
+    BatchHead,
+    Decision,
+    Entry,
+    Job,
+    Offer,
+    Report,
+    Ruling,
+    Session,
+    Voucher,
+)
 from protocol.units import Address, Digest
 
 NAME, VERSION = "Malla", "1"
@@ -23,15 +34,19 @@ REPORT_TYPE = (
     "Report(bytes32 jobId,bytes32 specDigest,bytes32 leaf,bytes32 answerDigest,uint32 inputTokens,"
     "uint32 outputTokens,uint96 amount,bytes32 telemetryDigest,uint40 finishedAt)"
 )
-DECISION_TYPE = "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount)"
+DECISION_TYPE = "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount,uint32 auditors)"
 SETTLEMENT_TYPE = "Settlement(uint16 setVersion,Decision[] decisions)" + DECISION_TYPE
 STORAGE_RECEIPT_TYPE = "StorageReceipt(bytes32 blob)"
 AUDIT_RECORD_TYPE = "AuditRecord(uint64 batchId,uint16 index,bytes32 leaf,uint8 verdict,bytes32 evidence)"
 OPENING_TYPE = "Opening(uint64 batchId,uint16 index,address auditor,bytes32 sealed)"
 NODE_KEY_TYPE = "NodeKey(address provider,address nodeKey)"
+RULING_TYPE = "Ruling(uint64 caseId,uint8 ruling)"
+VOUCHER_TYPE = "Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head)"
 
 JOB_ABI = "(address,address,bytes32,bytes32,uint32,uint32,uint96,uint64)"
 ENTRY_ABI = "(bytes32,address,uint96,uint96,bytes32,bytes32)"
+HEAD_ABI = "(address,uint40,uint40,uint16,uint16,bytes32)"
+SESSION_ABI = "(address,address,bytes32,address,uint96,uint40,uint64)"
 
 
 @dataclass(frozen=True)
@@ -83,10 +98,8 @@ def report_digest(domain: Domain, report: Report) -> Digest:
 
 
 def settlement_digest(domain: Domain, set_version: int, decisions: Sequence[Decision]) -> Digest:
-    hashes = b"".join(
-        _struct(DECISION_TYPE, "uint64,bytes32,uint8,uint96", [d.batch_id, d.entries_hash, int(d.outcome), d.amount])
-        for d in decisions
-    )
+    types = "uint64,bytes32,uint8,uint96,uint32"
+    hashes = b"".join(_struct(DECISION_TYPE, types, list(decision_tuple(decision))) for decision in decisions)
     return domain.digest(_struct(SETTLEMENT_TYPE, "uint16,bytes32", [set_version, keccak(hashes)]))
 
 
@@ -108,6 +121,22 @@ def node_key_digest(staking_domain: Domain, provider: str, node_key: str) -> Dig
     return staking_domain.digest(_struct(NODE_KEY_TYPE, "address,address", [provider, node_key]))
 
 
+def voucher_digest(domain: Domain, session: bytes, voucher: Voucher) -> Digest:
+    """What the requester or the session's key signs; `session` is the session's id."""
+    values = [session, voucher.amount, voucher.units, voucher.calls, voucher.head]
+    return domain.digest(_struct(VOUCHER_TYPE, "bytes32,uint96,uint64,uint32,bytes32", values))
+
+
+def session_id(chain_id: int, escrow: str, session: Session) -> Digest:
+    """keccak256(abi.encode(chain id, escrow, session)): the id commits to every field."""
+    return keccak(abi_encode(["uint256", "address", SESSION_ABI], [chain_id, escrow, session_tuple(session)]))
+
+
+def ruling_digest(court_domain: Domain, case_id: int, ruling: Ruling) -> Digest:
+    """What the members of a case's set sign: one ruling that ends one case of the court in `court_domain`."""
+    return court_domain.digest(_struct(RULING_TYPE, "uint64,uint8", [case_id, int(ruling)]))
+
+
 def job_id(chain_id: int, escrow: str, job: Job) -> Digest:
     """keccak256(abi.encode(chain id, escrow, job)): the id commits to every field."""
     return keccak(abi_encode(["uint256", "address", JOB_ABI], [chain_id, escrow, job_tuple(job)]))
@@ -118,6 +147,11 @@ def entries_hash(entries: Sequence[Entry]) -> Digest:
     return keccak(abi_encode([f"{ENTRY_ABI}[]"], [[entry_tuple(entry) for entry in entries]]))
 
 
+def head_digest(batch_id: int, head: BatchHead) -> Digest:
+    """keccak256(abi.encode(batch id, head)); the chain keeps it with its lowest byte zero."""
+    return keccak(abi_encode(["uint64", HEAD_ABI], [batch_id, head_tuple(head)]))
+
+
 def job_tuple(job: Job) -> tuple[object, ...]:
     return (job.requester, job.provider, job.offer_digest, job.spec_digest, job.input_tokens, job.max_output_tokens,
             job.price, job.nonce)
@@ -125,6 +159,20 @@ def job_tuple(job: Job) -> tuple[object, ...]:
 
 def entry_tuple(entry: Entry) -> tuple[object, ...]:
     return (entry.job_id, entry.requester, entry.price, entry.amount, entry.leaf, entry.answer_digest)
+
+
+def head_tuple(head: BatchHead) -> tuple[object, ...]:
+    return (head.provider, head.committed_at, head.committed_block, head.set_version, head.terms_version,
+            head.entries_hash)
+
+
+def decision_tuple(decision: Decision) -> tuple[object, ...]:
+    return (decision.batch_id, decision.entries_hash, int(decision.outcome), decision.amount, decision.auditors)
+
+
+def session_tuple(session: Session) -> tuple[object, ...]:
+    return (session.requester, session.provider, session.offer_digest, session.key, session.largest_call,
+            session.opened_at, session.nonce)
 
 
 def _struct(type_string: str, types: str, values: list[object]) -> Digest:

@@ -48,6 +48,20 @@ def recover(digest: bytes, signature: bytes) -> Address:
     return _address(public)
 
 
+def compact(signature: bytes) -> tuple[bytes, bytes]:
+    """(r, vs) of a signature of 65 bytes: EIP-2098 keeps the recovery bit in the highest bit of s, which is low."""
+    if len(signature) != 65 or signature[64] not in (27, 28) or signature[32] >> 7:
+        raise SignatureInvalid("A signature has 65 bytes, a low s, and ends with 27 or 28.")
+    return signature[:32], bytes([signature[32] | (signature[64] - 27) << 7]) + signature[33:64]
+
+
+def expand(r: bytes, vs: bytes) -> bytes:
+    """The 65 bytes of a compact signature (EIP-2098)."""
+    if len(r) != 32 or len(vs) != 32:
+        raise SignatureInvalid("A compact signature has two words of 32 bytes.")
+    return r + bytes([vs[0] & 0x7F]) + vs[1:] + bytes([27 + (vs[0] >> 7)])
+
+
 def require_signer(digest: bytes, signature: bytes, expected: str, what: str) -> None:
     """Raises SignatureInvalid unless `expected` signed the digest."""
     signer = recover(digest, signature)

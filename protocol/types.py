@@ -1,7 +1,7 @@
 """The nouns of the protocol, frozen. Each names the stage at which it appears in a job's way.
 
 Offer → JobSpec → Job → Transcript → Commitment/Entry → Report → Opening → AuditRecord → Decision → Receipt.
-Enums have the numbers of `contracts/interfaces/IJobEscrow.sol`.
+Enums have the numbers of `contracts/interfaces/escrow`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ class BatchState(IntEnum):
     FORFEITED = 4
 
 
+class SessionState(IntEnum):
+    NONE = 0
+    OPEN = 1
+    CLOSING = 2
+    CLOSED = 3
+
+
 class RefundReason(IntEnum):
     NONE = 0
     DECLINED = 1
@@ -44,6 +51,24 @@ class Outcome(IntEnum):
     PASS = 1
     FRAUD = 2
     NOT_OPENED = 3
+    DEFAULT = 4
+
+
+class CaseKind(IntEnum):
+    """Who asks the court: a provider whose batch is frozen for fraud, or the requester of an entry."""
+
+    NONE = 0
+    APPEAL = 1
+    DISPUTE = 2
+
+
+class Ruling(IntEnum):
+    """How a case ended; NONE while it is open. DEFAULT is never signed: nobody ruled before the deadline."""
+
+    NONE = 0
+    UPHELD = 1
+    REJECTED = 2
+    CONVICTED = 3
     DEFAULT = 4
 
 
@@ -127,7 +152,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Entry:
-    """One committed line of a work batch, in the order of the contract's struct."""
+    """One committed line of a work batch, in the order of the contract's struct.
+
+    Of a voucher, `job_id` is its session's id, `leaf` the head of its transcripts, and `answer_digest` zero.
+    """
 
     job_id: Digest
     requester: Address
@@ -136,6 +164,15 @@ class Entry:
     leaf: Digest
     answer_digest: Digest
 
+    @property
+    def is_voucher(self) -> bool:
+        return not any(self.answer_digest)
+
+    @property
+    def audited_leaf(self) -> Digest | None:
+        """What a draw may name; None for a voucher."""
+        return None if self.is_voucher else self.leaf
+
 
 @dataclass(frozen=True)
 class Commitment:
@@ -143,6 +180,43 @@ class Commitment:
     amount: Wei
     leaf: Digest
     answer_digest: Digest
+
+
+@dataclass(frozen=True)
+class BatchHead:
+    """What a batch's digest on-chain commits to, in the order of the contract's struct; times are unix seconds."""
+
+    provider: Address
+    committed_at: int
+    committed_block: int
+    set_version: int
+    terms_version: int
+    entries_hash: Digest
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a session id commits to, in the order of the contract's struct. `key` is zero if only the requester signs."""
+
+    requester: Address
+    provider: Address
+    offer_digest: Digest
+    key: Address
+    largest_call: Wei
+    opened_at: int
+    nonce: int
+
+
+@dataclass(frozen=True)
+class Voucher:
+    """The requester's signed running total of a session; `signature` has 65 bytes and travels to the chain in 64."""
+
+    session: Session
+    amount: Wei
+    units: int
+    calls: int
+    head: Digest
+    signature: bytes
 
 
 @dataclass(frozen=True)
@@ -220,12 +294,16 @@ class AuditRecord:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a quorum signs about one batch; the amount is the sum of the entries' amounts for PASS, else zero."""
+    """What a quorum signs about one batch; the amount is the sum of the entries' amounts for PASS, else zero.
+
+    `auditors` is a bitmap of committee seats: bit i is set if the draw names the oracle of seat i for a drawn leaf.
+    """
 
     batch_id: int
     entries_hash: Digest
     outcome: Outcome
     amount: Wei
+    auditors: int
 
 
 @dataclass(frozen=True)

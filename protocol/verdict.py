@@ -10,6 +10,10 @@ from protocol.errors import ProviderFault
 from protocol.types import AuditStatistics, Outcome, Verdict, VerdictKind
 
 
+NOT_OPENED = "not_opened"
+"""Name of the check that speaks against an opening that is missing, or cannot be read, after the last chance."""
+
+
 def judge(statistics: AuditStatistics, exceeded: Sequence[str]) -> Verdict:
     """`exceeded` are the statistics that leave the profile, as sentences (see `protocol.profile.exceeds`)."""
     if exceeded:
@@ -44,16 +48,19 @@ def is_escalated(records: Mapping[str, VerdictKind]) -> bool:
     return any(kind in (VerdictKind.FRAUD, VerdictKind.MALFORMED) for kind in records.values())
 
 
-def decide(entries: Sequence[EntryEvidence], now: int) -> tuple[Outcome | None, str]:
+def decide(entries: Sequence[EntryEvidence], now: int, opened_on_chain: bool = False) -> tuple[Outcome | None, str]:
     """What this oracle may sign about a pending batch, and why; None when nothing yet.
 
     FRAUD only by its own recomputation. PASS when every report is valid and every drawn entry has the finding of
-    an auditor whose turn it was, with nothing known against it, or its own. NOT_OPENED when an opening is overdue.
+    an auditor whose turn it was, with nothing known against it, or its own. NOT_OPENED when an opening is overdue; once
+    openings were posted on-chain, which is a provider's last chance, an overdue opening is FRAUD (check `not_opened`).
     """
     if any(entry.own is VerdictKind.FRAUD for entry in entries):
         return Outcome.FRAUD, "An audit of our own found fraud."
     overdue = [i for i, entry in enumerate(entries) if entry.drawn and not entry.opened and now >= entry.open_deadline]
     if overdue:
+        if opened_on_chain:
+            return Outcome.FRAUD, f"Entry {overdue[0]} is still not opened after openings were posted ({NOT_OPENED})."
         return Outcome.NOT_OPENED, f"The opening of entry {overdue[0]} is overdue."
     for i, entry in enumerate(entries):
         if not entry.report_valid:

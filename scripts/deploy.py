@@ -1,10 +1,12 @@
 """Deploys Malla by the plan: `brownie run scripts/deploy.py --network malla`.
 
-Writes `deployments/<chain id>.json`. A second run finds what the first deployed, says so, and ends well. On the local
-chain id it also gives gas and tokens to the parties listed in the JSON file that MALLA_PARTIES names; on any other
-chain that file only names the oracles' seats, MALLA_DEPLOYER names the Brownie account that deploys, and MALLA_TREASURY
-the account that receives the genesis supply (the deployer if it is not set). MALLA_DEPLOYMENTS names another folder
-for the file: the demo's network keeps its own, beside a testnet that is up.
+Writes `deployments/<chain id>.json`. A second run finds what the first deployed, says so, and ends well. Nobody keeps
+a key to the contracts: what changes them is a vote (scripts/governance.py), and the guardian can only pause what is
+new. On the local chain id it also gives gas and tokens to the parties listed in the JSON file that MALLA_PARTIES
+names. On any other chain that file only names the oracles' seats, MALLA_DEPLOYER names the Brownie account that
+deploys, MALLA_TREASURY the address that receives the genesis supply and with it all votes, and MALLA_GUARDIAN the
+address that may pause, or `none`. MALLA_DEPLOYMENTS names another folder for the file: the demo's network keeps its
+own, beside a testnet that is up.
 """
 
 from __future__ import annotations
@@ -14,31 +16,27 @@ import os
 from pathlib import Path
 from typing import Any
 
-from brownie import JobEscrow, MallaToken, OracleCommittee, Staking, accounts, chain, network, web3
+from brownie import accounts, chain, network, project, web3
+from eth_utils import is_address, to_checksum_address
 
 from protocol.encoding import keccak
+from scripts.grants import GRANTS, Party, read_parties, seats_of
 from scripts.plan import (
-    GRANTS,
     KEYS,
     LOCAL_CHAIN_ID,
+    NOBODY,
     ORDER,
-    Party,
     Plan,
     constructor_arguments,
+    deployment_file,
     deployment_record,
     plan,
     predicted_addresses,
-    read_parties,
-    seats_of,
 )
 
 DEPLOYMENTS = Path(__file__).resolve().parent.parent / "deployments"
-CONTRACTS = {
-    "MallaToken": MallaToken,
-    "OracleCommittee": OracleCommittee,
-    "Staking": Staking,
-    "JobEscrow": JobEscrow,
-}
+LOCAL_SEATS, LOCAL_GUARDIAN = slice(1, 5), 5
+"""Among the accounts of a local node: who takes the seats when no parties are named, and who may pause."""
 
 
 class DeploymentRefused(Exception):
@@ -49,7 +47,9 @@ def main() -> None:
     """Entry of `brownie run`."""
     chain_id = chain.id
     parties = _parties()
-    target = _target(chain_id)
+    target = deployment_file(
+        DEPLOYMENTS.parent, chain_id, network.show_active(), os.environ.get("MALLA_DEPLOYMENTS")
+    )
     record = _deployed_before(target, chain_id)
     deployer = _deployer(chain_id)
     if record is None:
@@ -60,13 +60,6 @@ def main() -> None:
         print(f"Already deployed to chain {chain_id} with the same code; nothing to do.")
     if chain_id == LOCAL_CHAIN_ID:
         _fund(deployer, record, parties, target)
-
-
-def _target(chain_id: int) -> Path:
-    """Brownie's development chain ends with Brownie: its addresses never replace those of a network that is up."""
-    if network.show_active() == "development" and not os.environ.get("MALLA_DEPLOYMENTS"):
-        return DEPLOYMENTS.parent / "build" / "development" / f"{chain_id}.json"
-    return Path(os.environ.get("MALLA_DEPLOYMENTS") or DEPLOYMENTS) / f"{chain_id}.json"
 
 
 def _parties() -> tuple[Party, ...]:
@@ -85,15 +78,35 @@ def _deployer(chain_id: int) -> Any:
     return accounts.load(name)
 
 
-def _seats(chain_id: int, parties: tuple[Party, ...]) -> tuple[str, ...]:
+def _plan(deployer: str, chain_id: int, parties: tuple[Party, ...]) -> Plan:
+    """The plan of this network. Off the local chain nothing that gives power has a default."""
     seats = seats_of(parties)
-    if seats:
-        return seats
     if chain_id == LOCAL_CHAIN_ID:
-        return tuple(str(account) for account in accounts[1:5])
-    raise DeploymentRefused(
-        "No seats: MALLA_PARTIES must name a file that lists the oracles of this network."
-    )
+        guardian = _address("MALLA_GUARDIAN", str(accounts[LOCAL_GUARDIAN]))
+        seats, treasury = seats or tuple(str(account) for account in accounts[LOCAL_SEATS]), deployer
+    else:
+        guardian, treasury = _address("MALLA_GUARDIAN"), _address("MALLA_TREASURY")
+    if not seats:
+        raise DeploymentRefused(
+            "No seats: MALLA_PARTIES must name a file that lists the oracles of this network."
+        )
+    if guardian == deployer:
+        raise DeploymentRefused(
+            f"MALLA_GUARDIAN is {guardian}, the account that deploys: name one that is kept apart, or none."
+        )
+    return plan("testnet", treasury, seats, guardian)
+
+
+def _address(variable: str, default: str | None = None) -> str:
+    """The address that an environment variable names; `none` is the zero address."""
+    word = os.environ.get(variable) or default
+    if word is None:
+        raise DeploymentRefused(f"{variable} is not set: see the top of scripts/deploy.py for what it names.")
+    if word == "none" and variable == "MALLA_GUARDIAN":
+        return NOBODY
+    if not is_address(word):
+        raise DeploymentRefused(f"{variable} is {word!r}, which is no address.")
+    return to_checksum_address(word)
 
 
 def _deployed_before(target: Path, chain_id: int) -> dict[str, Any] | None:
@@ -101,8 +114,9 @@ def _deployed_before(target: Path, chain_id: int) -> dict[str, Any] | None:
     if not target.exists():
         return None
     record: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-    found = {name: _code_hash(record[KEYS[name]]) for name in ORDER}
-    if found == {name: record["code_hashes"][KEYS[name]] for name in ORDER} and record["builds"] == _builds():
+    addresses = {**{name: record.get(key) for name, key in KEYS.items()}, **record.get("libraries", {})}
+    there = {KEYS.get(name, name): _code_hash(addresses.get(name) or NOBODY) for name in ORDER}
+    if there == record["code_hashes"] and record["builds"] == _builds():
         return record
     if chain_id == LOCAL_CHAIN_ID:
         return None  # the file of a local chain that is gone, or of older contracts on this one
@@ -113,15 +127,13 @@ def _deployed_before(target: Path, chain_id: int) -> dict[str, Any] | None:
 
 
 def _deploy(deployer: Any, chain_id: int, parties: tuple[Party, ...]) -> dict[str, Any]:
-    treasury = (
-        os.environ.get("MALLA_TREASURY", str(deployer)) if chain_id != LOCAL_CHAIN_ID else str(deployer)
-    )
-    what: Plan = plan("testnet", treasury, _seats(chain_id, parties))
+    what = _plan(str(deployer), chain_id, parties)
     addresses = predicted_addresses(str(deployer), deployer.nonce)
     arguments = constructor_arguments(what, addresses)
     block = web3.eth.block_number
     for name in ORDER:
-        deployed = deployer.deploy(CONTRACTS[name], *arguments[name])
+        # Brownie links the newest deployment of a library, which is the one that was just checked.
+        deployed = deployer.deploy(_container(name), *arguments[name])
         if str(deployed.address) != addresses[name]:
             raise DeploymentRefused(
                 f"{name} lies at {deployed.address}, not at {addresses[name]}: another transaction of {deployer} came "
@@ -133,7 +145,7 @@ def _deploy(deployer: Any, chain_id: int, parties: tuple[Party, ...]) -> dict[st
 
 
 def _fund(deployer: Any, record: dict[str, Any], parties: tuple[Party, ...], target: Path) -> None:
-    token = MallaToken.at(record["token"])
+    token = _container("MallaToken").at(record["token"])
     missing = [party for party in parties if party.address not in record["funded"]]
     sent: list[Any] = []
     # By web3, one after the other, and awaited together: Brownie waits for each, a block at a time.
@@ -157,6 +169,10 @@ def _write(target: Path, record: dict[str, Any]) -> None:
     draft.replace(target)  # whole or not at all: other processes read it
 
 
+def _container(name: str) -> Any:
+    return project.get_loaded_projects()[0][name]
+
+
 def _code_hash(address: str) -> str:
     """Asked of the node itself: Brownie keeps code by chain id and address on disk, and every local chain that was
     ever started here has the id 31337 and the same addresses."""
@@ -165,5 +181,6 @@ def _code_hash(address: str) -> str:
 
 
 def _builds() -> dict[str, str]:
-    """Digest of each contract's creation code, without its arguments: which source a deployment comes from."""
-    return {KEYS[name]: "0x" + keccak(bytes.fromhex(CONTRACTS[name].bytecode)).hex() for name in ORDER}
+    """Digest of each contract's creation code, without its arguments and with the marks of its libraries: which source
+    a deployment comes from."""
+    return {KEYS.get(name, name): "0x" + keccak(_container(name).bytecode.encode()).hex() for name in ORDER}

@@ -1,4 +1,4 @@
-"""The deploy plan: who gets the genesis supply, every parameter, and where each contract will lie.
+"""The deploy plan: who gets the genesis supply, which parameters hold, and where each contract will lie.
 
 Pure functions. `scripts/deploy.py` and the contract tests carry out the same plan, so what is tested is what is
 deployed. Amounts are wei, times seconds.
@@ -9,46 +9,34 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from pathlib import Path
+from typing import Any
 
-from eth_utils import is_address, to_canonical_address, to_checksum_address
+from eth_utils import to_canonical_address, to_checksum_address
 
 from protocol.encoding import keccak
 from protocol.units import TOKEN
+from scripts.parameters import PROFILES, CourtTerms, GovernorSettings, ProfileName, Schedule, Terms
 
 LOCAL_CHAIN_ID = 31337
-ORDER = ("MallaToken", "OracleCommittee", "Staking", "JobEscrow")
-"""Deployed one after the other by one account without a gap; so the last one's address is known to the third."""
-KEYS = {"MallaToken": "token", "OracleCommittee": "committee", "Staking": "staking", "JobEscrow": "escrow"}
+NOBODY = "0x" + "00" * 20
+LIBRARIES: tuple[str, ...] = ()
+"""Linked into `JobEscrow`; a library that another one is linked into stands before it."""
+KEYS = {
+    "MallaToken": "token",
+    "OracleCommittee": "committee",
+    "Staking": "staking",
+    "Rewards": "rewards",
+    "DisputeCourt": "court",
+    "MallaTimelock": "timelock",
+    "MallaGovernor": "governor",
+    "JobEscrow": "escrow",
+}
 """What a deployment file calls each contract."""
+ORDER = ("MallaToken", *LIBRARIES, *tuple(KEYS)[1:])
+"""Deployed one after the other by one account without a gap, so that each address is known before the first one."""
 GENESIS_SUPPLY = 100_000_000 * TOKEN
-
-Profile = Literal["testnet", "test"]
-Role = Literal["requester", "provider", "oracle"]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """`IJobEscrow.Parameters`, in its order."""
-
-    open_fee: int
-    fee_bps: int
-    slash_bps: int
-    detection_bps: int
-    audit_bps: int
-    start_window: int
-    cancel_delay: int
-    max_duration: int
-    open_window: int
-    maturity_window: int
-    evidence_window: int
-    appeal_window: int
-    draw_delay: int
-
-    @property
-    def longest_way(self) -> int:
-        """Seconds from the opening of a job to the last moment at which its provider can be slashed for it."""
-        return self.max_duration + self.maturity_window + self.evidence_window + self.appeal_window
+SEAT_STAKE = PROFILES["testnet"].seat_stake
 
 
 @dataclass(frozen=True)
@@ -56,6 +44,11 @@ class Plan:
     """Everything that a deployment decides."""
 
     terms: Terms
+    court: CourtTerms
+    schedule: Schedule
+    beta_bps: int
+    delegation_multiple: int
+    governor: GovernorSettings
     genesis: tuple[tuple[str, int], ...]
     """(account, wei) pairs: the token's constructor mints exactly these."""
     seats: tuple[str, ...]
@@ -63,82 +56,29 @@ class Plan:
     stake_delay: int
     epoch_blocks: int
     unstake_delay: int
+    timelock_delay: int
+    guardian: str
+    """May pause new jobs, sessions and stakes, and nothing else; the zero address for nobody."""
 
 
-@dataclass(frozen=True)
-class Party:
-    """An account that the local chain is to fund."""
-
-    role: Role
-    address: str
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What a party starts with: wei of the chain's coin for gas, wei of MallaToken."""
-
-    gas: int
-    tokens: int
-
-
-TERMS: Mapping[str, Terms] = {
-    # A new network audits everything. The deterrence bound still reckons with one conviction in twenty cheats, so a
-    # provider stakes 38 times its dearest job. Windows are minutes: a demo waits for them.
-    "testnet": Terms(
-        open_fee=TOKEN // 1000,
-        fee_bps=500,
-        slash_bps=5_000,
-        detection_bps=500,
-        audit_bps=10_000,
-        start_window=30,
-        cancel_delay=60,
-        max_duration=900,
-        open_window=180,
-        maturity_window=600,
-        evidence_window=60,
-        appeal_window=15,
-        draw_delay=2,
-    ),
-    # Every number differs from every other, so that a test sees when one is taken for another.
-    "test": Terms(
-        open_fee=TOKEN // 100,
-        fee_bps=300,
-        slash_bps=4_000,
-        detection_bps=500,
-        audit_bps=2_000,
-        start_window=40,
-        cancel_delay=70,
-        max_duration=3_600,
-        open_window=200,
-        maturity_window=1_800,
-        evidence_window=500,
-        appeal_window=900,
-        draw_delay=3,
-    ),
-}
-
-GRANTS: Mapping[str, Grant] = {
-    "requester": Grant(gas=100 * 10**18, tokens=10_000 * TOKEN),
-    "provider": Grant(gas=100 * 10**18, tokens=10_000 * TOKEN),
-    "oracle": Grant(gas=100 * 10**18, tokens=6_000 * TOKEN),
-}
-SEAT_STAKE = 5_000 * TOKEN
-EPOCH_BLOCKS = 8
-
-
-def plan(profile: Profile, treasury: str, seats: Sequence[str]) -> Plan:
+def plan(name: ProfileName, treasury: str, seats: Sequence[str], guardian: str = NOBODY) -> Plan:
     """The plan of a network whose genesis supply goes to `treasury` and whose oracles are `seats`, in this order."""
-    terms = TERMS[profile]
-    # A minute more than the escrow asks for: the least delay under which no stake leaves before its last job is over.
-    delay = terms.longest_way + 60
+    profile = PROFILES[name]
     return Plan(
-        terms=terms,
+        terms=profile.terms,
+        court=profile.court,
+        schedule=profile.schedule,
+        beta_bps=profile.beta_bps,
+        delegation_multiple=profile.delegation_multiple,
+        governor=profile.governor,
         genesis=((to_checksum_address(treasury), GENESIS_SUPPLY),),
         seats=tuple(to_checksum_address(seat) for seat in seats),
-        seat_stake=SEAT_STAKE,
-        stake_delay=delay,
-        epoch_blocks=EPOCH_BLOCKS,
-        unstake_delay=delay,
+        seat_stake=profile.seat_stake,
+        stake_delay=profile.delay,
+        epoch_blocks=profile.epoch_blocks,
+        unstake_delay=profile.delay,
+        timelock_delay=profile.delay,
+        guardian=to_checksum_address(guardian),
     )
 
 
@@ -156,44 +96,75 @@ def created_address(deployer: str, nonce: int) -> str:
 
 
 def constructor_arguments(what: Plan, addresses: Mapping[str, str]) -> dict[str, list[Any]]:
-    """The constructor's arguments of each contract, given all (predicted) addresses."""
+    """The constructor's arguments of each contract of `ORDER`, given all (predicted) addresses."""
+    at = {key: addresses[name] for name, key in KEYS.items()}
     return {
-        "MallaToken": [[list(pair) for pair in what.genesis]],
+        "MallaToken": [[list(pair) for pair in what.genesis], at["rewards"]],
+        **{name: [] for name in LIBRARIES},
         "OracleCommittee": [
-            addresses["MallaToken"],
+            at["token"],
+            at["escrow"],
+            at["timelock"],
             list(what.seats),
             what.seat_stake,
             what.stake_delay,
             what.epoch_blocks,
         ],
-        "Staking": [addresses["MallaToken"], addresses["JobEscrow"], what.unstake_delay],
+        "Staking": [
+            [at["token"], at["escrow"], at["court"], at["rewards"], at["timelock"]],
+            what.unstake_delay,
+            what.delegation_multiple,
+            what.guardian,
+        ],
+        "Rewards": [
+            at["token"],
+            at["escrow"],
+            at["staking"],
+            at["timelock"],
+            list(dataclasses.astuple(what.schedule)),
+            what.beta_bps,
+        ],
+        "DisputeCourt": [
+            at["token"],
+            at["escrow"],
+            at["staking"],
+            at["committee"],
+            at["timelock"],
+            list(dataclasses.astuple(what.court)),
+        ],
+        # The governor alone proposes and cancels; the zero address lets everybody execute.
+        "MallaTimelock": [what.timelock_delay, [at["governor"]], [NOBODY], at["staking"]],
+        "MallaGovernor": [at["token"], at["timelock"], list(dataclasses.astuple(what.governor))],
         "JobEscrow": [
-            addresses["MallaToken"],
-            addresses["Staking"],
-            addresses["OracleCommittee"],
+            [at[key] for key in ("token", "staking", "committee", "rewards", "court", "timelock")],
             list(dataclasses.astuple(what.terms)),
+            what.guardian,
         ],
     }
 
 
-def read_parties(listed: object) -> tuple[Party, ...]:
-    """Parties from JSON: a list of {"role": requester | provider | oracle, "address"}. Raises ValueError."""
-    if not isinstance(listed, list):
-        raise ValueError('The list of parties is not a list of {"role", "address"} objects.')
-    found: list[Party] = []
-    for place, item in enumerate(listed):
-        role, address = (item.get("role"), item.get("address")) if isinstance(item, dict) else (None, None)
-        if role not in get_args(Role) or not isinstance(address, str) or not is_address(address):
-            raise ValueError(
-                f"Party {place} is {item!r}; it needs a role of {get_args(Role)} and an address."
-            )
-        found.append(Party(cast(Role, role), to_checksum_address(address)))
-    return tuple(found)
+def linked(code: str, addresses: Mapping[str, str]) -> str:
+    """Creation code of a Brownie artifact, with its libraries' addresses in place of their marks.
+
+    Raises ValueError when it is linked to a library that is not among `LIBRARIES`.
+    """
+    for name in LIBRARIES:
+        code = code.replace(f"__{name[:36]:_<36}__", addresses[name].removeprefix("0x").lower())
+    if "_" in code:
+        missing = code[code.index("_") :][:40].strip("_")
+        raise ValueError(
+            f"The code is linked to {missing}, which is no library of the plan: add it to LIBRARIES."
+        )
+    return code
 
 
-def seats_of(parties: Sequence[Party]) -> tuple[str, ...]:
-    """The oracles among the parties, in their order."""
-    return tuple(party.address for party in parties if party.role == "oracle")
+def deployment_file(root: Path, chain_id: int, network: str, folder: str | None) -> Path:
+    """Where a network's addresses are kept: in `folder` if one is named, else below the clone's `root`.
+
+    Brownie's development chain ends with Brownie: its addresses never replace those of a network that is up.
+    """
+    usual = root / "build" / "development" if network == "development" else root / "deployments"
+    return (Path(folder) if folder else usual) / f"{chain_id}.json"
 
 
 def deployment_record(
@@ -203,9 +174,11 @@ def deployment_record(
     return {
         "chain_id": chain_id,
         "block": block,
-        **{KEYS[name]: addresses[name] for name in ORDER},
-        "code_hashes": {KEYS[name]: code_hashes[name] for name in ORDER},
+        **{key: addresses[name] for name, key in KEYS.items()},
+        "libraries": {name: addresses[name] for name in LIBRARIES},
+        "code_hashes": {KEYS.get(name, name): code_hashes[name] for name in ORDER},
         "seats": list(what.seats),
+        "guardian": what.guardian,
         "parameters": {
             **dataclasses.asdict(what.terms),
             "seat_stake": what.seat_stake,
@@ -213,5 +186,11 @@ def deployment_record(
             "unstake_delay": what.unstake_delay,
             "epoch_blocks": what.epoch_blocks,
             "genesis_supply": sum(wei for _, wei in what.genesis),
+            "timelock_delay": what.timelock_delay,
+            "delegation_multiple": what.delegation_multiple,
+            "beta_bps": what.beta_bps,
+            "court": dataclasses.asdict(what.court),
+            "schedule": dataclasses.asdict(what.schedule),
+            "governor": dataclasses.asdict(what.governor),
         },
     }

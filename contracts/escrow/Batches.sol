@@ -1,124 +1,131 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.35;
 
-import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
-import {EscrowHashes} from "../libraries/EscrowHashes.sol";
+import {IEscrowBatches} from "../interfaces/escrow/IEscrowBatches.sol";
+import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
+import {IEscrowSessions} from "../interfaces/escrow/IEscrowSessions.sol";
+import {IEscrowTerms} from "../interfaces/escrow/IEscrowTerms.sol";
+import {BatchSlot, BatchStatus, PackedBatch} from "../libraries/BatchSlot.sol";
 import {EntryList} from "../libraries/EntryList.sol";
+import {EscrowHashes} from "../libraries/EscrowHashes.sol";
 import {JobMath} from "../libraries/JobMath.sol";
 import {PackedJob} from "../libraries/JobSlot.sol";
+import {Ledger} from "./EscrowState.sol";
 import {Jobs} from "./Jobs.sol";
+import {Vouchers} from "./Vouchers.sol";
 
-/// @title Batches: a provider's commitments, and what every way out of one has in common
-/// @dev A committed job is not written again: its state follows from its batch.
-abstract contract Batches is Jobs {
+/// @title Batches: a provider's commitments
+/// @dev A committed job is not written again: its state follows from its batch. A frozen provider may commit: what it
+/// commits is reached by a conviction like everything else, and an honest one loses nothing by a wrong freeze.
+abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     /// @dev One bit of a word for each entry's stored answer, and at most half of a word used.
     uint256 internal constant MAX_BATCH = 128;
 
-    uint64 private _batchCount;
-    mapping(uint64 batchId => BatchRecord) internal _batches;
-    mapping(uint64 batchId => uint256) internal _stored;
-
-    /// @inheritdoc IJobEscrow
-    function commitBatch(Commitment[] calldata commitments) external returns (uint64 batchId) {
-        address provider = _providerOf(msg.sender);
-        uint256 size = commitments.length;
-        if (size == 0 || size > MAX_BATCH) revert BatchSize(size, MAX_BATCH);
-        ProviderRecord storage record = _providers[provider];
-        if (record.frozenBatch != 0) revert ProviderIsFrozen(provider, record.frozenBatch);
-
-        batchId = ++_batchCount;
-        uint256 entries = EntryList.allocate(size);
-        uint40 convictedAt = record.convictedAt;
-        uint96 total;
+    /// @dev A batch in the making.
+    /// @param entries An `EntryList`.
+    /// @param largest Price of the largest unit that an audit may draw, wei.
+    struct Draft {
+        uint256 entries;
+        address provider;
+        uint64 batchId;
+        uint40 convictedAt;
+        uint16 termsVersion;
+        uint96 reserved;
+        uint96 vouchers;
         uint96 largest;
-        for (uint256 i; i < size; ++i) {
-            Commitment calldata commitment = commitments[i];
-            bytes32 jobId = _requireDeliverable(commitment, provider);
-            _commitJob(jobId, convictedAt, batchId, uint16(i));
-            EntryList.put(entries, i, jobId, commitment);
-            uint96 price = commitment.job.price;
-            total += price;
-            if (price > largest) largest = price;
-        }
-        _requireDeterrence(provider, largest);
-        record.reserved -= total;
-        _store(batchId, provider, entries);
     }
 
-    /// @inheritdoc IJobEscrow
+    /// @inheritdoc IEscrowBatches
+    function commitBatch(Commitment[] calldata commitments, IEscrowSessions.Voucher[] calldata vouchers)
+        external
+        returns (uint64 batchId)
+    {
+        (address provider, uint96 active) = _staking.speakerOf(msg.sender);
+        if (provider == address(0)) revert UnknownNodeKey(msg.sender);
+        uint256 jobs = commitments.length;
+        uint256 size = jobs + vouchers.length;
+        if (size == 0 || size > MAX_BATCH) revert BatchSize(size, MAX_BATCH);
+        batchId = ++_state.batchCount;
+        Draft memory draft;
+        draft.batchId = batchId;
+        draft.provider = provider;
+        draft.convictedAt = _state.providers[provider].convictedAt;
+        draft.entries = EntryList.allocate(size);
+        for (uint256 i; i < jobs; ++i) {
+            _commitJob(commitments[i], i, draft);
+        }
+        for (uint256 i = jobs; i < size; ++i) {
+            _commitVoucher(vouchers[i - jobs], i, draft);
+        }
+        _requireDeterrence(provider, active, _neededStake(draft));
+        if (jobs != 0) _state.providers[provider].reserved -= draft.reserved;
+        _expose(draft.vouchers);
+        _store(draft);
+    }
+
+    /// @inheritdoc IEscrowJobs
     function job(bytes32 jobId) external view returns (JobRecord memory record) {
-        record = _jobs[jobId].record();
+        record = _state.jobs[jobId].record();
         if (record.state != JobState.COMMITTED) return record;
-        BatchRecord memory its = batch(record.batchId);
-        if (its.state == BatchState.FORFEITED) {
-            record.reason = its.outcome == Outcome.FRAUD ? RefundReason.FRAUD : RefundReason.CONVICTED;
-        } else if (its.state != BatchState.MATURED) {
-            return record;
-        } else if (its.outcome == Outcome.NOT_OPENED) {
-            record.reason = RefundReason.NOT_OPENED;
-        } else if (its.outcome == Outcome.DEFAULT && !_isStored(record.batchId, record.index)) {
+        PackedBatch its = _state.batches[record.batchId];
+        BatchStatus status = its.status();
+        if (status < BatchStatus.MATURED_PASS) return record;
+        if (status >= BatchStatus.FORFEITED_FRAUD) {
+            record.reason = its.refundReason();
+        } else if (status == BatchStatus.MATURED_DEFAULT && _state.stored[record.batchId] & (1 << record.index) == 0) {
             record.reason = RefundReason.NOT_DELIVERED;
         }
         record.state = record.reason == RefundReason.NONE ? JobState.SETTLED : JobState.REFUNDED;
     }
 
-    /// @inheritdoc IJobEscrow
+    /// @inheritdoc IEscrowBatches
     function batch(uint64 batchId) public view returns (BatchRecord memory) {
-        return _batches[batchId];
+        return _state.batches[batchId].record();
     }
 
-    /// @inheritdoc IJobEscrow
-    function batchCount() public view returns (uint64) {
-        return _batchCount;
+    /// @inheritdoc IEscrowBatches
+    function freezeOf(uint64 batchId) external view returns (Freeze memory) {
+        return _state.freezes[batchId];
     }
 
-    /// @inheritdoc IJobEscrow
+    /// @inheritdoc IEscrowBatches
+    function batchCount() external view returns (uint64) {
+        return _state.batchCount;
+    }
+
+    /// @inheritdoc IEscrowBatches
     function storedBitmap(uint64 batchId) external view returns (uint256) {
-        return _stored[batchId];
+        return _state.stored[batchId];
     }
 
-    /// @dev Whether the last conviction of the batch's provider reaches it. Ids start at 1 and `convictedThrough` at 0.
-    function _isConvictedBatch(uint64 batchId, ProviderRecord memory record) internal pure returns (bool) {
-        return batchId <= record.convictedThrough;
+    /// @inheritdoc IEscrowBatches
+    function headDigest(uint64 batchId, BatchHead calldata head) external pure returns (bytes32) {
+        return EscrowHashes.hashHead(batchId, head);
     }
 
-    function _isStored(uint64 batchId, uint256 index) internal view returns (bool) {
-        return _stored[batchId] & (1 << index) != 0;
+    function _commitJob(Commitment calldata commitment, uint256 index, Draft memory draft) private {
+        bytes32 jobId = _requireDeliverable(commitment, draft.provider);
+        PackedJob slot = _state.jobs[jobId];
+        if (slot.state() != JobState.OPEN) revert WrongJobState(jobId, slot.state());
+        if (_isConvicted(slot.openedAt(), draft.convictedAt)) revert JobOfConvictedProvider(jobId, draft.convictedAt);
+        if (block.timestamp >= slot.deadline()) revert DeadlinePassed(jobId, slot.deadline());
+        _requireSameTerms(jobId, slot.termsVersion(), draft);
+        _state.jobs[jobId] = slot.committed(draft.batchId, uint16(index));
+        EntryList.put(draft.entries, index, jobId, commitment);
+        uint96 price = commitment.job.price;
+        draft.reserved += price;
+        if (price > draft.largest) draft.largest = price;
     }
 
-    function _requirePending(uint64 batchId) internal view returns (BatchRecord memory record) {
-        record = batch(batchId);
-        if (record.state != BatchState.PENDING) revert WrongBatchState(batchId, record.state);
-    }
-
-    function _requireEntries(uint64 batchId, bytes32 committed, Entry[] calldata entries) internal pure {
-        bytes32 given = EscrowHashes.hashEntries(entries);
-        if (given != committed) revert EntriesMismatch(batchId, given, committed);
-    }
-
-    /// @dev Ends a batch by paying its provider `payment` wei less the fee; the entries are paid off by the caller.
-    function _mature(uint64 batchId, address provider, Outcome outcome, uint256 payment) internal {
-        uint256 fee = JobMath.feeOf(payment, _feeBps);
-        BatchRecord storage record = _batches[batchId];
-        record.state = BatchState.MATURED;
-        record.outcome = outcome;
-        _takeFee(fee);
-        _credit(provider, payment - fee);
-        emit BatchMatured(batchId, provider, outcome, payment - fee, fee);
-    }
-
-    function _settleEntry(uint64 batchId, Entry calldata entry) internal {
-        uint96 amount = entry.amount;
-        uint96 refunded = entry.price - amount;
-        _credit(entry.requester, refunded);
-        emit JobSettled(entry.jobId, batchId, amount, refunded);
-    }
-
-    function _refundEntry(Entry calldata entry, RefundReason reason) internal {
-        address requester = entry.requester;
-        uint96 price = entry.price;
-        _credit(requester, price);
-        emit JobRefunded(entry.jobId, requester, price, reason);
+    function _commitVoucher(IEscrowSessions.Voucher calldata voucher, uint256 index, Draft memory draft) private {
+        (bytes32 sessionId, uint96 added, uint16 version) =
+            _claim(voucher, draft.provider, draft.convictedAt, draft.batchId);
+        _requireSameTerms(sessionId, version, draft);
+        EntryList.putLine(draft.entries, index, sessionId, voucher.session.requester, added, added, voucher.head, 0);
+        draft.vouchers += added;
+        uint96 unit = voucher.session.largestCall;
+        if (added < unit) unit = added;
+        if (unit > draft.largest) draft.largest = unit;
     }
 
     /// @dev Reverts unless the line is this provider's and claims something that can be checked.
@@ -135,26 +142,38 @@ abstract contract Batches is Jobs {
         if (commitment.leaf == 0 || commitment.answerDigest == 0) revert ZeroDigest();
     }
 
-    function _commitJob(bytes32 jobId, uint40 convictedAt, uint64 batchId, uint16 index) private {
-        PackedJob slot = _jobs[jobId];
-        if (slot.state() != JobState.OPEN) revert WrongJobState(jobId, slot.state());
-        if (_isConvicted(slot.openedAt(), convictedAt)) revert JobOfConvictedProvider(jobId, convictedAt);
-        if (block.timestamp >= slot.deadline()) revert DeadlinePassed(jobId, slot.deadline());
-        _jobs[jobId] = slot.committed(batchId, index);
+    /// @dev Versions start at 1, so the first line names the batch's.
+    function _requireSameTerms(bytes32 id, uint16 version, Draft memory draft) private pure {
+        if (draft.termsVersion == 0) draft.termsVersion = version;
+        else if (version != draft.termsVersion) revert MixedTerms(id, version, draft.termsVersion);
     }
 
-    /// @param entries An `EntryList`.
-    function _store(uint64 batchId, address provider, uint256 entries) private {
+    function _neededStake(Draft memory draft) private view returns (uint256) {
+        IEscrowTerms.Parameters storage terms = _state.terms[draft.termsVersion];
+        return JobMath.neededStake(draft.largest, terms.slashBps, terms.challengerBps, terms.detectionBps);
+    }
+
+    /// @dev Adds what vouchers claim to the exposure. Refuses any commitment while the oracles cover less than is exposed.
+    function _expose(uint96 added) private {
+        Ledger memory ledger = _state.ledger;
+        uint256 exposed = uint256(ledger.exposure) + added;
+        uint256 covered = uint256(ledger.coverage) * 1 gwei;
+        if (exposed > covered) revert IEscrowTerms.ValueAtRisk(exposed, covered);
+        if (added != 0) _state.ledger.exposure = uint96(exposed);
+    }
+
+    function _store(Draft memory draft) private {
         uint16 setVersion = _committee.version();
-        _batches[batchId] = BatchRecord(
-            EntryList.hash(entries),
-            provider,
-            uint32(block.timestamp),
-            uint32(block.number),
+        BatchHead memory head = BatchHead(
+            draft.provider,
+            uint40(block.timestamp),
+            uint40(block.number),
             setVersion,
-            BatchState.PENDING,
-            Outcome.NONE
+            draft.termsVersion,
+            EntryList.hash(draft.entries)
         );
-        EntryList.announce(entries, batchId, provider, setVersion);
+        uint64 batchId = draft.batchId;
+        _state.batches[batchId] = BatchSlot.pack(EscrowHashes.hashHead(batchId, head), BatchStatus.PENDING);
+        EntryList.announce(draft.entries, batchId, draft.provider, setVersion, draft.termsVersion);
     }
 }

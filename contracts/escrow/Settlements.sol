@@ -1,110 +1,131 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.35;
 
-import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
+import {IEscrowBatches} from "../interfaces/escrow/IEscrowBatches.sol";
+import {IEscrowEnds} from "../interfaces/escrow/IEscrowEnds.sol";
+import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
+import {BatchStatus, PackedBatch} from "../libraries/BatchSlot.sol";
 import {EscrowHashes} from "../libraries/EscrowHashes.sol";
-import {Batches} from "./Batches.sol";
+import {Freezes} from "./Freezes.sol";
 
 /// @title Settlements: what a quorum of oracles decides about batches
-abstract contract Settlements is Batches {
-    mapping(uint64 batchId => uint40) internal _frozenUntil;
-
-    /// @inheritdoc IJobEscrow
+abstract contract Settlements is Freezes {
+    /// @inheritdoc IEscrowEnds
     function settle(
         uint16 setVersion,
-        Decision[] calldata decisions,
-        Entry[][] calldata entries,
+        IEscrowBatches.Decision[] calldata decisions,
+        IEscrowBatches.BatchHead[] calldata heads,
+        IEscrowBatches.Entry[][] calldata entries,
         bytes[] calldata signatures
     ) external {
         if (decisions.length != entries.length) {
-            revert LengthMismatch(decisions.length, entries.length);
+            revert IEscrowBatches.LengthMismatch(decisions.length, entries.length);
         }
+        if (decisions.length != heads.length) revert IEscrowBatches.LengthMismatch(decisions.length, heads.length);
         _committee.requireQuorum(setVersion, settlementDigest(setVersion, decisions), signatures);
+        address submitter = _committee.proposer(setVersion) == msg.sender ? msg.sender : address(0);
         for (uint256 i; i < decisions.length; ++i) {
-            _decide(setVersion, decisions[i], entries[i]);
+            _decide(setVersion, decisions[i], heads[i], entries[i], submitter);
         }
     }
 
-    /// @inheritdoc IJobEscrow
-    function settlementDigest(uint16 setVersion, Decision[] calldata decisions) public view returns (bytes32) {
+    /// @inheritdoc IEscrowEnds
+    function settlementDigest(uint16 setVersion, IEscrowBatches.Decision[] calldata decisions)
+        public
+        view
+        returns (bytes32)
+    {
         return _hashTypedDataV4(EscrowHashes.hashSettlement(setVersion, decisions));
     }
 
-    /// @inheritdoc IJobEscrow
-    function frozenUntil(uint64 batchId) external view returns (uint40) {
-        return _frozenUntil[batchId];
+    /// @inheritdoc IEscrowEnds
+    function requireBatch(
+        uint64 batchId,
+        IEscrowBatches.BatchHead calldata head,
+        IEscrowBatches.Entry[] calldata entries
+    ) external view returns (IEscrowBatches.BatchRecord memory) {
+        PackedBatch packed = _requireHead(batchId, head);
+        _requireEntries(batchId, head.entriesHash, entries);
+        return packed.record();
     }
 
-    function _decide(uint16 setVersion, Decision calldata decision, Entry[] calldata entries) private {
+    /// @inheritdoc IEscrowEnds
+    function condemnedInEpoch() external view returns (uint256) {
+        uint256 epoch = block.timestamp / _state.terms[_state.opening.version].slashEpoch;
+        return _state.slashEpoch == epoch ? _state.condemned : 0;
+    }
+
+    function _decide(
+        uint16 setVersion,
+        IEscrowBatches.Decision calldata decision,
+        IEscrowBatches.BatchHead calldata head,
+        IEscrowBatches.Entry[] calldata entries,
+        address submitter
+    ) private {
         uint64 batchId = decision.batchId;
-        BatchRecord memory record = batch(batchId);
-        (bool skips, SkipReason reason) = _skipReason(batchId, record, setVersion);
-        if (skips) {
-            emit BatchSkipped(batchId, reason);
+        if (!_state.batches[batchId].isPending()) {
+            emit IEscrowBatches.BatchSkipped(batchId, IEscrowBatches.SkipReason.NOT_PENDING);
             return;
         }
-        if (decision.entriesHash != record.entriesHash) {
-            revert EntriesMismatch(batchId, decision.entriesHash, record.entriesHash);
+        PackedBatch packed = _requireHead(batchId, head);
+        (bool skips, IEscrowBatches.SkipReason reason) =
+            _skipReason(batchId, head, packed, decision.outcome, setVersion);
+        if (skips) {
+            emit IEscrowBatches.BatchSkipped(batchId, reason);
+            return;
         }
-        if (decision.outcome == Outcome.PASS) {
-            _pass(decision, record, entries);
-        } else if (decision.outcome == Outcome.NOT_OPENED) {
-            _notOpened(decision, record, entries);
-        } else if (decision.outcome == Outcome.FRAUD) {
-            _freeze(decision, record.provider, entries.length);
+        if (decision.entriesHash != head.entriesHash) {
+            revert IEscrowBatches.EntriesMismatch(batchId, decision.entriesHash, head.entriesHash);
+        }
+        if (decision.outcome == IEscrowBatches.Outcome.PASS) {
+            _pass(decision, head, entries, submitter);
+        } else if (
+            decision.outcome == IEscrowBatches.Outcome.FRAUD || decision.outcome == IEscrowBatches.Outcome.NOT_OPENED
+        ) {
+            _requireAmount(decision, 0);
+            if (entries.length != 0) revert IEscrowBatches.LengthMismatch(entries.length, 0);
+            if (!_freeze(decision, head)) {
+                emit IEscrowBatches.BatchSkipped(batchId, IEscrowBatches.SkipReason.SLASH_CEILING);
+            }
         } else {
-            revert OutcomeNotDecidable(batchId, decision.outcome);
+            revert IEscrowBatches.OutcomeNotDecidable(batchId, decision.outcome);
         }
     }
 
-    function _skipReason(uint64 batchId, BatchRecord memory record, uint16 setVersion)
-        private
-        view
-        returns (bool skips, SkipReason reason)
-    {
-        if (record.state != BatchState.PENDING) return (true, SkipReason.NOT_PENDING);
-        if (record.setVersion != setVersion) return (true, SkipReason.WRONG_SET);
-        ProviderRecord memory its = providerRecord(record.provider);
-        if (_isConvictedBatch(batchId, its)) return (true, SkipReason.PROVIDER_CONVICTED);
-        if (its.frozenBatch != 0) return (true, SkipReason.PROVIDER_FROZEN);
+    function _skipReason(
+        uint64 batchId,
+        IEscrowBatches.BatchHead calldata head,
+        PackedBatch packed,
+        IEscrowBatches.Outcome outcome,
+        uint16 setVersion
+    ) private view returns (bool skips, IEscrowBatches.SkipReason reason) {
+        if (head.setVersion != setVersion) return (true, IEscrowBatches.SkipReason.WRONG_SET);
+        IEscrowJobs.ProviderRecord memory its = _state.providers[head.provider];
+        if (batchId <= its.convictedThrough) return (true, IEscrowBatches.SkipReason.PROVIDER_CONVICTED);
+        if (its.frozenBatch != 0) return (true, IEscrowBatches.SkipReason.PROVIDER_FROZEN);
+        if (outcome == IEscrowBatches.Outcome.NOT_OPENED && packed.status() == BatchStatus.REOPENED) {
+            return (true, IEscrowBatches.SkipReason.OPENED_ON_CHAIN);
+        }
     }
 
-    function _pass(Decision calldata decision, BatchRecord memory record, Entry[] calldata entries) private {
+    function _pass(
+        IEscrowBatches.Decision calldata decision,
+        IEscrowBatches.BatchHead calldata head,
+        IEscrowBatches.Entry[] calldata entries,
+        address submitter
+    ) private {
         uint64 batchId = decision.batchId;
-        _requireEntries(batchId, record.entriesHash, entries);
-        uint256 total;
-        for (uint256 i; i < entries.length; ++i) {
-            Entry calldata entry = entries[i];
-            total += entry.amount;
-            _settleEntry(batchId, entry);
+        _requireEntries(batchId, head.entriesHash, entries);
+        Sums memory sums = _settleAll(batchId, entries);
+        _requireAmount(decision, sums.payment);
+        sums.auditors = decision.auditors;
+        sums.submitter = submitter;
+        _mature(batchId, head, BatchStatus.MATURED_PASS, sums);
+    }
+
+    function _requireAmount(IEscrowBatches.Decision calldata decision, uint256 committed) private pure {
+        if (decision.amount != committed) {
+            revert IEscrowBatches.AmountMismatch(decision.batchId, decision.amount, committed);
         }
-        _requireAmount(decision, total);
-        _mature(batchId, record.provider, Outcome.PASS, total);
-    }
-
-    function _notOpened(Decision calldata decision, BatchRecord memory record, Entry[] calldata entries) private {
-        _requireAmount(decision, 0);
-        _requireEntries(decision.batchId, record.entriesHash, entries);
-        for (uint256 i; i < entries.length; ++i) {
-            _refundEntry(entries[i], RefundReason.NOT_OPENED);
-        }
-        _mature(decision.batchId, record.provider, Outcome.NOT_OPENED, 0);
-    }
-
-    function _freeze(Decision calldata decision, address provider, uint256 given) private {
-        _requireAmount(decision, 0);
-        if (given != 0) revert LengthMismatch(given, 0);
-        uint64 batchId = decision.batchId;
-        uint40 until = uint40(block.timestamp + _appealWindow);
-        _frozenUntil[batchId] = until;
-        _providers[provider].frozenBatch = uint56(batchId);
-        BatchRecord storage record = _batches[batchId];
-        record.state = BatchState.FROZEN;
-        record.outcome = Outcome.FRAUD;
-        emit BatchFrozen(batchId, provider, until);
-    }
-
-    function _requireAmount(Decision calldata decision, uint256 committed) private pure {
-        if (decision.amount != committed) revert AmountMismatch(decision.batchId, decision.amount, committed);
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.35;
 
-import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
+import {IEscrowBatches} from "../interfaces/escrow/IEscrowBatches.sol";
+import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
+import {IEscrowSessions} from "../interfaces/escrow/IEscrowSessions.sol";
 
 /// @title EscrowHashes: what is signed in the escrow's domain, and what it stores instead of the preimage
 /// @notice The same digests as `protocol/messages.py`. The structs that are hashed hold only static fields, whose ABI
@@ -13,15 +15,18 @@ library EscrowHashes {
         "uint96 maxOutstanding,uint64 nonce,uint40 expiry)"
     );
     bytes32 private constant DECISION_TYPEHASH =
-        keccak256("Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount)");
+        keccak256("Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount,uint32 auditors)");
     bytes32 private constant SETTLEMENT_TYPEHASH = keccak256(
         "Settlement(uint16 setVersion,Decision[] decisions)"
-        "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount)"
+        "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount,uint32 auditors)"
     );
     bytes32 private constant STORAGE_RECEIPT_TYPEHASH = keccak256("StorageReceipt(bytes32 blob)");
 
+    bytes32 private constant VOUCHER_TYPEHASH =
+        keccak256("Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head)");
+
     /// @notice keccak256(abi.encode(OFFER_TYPEHASH, offer)); in calldata its eleven words are their own encoding.
-    function hashOffer(IJobEscrow.Offer calldata offer) internal pure returns (bytes32 hash) {
+    function hashOffer(IEscrowJobs.Offer calldata offer) internal pure returns (bytes32 hash) {
         bytes32 typehash = OFFER_TYPEHASH;
         assembly ("memory-safe") {
             let free := mload(0x40)
@@ -31,7 +36,7 @@ library EscrowHashes {
         }
     }
 
-    function hashSettlement(uint16 setVersion, IJobEscrow.Decision[] calldata decisions)
+    function hashSettlement(uint16 setVersion, IEscrowBatches.Decision[] calldata decisions)
         internal
         pure
         returns (bytes32)
@@ -50,7 +55,7 @@ library EscrowHashes {
     /// @notice keccak256(abi.encode(entries)). In calldata an array of static structs is its own encoding.
     /// @dev Copies it as it stands behind the offset and the length, which costs a tenth of encoding it again. Calldata
     /// with dirty high bits then hashes to something that no batch stores, so it is refused as a mismatch.
-    function hashEntries(IJobEscrow.Entry[] calldata entries) internal pure returns (bytes32 hash) {
+    function hashEntries(IEscrowBatches.Entry[] calldata entries) internal pure returns (bytes32 hash) {
         assembly ("memory-safe") {
             let free := mload(0x40)
             let size := mul(entries.length, 0xc0)
@@ -62,13 +67,13 @@ library EscrowHashes {
     }
 
     /// @notice keccak256(abi.encode(block.chainid, escrow, job)).
-    function jobId(address escrow, IJobEscrow.Job memory job) internal view returns (bytes32) {
+    function jobId(address escrow, IEscrowJobs.Job memory job) internal view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, escrow, job));
     }
 
     /// @notice The same for a job that lies in calldata, whose eight words are its encoding already.
     /// @dev Dirty high bits hash to an id that no job has.
-    function givenJobId(address escrow, IJobEscrow.Job calldata job) internal view returns (bytes32 hash) {
+    function givenJobId(address escrow, IEscrowJobs.Job calldata job) internal view returns (bytes32 hash) {
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, chainid())
@@ -76,5 +81,39 @@ library EscrowHashes {
             calldatacopy(add(free, 0x40), job, 0x100)
             hash := keccak256(free, 0x140)
         }
+    }
+
+    /// @notice keccak256(abi.encode(block.chainid, escrow, session)).
+    function sessionId(address escrow, IEscrowSessions.Session memory session) internal view returns (bytes32) {
+        return keccak256(abi.encode(block.chainid, escrow, session));
+    }
+
+    /// @notice The same for a session that lies in calldata, whose seven words are its encoding already.
+    /// @dev Dirty high bits hash to an id that no session has.
+    function givenSessionId(address escrow, IEscrowSessions.Session calldata session)
+        internal
+        view
+        returns (bytes32 hash)
+    {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 0x20), escrow)
+            calldatacopy(add(free, 0x40), session, 0xe0)
+            hash := keccak256(free, 0x120)
+        }
+    }
+
+    function hashVoucher(bytes32 session, uint96 amount, uint64 units, uint32 calls, bytes32 head)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(VOUCHER_TYPEHASH, session, amount, units, calls, head));
+    }
+
+    /// @notice keccak256(abi.encode(batchId, head)).
+    function hashHead(uint64 batchId, IEscrowBatches.BatchHead memory head) internal pure returns (bytes32) {
+        return keccak256(abi.encode(batchId, head));
     }
 }

@@ -18,7 +18,7 @@ from protocol.units import Address, Digest
 MEMBER_AGE = 30.0
 """Seconds for which a member's URL is believed."""
 STAKE_AGE = 3.0
-"""Seconds for which a provider's stake, reserve and keys are believed."""
+"""Seconds for which a provider's stake, reserve and keys are believed, and the present terms."""
 
 MOST_AGED = 4096
 
@@ -29,6 +29,7 @@ class OracleChain:
     def __init__(self, chain: Chain) -> None:
         self.plain = chain
         self._sets: dict[int, tuple[Address, ...]] = {}
+        self._seats: dict[int, tuple[Address, ...]] = {}
         self._aged: dict[tuple[str, str], tuple[float, Any]] = {}
         self._lock = threading.Lock()
 
@@ -40,6 +41,15 @@ class OracleChain:
         if set_version not in self._sets:
             self._sets[set_version] = self.plain.members(set_version)
         return self._sets[set_version]
+
+    def seats(self, set_version: int) -> tuple[Address, ...]:
+        """The account of each seat; a member keeps its seat as long as it is one, so a set's seats are read once."""
+        if set_version not in self._seats:
+            self._seats[set_version] = self.plain.seats()
+        return self._seats[set_version]
+
+    def parameters(self) -> Any:
+        return self._recent("terms", "", STAKE_AGE, lambda _: self.plain.parameters())
 
     def member(self, address: str) -> Member:
         return self._recent("member", address, MEMBER_AGE, self._read_member)
@@ -61,10 +71,10 @@ class OracleChain:
         arguments = self._arguments(tx_hash, "settle")
         if arguments is None:
             return SettlementRow(tx_hash, gas)
-        set_version, decisions, _, signatures = arguments
+        set_version, decisions, _, _, signatures = arguments
         return SettlementRow(
             tx_hash, gas, set_version,
-            tuple(Decision(row[0], Digest(row[1]), Outcome(row[2]), row[3]) for row in decisions),
+            tuple(Decision(row[0], Digest(row[1]), Outcome(row[2]), row[3], row[4]) for row in decisions),
             tuple(signatures),
         )
 

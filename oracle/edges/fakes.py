@@ -27,9 +27,12 @@ from protocol.units import Address, Bps, Seconds, Wei
 
 NOBODY = Address("0x" + "00" * 20)
 TERMS = Parameters(
-    Wei(1000), Bps(500), Bps(5000), Bps(500), Bps(10_000), Seconds(30), Seconds(60), Seconds(900), Seconds(180),
-    Seconds(600), Seconds(60), Seconds(15), 2,
-)  # fmt: skip
+    open_fee=Wei(1000), fee_bps=Bps(500), slash_bps=Bps(5000), challenger_bps=Bps(1000), detection_bps=Bps(500),
+    audit_bps=Bps(10_000), draw_delay=2, start_window=Seconds(30), cancel_delay=Seconds(60), max_duration=Seconds(900),
+    open_window=Seconds(180), last_chance=Seconds(60), maturity_window=Seconds(600), evidence_window=Seconds(60),
+    appeal_window=Seconds(15), claim_delay=Seconds(700), max_session=Seconds(3600), slash_epoch=Seconds(300),
+    audit_fee=Wei(2), submit_fee=Wei(3), slash_ceiling=Wei(10**26),
+)
 
 
 class FakeClock:
@@ -57,20 +60,23 @@ class FakeCall:
 class FakeChain:
     """Block n is mined at second `start` + n."""
 
-    seats: tuple[Address, ...]
+    seat_order: tuple[Address, ...]
     seat_members: dict[str, Member]
     start: int
     number: int = 100
     terms: Parameters = TERMS
+    older_terms: dict[int, Parameters] = field(default_factory=dict)
     jobs: dict[bytes, JobRecord] = field(default_factory=dict)
     batches: dict[int, BatchRecord] = field(default_factory=dict)
     stakes: dict[str, ProviderStake] = field(default_factory=dict)
     records: dict[str, ProviderRecord] = field(default_factory=dict)
     keys: dict[str, KeyPeriod] = field(default_factory=dict)
-    revoked: set[tuple[str, int]] = field(default_factory=set)
+    empty_seats: int = 0
+    """Seats before those of the members that nobody has taken."""
     carried_offers: dict[bytes, SignedOffer] = field(default_factory=dict)
     settled: dict[bytes, SettlementRow] = field(default_factory=dict)
     fees: int = 0
+    condemned_stake: int = 0
 
     def head(self) -> BlockRef:
         return self._ref(self.number)
@@ -81,6 +87,9 @@ class FakeChain:
     def parameters(self) -> Parameters:
         return self.terms
 
+    def parameters_at(self, terms_version: int) -> Parameters:
+        return self.older_terms.get(terms_version, self.terms)
+
     def epoch_blocks(self) -> int:
         return 10
 
@@ -88,33 +97,37 @@ class FakeChain:
         return 1
 
     def members(self, set_version: int) -> tuple[Address, ...]:
-        return self.seats
+        return self.seat_order
+
+    def seats(self, set_version: int) -> tuple[Address, ...]:
+        return (NOBODY,) * self.empty_seats + self.seat_order
 
     def member(self, address: str) -> Member:
         return self.seat_members[address]
 
     def job(self, job_id: bytes) -> JobRecord:
-        return self.jobs.get(job_id, JobRecord(JobState.NONE, RefundReason.NONE, 0, 0, 0, 0))
+        return self.jobs.get(job_id, JobRecord(JobState.NONE, RefundReason.NONE, 0, 0, 0, 0, 0))
 
     def batch(self, batch_id: int) -> BatchRecord:
-        return self.batches.get(
-            batch_id, BatchRecord(ZERO, NOBODY, 0, 0, 0, BatchState.NONE, Outcome.NONE)
-        )
+        return self.batches.get(batch_id, BatchRecord(ZERO, BatchState.NONE, Outcome.NONE))
 
     def provider(self, address: str) -> ProviderStake:
         return self.stakes.get(address, ProviderStake(Wei(0), Wei(0), NOBODY, bytes(32), ZERO))
 
     def provider_record(self, address: str) -> ProviderRecord:
-        return self.records.get(address, ProviderRecord(Wei(0), 0, 0, 0))
+        return self.records.get(address, ProviderRecord(Wei(0), 0, 0, 0, 0))
 
     def key_period(self, node_key: str) -> KeyPeriod | None:
         return self.keys.get(node_key)
 
     def is_offer_revoked(self, provider: str, nonce: int) -> bool:
-        return (provider, nonce) in self.revoked
+        return nonce < self.provider_record(provider).offers_from
 
     def fees_to_burn(self) -> int:
         return self.fees
+
+    def condemned(self) -> int:
+        return self.condemned_stake
 
     def settlement_in(self, tx_hash: bytes) -> SettlementRow:
         return self.settled.get(tx_hash, SettlementRow(tx_hash, 21_000))
@@ -136,6 +149,9 @@ class FakeChain:
 
     def burn_fees(self) -> FakeCall:
         return FakeCall("burn_fees")
+
+    def burn_condemned(self) -> FakeCall:
+        return FakeCall("burn_condemned")
 
     def simulate(self, call: FakeCall, sender: str) -> None:
         return None

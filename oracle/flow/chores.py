@@ -46,8 +46,7 @@ def _due(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
     yield from _forfeits(node, head)
     yield from _defaults(node, head)
     yield from _refunds(node, head)
-    if head.number % BURN_EVERY < 4 * len(node.chain.members(node.chain.set_version())) and node.chain.fees_to_burn():
-        yield f"burn-fees/{head.number // BURN_EVERY}", node.chain.burn_fees()
+    yield from _burns(node, head)
 
 
 def _forfeits(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
@@ -57,20 +56,21 @@ def _forfeits(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
         else:
             due = batch.batch_id <= node.chain.provider_record(batch.provider).convicted_through
         if due and node.chain.batch(batch.batch_id).state == batch.state:
-            yield f"forfeit/{batch.batch_id}", node.chain.forfeit(batch.batch_id, _entries(node, batch.batch_id))
+            call = node.chain.forfeit(batch.batch_id, batch.head, _entries(node, batch.batch_id))
+            yield f"forfeit/{batch.batch_id}", call
 
 
 def _defaults(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
-    parameters = node.chain.parameters()
-    wait = parameters.maturity_window + parameters.evidence_window
     for batch in node.store.batches(BatchState.PENDING):
-        if head.timestamp < batch.committed_at + wait:
+        terms = node.chain.parameters_at(batch.terms_version)
+        since = batch.opened_at or batch.committed_at  # openings posted on-chain start the windows again
+        if head.timestamp < since + terms.maturity_window + terms.evidence_window:
             continue
         record = node.chain.provider_record(batch.provider)
         held = record.frozen_batch or batch.batch_id <= record.convicted_through
         if not held and node.chain.batch(batch.batch_id).state == BatchState.PENDING:
-            entries = _entries(node, batch.batch_id)
-            yield f"default/{batch.batch_id}", node.chain.mature_by_default(batch.batch_id, entries)
+            call = node.chain.mature_by_default(batch.batch_id, batch.head, _entries(node, batch.batch_id))
+            yield f"default/{batch.batch_id}", call
 
 
 def _refunds(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
@@ -80,6 +80,17 @@ def _refunds(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
             continue
         if node.chain.job(row.job_id).state == JobState.OPEN:
             yield "refund/" + to_hex(row.job_id), node.chain.refund_job(row.job)
+
+
+def _burns(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
+    """Fees, and what slashes condemned, in the first round of turns of every so many blocks."""
+    number, since = divmod(head.number, BURN_EVERY)
+    if since >= 4 * len(node.chain.members(node.chain.set_version())):
+        return
+    if node.chain.fees_to_burn():
+        yield f"burn-fees/{number}", node.chain.burn_fees()
+    if node.chain.condemned():
+        yield f"burn-condemned/{number}", node.chain.burn_condemned()
 
 
 def _entries(node: Node, batch_id: int) -> list[Entry]:

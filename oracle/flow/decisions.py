@@ -1,6 +1,7 @@
 """What this oracle decides about batches, and what it signs for a proposer.
 
-One oracle signs one outcome a batch and set version, ever: what is about to be signed is stored before it is signed.
+One oracle signs one outcome a batch and set version, and one more after openings were posted on-chain, ever: what is
+about to be signed is stored before it is signed.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oracle.flow.node import Node, require_member
-from oracle.flow.turns import view_batch, weigh
+from oracle.flow.turns import BatchView, view_batch, weigh
 from oracle.records import BatchRow
+from protocol.committee import seats_bitmap
 from protocol.errors import Reason, Refused
 from protocol.limits import MAX_DECISIONS
 from protocol.messages import settlement_digest
@@ -25,11 +27,18 @@ def decide_batch(node: Node, batch: BatchRow) -> tuple[Decision | None, str]:
     if batch.drawn_at is None:
         return None, "The batch is not drawn yet."
     view = view_batch(node, batch)
-    outcome, why = decide(weigh(node, view), int(node.clock()))
+    outcome, why = decide(weigh(node, view), int(node.clock()), batch.opened_at is not None)
     if outcome is None:
         return None, why
     amount = sum(entry.entry.amount for entry in view.entries) if outcome is Outcome.PASS else 0
-    return Decision(batch.batch_id, batch.entries_hash, outcome, Wei(amount)), why
+    return Decision(batch.batch_id, batch.entries_hash, outcome, Wei(amount), _auditors(node, view)), why
+
+
+def sign_once(node: Node, decision: Decision, set_version: int) -> Decision:
+    """Note what is about to be signed; returns what this oracle noted first. Sign only when the two are equal."""
+    batch = node.store.batch(decision.batch_id)
+    reopened = batch is not None and batch.opened_at is not None
+    return node.store.sign_once(decision, set_version, node.clock(), reopened)
 
 
 def sign_list(node: Node, set_version: int, decisions: Sequence[Decision],
@@ -50,7 +59,7 @@ def sign_list(node: Node, set_version: int, decisions: Sequence[Decision],
     if refused:
         return None, refused
     for decision in decisions:
-        first = node.store.sign_once(decision, set_version, node.clock())
+        first = sign_once(node, decision, set_version)
         if first != decision:
             refused[decision.batch_id] = f"This oracle signed {first.outcome.name} for it before."
     if refused:
@@ -71,4 +80,13 @@ def _object_to(node: Node, set_version: int, decision: Decision) -> str | None:
     own, why = decide_batch(node, batch)
     if own is None:
         return why
-    return None if own == decision else f"Here it is {own.outcome.name} over {own.amount} wei: {why}"
+    if own == decision:
+        return None
+    return f"Here it is {own.outcome.name} over {own.amount} wei with the auditors {own.auditors:#b}: {why}"
+
+
+def _auditors(node: Node, view: BatchView) -> int:
+    """The seats that the draw names for drawn leaves: the same bits at every oracle that made the same draw, whoever
+    audited them in the end."""
+    named = [view.members[entry.auditor] for entry in view.entries if entry.drawn and entry.auditor is not None]
+    return seats_bitmap(named, node.chain.seats(view.batch.set_version))

@@ -72,4 +72,5 @@ def list_offers(node: Node, model: bytes | None, provider: str | None) -> list[d
 def _is_covered(node: Node, offer: Offer, active: int) -> bool:
     """Whether the stake deters cheating on the offer's smallest job: what costs nothing to make may not be listed."""
     terms, price = node.chain.parameters(), reserve(1, 1, offer.input_price, offer.output_price)
-    return active > 0 and deters(active, price, terms.slash_bps, terms.detection_bps)
+    shares = terms.slash_bps, terms.challenger_bps, terms.detection_bps
+    return active > 0 and deters(active, price, *shares)

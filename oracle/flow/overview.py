@@ -13,6 +13,9 @@ from protocol.committee import faults, quorum
 from protocol.encoding import to_hex
 from protocol.wire import to_json
 
+IN_WEI = ("open_fee", "audit_fee", "submit_fee", "slash_ceiling")
+"""Parameters that are amounts: decimal strings, as every amount."""
+
 
 def show_batch(node: Node, batch_id: int) -> dict[str, Any]:
     """Record, entries, draw, records, and what this oracle would sign now."""
@@ -43,7 +46,7 @@ def show_network(node: Node, contracts: dict[str, str]) -> dict[str, Any]:
     return {
         "chain_id": node.domain.chain_id,
         "contracts": contracts,
-        "parameters": {name: str(value) if name == "open_fee" else value for name, value in terms.items()},
+        "parameters": {name: str(value) if name in IN_WEI else value for name, value in terms.items()},
         "epoch_blocks": node.chain.epoch_blocks(),
         "set_version": set_version,
         "oracles": [

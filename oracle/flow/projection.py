@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from oracle.ports import Projection
+from oracle.records import OpeningRow
+from protocol.errors import Malformed
+from protocol.openings import unpack_opening
 from protocol.types import BatchState
 
 
@@ -30,10 +33,28 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
         case "BatchMatured":
             rows.end_batch(event.batch_id, BatchState.MATURED, event.outcome, tx_hash)
         case "BatchFrozen":
-            rows.freeze_batch(event.batch_id, event.until, tx_hash)
+            rows.freeze_batch(event.batch_id, event.outcome, event.until, tx_hash)
+        case "BatchHeld":
+            rows.hold_freeze(event.batch_id, event.until)
+        case "OpeningsPosted":
+            rows.reopen_batch(event.batch_id, _openings(event, at), at)
+        case "BatchSkipped":
+            rows.skip_batch(event.batch_id, at)
         case "BatchForfeited":
             rows.end_batch(event.batch_id, BatchState.FORFEITED, None, tx_hash)
         case "ProviderConvicted":
             rows.convict(event, at, tx_hash)
-        case "OfferRevoked":
-            rows.revoke_offer(event.provider, event.nonce)
+        case "OffersRevoked":
+            rows.revoke_offers(event.provider, event.below)
+
+
+def _openings(event: Any, at: int) -> list[OpeningRow]:
+    """What was posted; whatever is no opening counts as none, and its leaf as not opened."""
+    found = []
+    for data in event.openings:
+        try:
+            posted = unpack_opening(data)
+        except Malformed:
+            continue
+        found.append(OpeningRow(event.batch_id, posted.index, posted.auditor, posted.sealed, "provider", at))
+    return found

@@ -18,31 +18,27 @@ def recompute_draw(chain: Any, batch_id: int, fetch: FetchReveals) -> tuple[Draw
 
     Raises Refused: not_found for an unknown batch, not_ready before its epoch is over.
     """
-    batch = chain.batch(batch_id)
-    if batch.state == BatchState.NONE:
+    if chain.batch(batch_id).state == BatchState.NONE:
         raise Refused(Reason.NOT_FOUND, f"There is no work batch {batch_id}.")
-    terms, blocks, head = chain.parameters(), chain.epoch_blocks(), chain.head()
-    epoch = epoch_of(batch.committed_block, blocks)
-    hashed = batch.committed_block + terms.draw_delay
+    committed = chain.commitment_of(batch_id)
+    if committed is None:
+        raise Refused(Reason.NOT_FOUND, f"The node has no event of batch {batch_id}.", "Ask a node that keeps logs.")
+    batch = committed.event
+    terms, blocks, head = chain.parameters_at(batch.terms_version), chain.epoch_blocks(), chain.head()
+    epoch = epoch_of(committed.block, blocks)
+    hashed = committed.block + terms.draw_delay
     due = max(epoch_end(epoch, blocks), hashed)
     if head.number < due:
         raise Refused(Reason.NOT_READY, f"Batch {batch_id} is drawn from block {due} on, the head is {head.number}.")
     members = [_member(chain, address) for address in chain.members(batch.set_version)]
     found = fetch(members, epoch)
     reveals = {m.address: _checked(found.get(m.address), m, epoch) for m in members}
-    leaves = _leaves(chain, batch_id, batch.committed_block)
+    leaves = [entry.audited_leaf for entry in batch.entries]
     block = chain.block(hashed)
     made = draw(batch_id, leaves, block.hash if block else None, list(reveals.values()), terms.audit_bps)
     facts = {"epoch": epoch, "block": hashed, "block_hash": block.hash if block else None, "audit_bps": terms.audit_bps,
              "members": [m.address for m in members], "reveals": reveals, "entries": len(leaves)}
     return made, facts
-
-
-def _leaves(chain: Any, batch_id: int, block: int) -> list[bytes]:
-    for found in chain.events(block, block):
-        if type(found.event).__name__ == "BatchCommitted" and found.event.batch_id == batch_id:
-            return [entry.leaf for entry in found.event.entries]
-    raise Refused(Reason.NOT_FOUND, f"The node has no event of batch {batch_id}.", "Ask a node that keeps logs.")
 
 
 def _member(chain: Any, address: Any) -> Member:

@@ -51,18 +51,19 @@ def due_block(node: Node, batch: BatchRow) -> int:
     """The block from which, once it is final, hash and reveals of the batch's draw can be had."""
     blocks = node.chain.epoch_blocks()
     end = epoch_end(epoch_of(batch.committed_block, blocks), blocks)
-    return max(end, batch.committed_block + int(node.chain.parameters().draw_delay))
+    return max(end, batch.committed_block + int(node.chain.parameters_at(batch.terms_version).draw_delay))
 
 
 def _draw(node: Node, batch: BatchRow) -> bool:
     epoch = epoch_of(batch.committed_block, node.chain.epoch_blocks())
     reveals = [_reveal_of(node, address, epoch) for address in node.chain.members(batch.set_version)]
-    block = node.chain.block(batch.committed_block + int(node.chain.parameters().draw_delay))
+    terms = node.chain.parameters_at(batch.terms_version)
+    block = node.chain.block(batch.committed_block + int(terms.draw_delay))
     if (block is None or None in reveals) and not _is_overdue(node, batch):
         return False
     entries = node.store.entries(batch.batch_id)
-    audit_bps = int(node.chain.parameters().audit_bps)
-    made = draw(batch.batch_id, [e.entry.leaf for e in entries], block.hash if block else None, reveals, audit_bps)
+    leaves = [row.entry.audited_leaf for row in entries]
+    made = draw(batch.batch_id, leaves, block.hash if block else None, reveals, int(terms.audit_bps))
     node.store.keep_draw(batch.batch_id, made.seed, made.drawn, made.auditors, node.clock())
     node.log("draw_made", batch_id=batch.batch_id, drawn=len(made.drawn), of=len(entries), seeded=made.seed is not None)
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from oracle.flow.decisions import decide_batch
+from oracle.flow.decisions import decide_batch, sign_once
 from oracle.flow.node import Node, other_members
 from oracle.records import BatchRow, PeerAnswer
 from protocol.committee import proposer, quorum
@@ -35,6 +35,8 @@ def propose(node: Node) -> list[bytes]:
         members: list[str] = list(node.chain.members(batch.set_version))
         if node.address not in members or proposer(head.number, batch.set_version, members) != node.address:
             continue
+        if batch.skipped_at is not None and head.timestamp < batch.skipped_at + node.rules.skip_wait:
+            continue
         decision, _ = decide_batch(node, batch) if batch.batch_id not in held else (None, "")
         if decision is not None and _is_settleable(node, batch):
             by_set.setdefault(batch.set_version, []).append(decision)
@@ -51,7 +53,7 @@ def settle(node: Node, set_version: int, decisions: list[Decision]) -> bytes | N
     needed = quorum(len(members)) - 1
     peers = other_members(node, set_version)
     # Noted before the first question: an outcome that was signed otherwise before is not proposed.
-    wanted = [d for d in decisions if node.store.sign_once(d, set_version, node.clock()) == d]
+    wanted = [d for d in decisions if sign_once(node, d, set_version) == d]
     answers: dict[Address, PeerAnswer] = {}
     refused: dict[Address, PeerAnswer] = {}
     for _ in range(ROUNDS):
@@ -122,10 +124,11 @@ def _add_refusals(before: PeerAnswer | None, answer: PeerAnswer, wanted: Sequenc
 
 def _submit(node: Node, set_version: int, decisions: list[Decision], signatures: list[bytes]) -> bytes:
     lists = [
-        [] if d.outcome is Outcome.FRAUD else [row.entry for row in node.store.entries(d.batch_id)] for d in decisions
+        [row.entry for row in node.store.entries(d.batch_id)] if d.outcome is Outcome.PASS else [] for d in decisions
     ]
+    heads = {batch.batch_id: batch.head for batch in node.store.find_batches([d.batch_id for d in decisions])}
     digest = settlement_digest(node.domain, set_version, decisions)
-    call = node.chain.settle(set_version, decisions, lists, signatures)
+    call = node.chain.settle(set_version, decisions, [heads[d.batch_id] for d in decisions], lists, signatures)
     node.sender.submit(fresh_key(node, "settle/" + to_hex(digest)), call)
     node.log("settlement_submitted", set_version=set_version, digest=to_hex(digest),
              decisions={d.batch_id: d.outcome.name for d in decisions})

@@ -1,7 +1,8 @@
 """Whose turn an audit is, which openings this oracle wants, and what it knows of a batch.
 
-The seat that the seed names begins at the draw. The next takes over one audit turn after the opening for the one
-before it was here, or after that one's turn began if none came; at once if it found itself unable to say (UNKNOWN).
+The seat that the seed names begins at the draw, and again when openings were posted on-chain. The next takes over one
+audit turn after the opening for the one before it was here, or after that one's turn began if none came; at once if it
+found itself unable to say (UNKNOWN).
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ def view_batch(node: Node, batch: BatchRow) -> BatchView:
 
 def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> dict[str, float]:
     """The auditors of an entry whose turn has begun, in the order of their ranks, and when it began."""
-    if view.batch.drawn_at is None or entry.auditor is None:
+    start = view.batch.turns_from
+    if start is None or entry.auditor is None:
         return {}
     begun: dict[str, float] = {}
-    start = view.batch.drawn_at
     for rank in range(len(view.members)):
         if start > now:
             break
@@ -107,20 +108,20 @@ def wanted_openings(node: Node, provider: str) -> list[EntryRow]:
 
 
 def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, float]) -> EntryEvidence:
-    passed, parameters = is_passed(view, entry, begun), node.chain.parameters()
+    passed, parameters = is_passed(view, entry, begun), node.chain.parameters_at(view.batch.terms_version)
     records = {
         str(row.oracle): row.record.verdict
         for row in view.records_at(entry.index)
         # Whatever speaks against it counts at once; a pass counts from those whose turn it was.
         if row.record.verdict in CONTRARY or (passed and row.oracle in begun)
     }
-    drawn_at = view.batch.drawn_at or node.clock()
+    since = view.batch.turns_from or node.clock()
     if entry.escalated_at is not None:
-        deadline = max(entry.escalated_at, drawn_at) + parameters.open_window
+        deadline = max(entry.escalated_at, since) + parameters.open_window
         opened = _came_by(view.opening_for(entry.index, node.address), deadline)
     else:
         # A provider can only open to auditors that ask: with up to f silent ones, one more has asked by then.
-        deadline = drawn_at + faults(len(view.members)) * node.rules.audit_turn + parameters.open_window
+        deadline = since + faults(len(view.members)) * node.rules.audit_turn + parameters.open_window
         if node.address in begun:  # we asked ourselves: what others were given does not count
             deadline = max(deadline, begun[node.address] + parameters.open_window)
             opened = _came_by(view.opening_for(entry.index, node.address), deadline)
@@ -129,7 +130,8 @@ def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, flo
         opened = opened or passed  # an auditor that passed it must have had it, even if it never came here
     own = view.own_verdict(entry.index, node.address)
     return EntryEvidence(
-        report_valid=entry.has_report and entry.has_answer,
+        # A voucher is signed by who pays it, and its answers went straight there.
+        report_valid=entry.entry.is_voucher or (entry.has_report and entry.has_answer),
         drawn=bool(entry.drawn),
         records=records,
         own=own,

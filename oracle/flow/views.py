@@ -12,6 +12,7 @@ from oracle.records import BatchRow, Conviction, JobRow, RecordRow
 from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused
 from protocol.types import BatchState, JobState, Outcome, Report, VerdictKind
+from protocol.verdict import NOT_OPENED
 
 HARDEST_FIRST = (VerdictKind.FRAUD, VerdictKind.MALFORMED, VerdictKind.PASS, VerdictKind.UNKNOWN)
 
@@ -95,6 +96,7 @@ def show_batch_record(batch: BatchRow) -> dict[str, Any]:
         "batch_id": batch.batch_id,
         "provider": batch.provider,
         "set_version": batch.set_version,
+        "terms_version": batch.terms_version,
         "entries_hash": to_hex(batch.entries_hash),
         "committed_at": batch.committed_at,
         "committed_block": batch.committed_block,
@@ -102,6 +104,7 @@ def show_batch_record(batch: BatchRow) -> dict[str, Any]:
         "state": batch.state.name,
         "outcome": batch.outcome.name,
         "frozen_until": batch.frozen_until,
+        "opened_at": batch.opened_at,
         "decided_tx": hex_or_none(batch.decided_tx),
         "closed_tx": hex_or_none(batch.closed_tx),
     }
@@ -115,7 +118,8 @@ def _verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequence[Re
     records.sort(key=lambda r: (r.oracle != node.address or r.record.verdict not in FINAL,
                                 HARDEST_FIRST.index(r.record.verdict)))
     if not records:
-        return _unaudited(batch)
+        fraud = any(r.record.batch_id == row.batch_id and r.record.verdict is VerdictKind.FRAUD for r in found)
+        return _unaudited(batch, fraud)
     chosen = records[0]
     evidence = chosen.evidence
     return {
@@ -129,17 +133,25 @@ def _verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequence[Re
     }
 
 
-def _unaudited(batch: BatchRow) -> dict[str, Any] | None:
+def _unaudited(batch: BatchRow, fraud: bool) -> dict[str, Any] | None:
+    """`fraud`: an audit of another entry of the batch found it."""
     if batch.state is BatchState.PENDING:
         return None
+    if batch.outcome is Outcome.FRAUD and batch.opened_at is not None and not fraud:
+        return _no_record("FRAUD", "A drawn leaf of its batch was still not opened after its provider had posted "
+                          "openings on-chain.", NOT_OPENED)
     reasons = {
         Outcome.PASS: "Its report is valid and it was not drawn.",
         Outcome.NOT_OPENED: "A drawn leaf of its batch was not opened in time.",
         Outcome.DEFAULT: "No quorum decided; the stored answers did.",
     }
     reason = reasons.get(batch.outcome, "Its provider was convicted for other work.")
-    return {"kind": batch.outcome.name if batch.outcome in reasons else "CONVICTED", "reason": reason, "checks": [],
-            "statistics": None, "thresholds": None, "oracle": None, "records": {}}
+    return _no_record(batch.outcome.name if batch.outcome in reasons else "CONVICTED", reason)
+
+
+def _no_record(kind: str, reason: str, *checks: str) -> dict[str, Any]:
+    return {"kind": kind, "reason": reason, "checks": list(checks), "statistics": None, "thresholds": None,
+            "oracle": None, "records": {}}
 
 
 def hex_or_none(value: bytes | None) -> str | None:

@@ -30,7 +30,10 @@ decode = ABICodec(_REGISTRY).decode
 """As eth_abi's, but bytes that are no UTF-8 become U+FFFD: an oracle chooses its URL's bytes, and a URL that cannot be
 read must not keep anybody from reading the chain."""
 
-FILES = {"token": "MallaToken", "staking": "Staking", "committee": "OracleCommittee", "escrow": "JobEscrow"}
+FILES = {
+    "token": "MallaToken", "committee": "OracleCommittee", "staking": "Staking", "rewards": "Rewards",
+    "court": "DisputeCourt", "timelock": "MallaTimelock", "governor": "MallaGovernor", "escrow": "JobEscrow",
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def checksummed(types: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=1)
 def contract_abis() -> dict[str, ContractAbi]:
-    """The four contracts by the names of a deployment."""
+    """The contracts by the names of a deployment."""
     folder = files(__package__).joinpath("abi")
     return {key: ContractAbi(json.loads(folder.joinpath(f"{name}.json").read_text())) for key, name in FILES.items()}
 

@@ -8,9 +8,18 @@ from typing import Any
 from protocol.chain.abi import ContractAbi
 from protocol.chain.deployment import Deployment
 from protocol.chain.records import Call
-from protocol.messages import Domain, entry_tuple, job_tuple, settlement_digest, storage_receipt_digest
-from protocol.signing import recover
-from protocol.types import Commitment, Decision, Entry, Job, Offer, SignedOffer
+from protocol.messages import (
+    Domain,
+    decision_tuple,
+    entry_tuple,
+    head_tuple,
+    job_tuple,
+    session_tuple,
+    settlement_digest,
+    storage_receipt_digest,
+)
+from protocol.signing import compact, recover
+from protocol.types import BatchHead, Commitment, Decision, Entry, Job, Offer, Session, SignedOffer, Voucher
 from protocol.units import Address, in_tokens
 
 NATIVE = b""
@@ -44,8 +53,8 @@ class Calls:
         return self._call("escrow", "withdraw", [amount], f"Withdraw {in_tokens(amount)} tokens from the escrow.")
 
     # escrow: jobs
-    def revoke_offer(self, nonce: int) -> Call:
-        return self._call("escrow", "revokeOffer", [nonce], f"Revoke the offer with nonce {nonce}.")
+    def revoke_offers(self, below: int) -> Call:
+        return self._call("escrow", "revokeOffers", [below], f"Revoke every offer with a nonce below {below}.")
 
     def open_job(self, offer: SignedOffer, spec_digest: bytes, input_tokens: int, max_output_tokens: int,
                  duration: int, nonce: int) -> Call:
@@ -64,37 +73,71 @@ class Calls:
         what = f"Return {in_tokens(job.price)} tokens to {job.requester}."
         return self._call("escrow", "refundJob", [job_tuple(job)], what)
 
-    # escrow: work batches
-    def commit_batch(self, commitments: Sequence[Commitment]) -> Call:
-        rows = [(job_tuple(c.job), c.amount, c.leaf, c.answer_digest) for c in commitments]
-        return self._call("escrow", "commitBatch", [rows], f"Commit a work batch of {len(rows)} jobs.")
+    # escrow: sessions
+    def open_session(self, offer: SignedOffer, cap: int, duration: int, key: str, nonce: int) -> Call:
+        """`key` is the sub-key that may sign vouchers, or the zero address."""
+        arguments = [offer_tuple(offer.offer), offer.signature, cap, duration, key, nonce]
+        what = f"Reserve {in_tokens(cap)} tokens for a session with {offer.offer.provider}."
+        return self._call("escrow", "openSession", arguments, what)
 
-    def settle(self, set_version: int, decisions: Sequence[Decision], entries_lists: Sequence[Sequence[Entry]],
-               signatures: Sequence[bytes]) -> Call:
-        """`entries_lists` has one list a decision, empty for FRAUD; signatures are put into the contract's order."""
-        rows = [(d.batch_id, d.entries_hash, int(d.outcome), d.amount) for d in decisions]
+    def top_up_session(self, session: Session, amount: int) -> Call:
+        what = f"Reserve {in_tokens(amount)} tokens more for a session."
+        return self._call("escrow", "topUpSession", [session_tuple(session), amount], what)
+
+    def close_session(self, session: Session) -> Call:
+        return self._call("escrow", "closeSession", [session_tuple(session)], "Begin to close a session.")
+
+    def finish_session(self, session: Session) -> Call:
+        what = f"Return what is left of a session to {session.requester}."
+        return self._call("escrow", "finishSession", [session_tuple(session)], what)
+
+    def authorise_key(self, key: str, cap: int, ends_at: int, models: Sequence[bytes] = ()) -> Call:
+        what = f"Let {key} sign vouchers for up to {in_tokens(cap)} tokens."
+        return self._call("escrow", "authoriseKey", [key, cap, ends_at, list(models)], what)
+
+    def revoke_key(self, key: str) -> Call:
+        return self._call("escrow", "revokeKey", [key], f"Let {key} sign no vouchers any more.")
+
+    # escrow: work batches
+    def commit_batch(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> Call:
+        rows = [(job_tuple(c.job), c.amount, c.leaf, c.answer_digest) for c in commitments]
+        totals = [(session_tuple(v.session), v.amount, v.units, v.calls, v.head, *compact(v.signature))
+                  for v in vouchers]
+        what = f"Commit a work batch of {len(rows)} jobs" + (f" and {len(totals)} vouchers." if totals else ".")
+        return self._call("escrow", "commitBatch", [rows, totals], what)
+
+    def settle(self, set_version: int, decisions: Sequence[Decision], heads: Sequence[BatchHead],
+               entries_lists: Sequence[Sequence[Entry]], signatures: Sequence[bytes]) -> Call:
+        """One head and one list of entries a decision, the list empty for FRAUD and NOT_OPENED; signatures are put into
+        the contract's order."""
+        rows = [decision_tuple(decision) for decision in decisions]
         lists = [[entry_tuple(entry) for entry in entries] for entries in entries_lists]
         ordered = in_signer_order(settlement_digest(self.domain, set_version, decisions), signatures)
-        return self._call("escrow", "settle", [set_version, rows, lists, ordered], f"Settle {len(rows)} work batches.")
+        arguments = [set_version, rows, [head_tuple(head) for head in heads], lists, ordered]
+        return self._call("escrow", "settle", arguments, f"Settle {len(rows)} work batches.")
 
-    def record_stored(self, batch_id: int, entries: Sequence[Entry], indexes: Sequence[int],
+    def post_openings(self, batch_id: int, head: BatchHead, openings: Sequence[bytes]) -> Call:
+        """Each opening as `protocol.openings.pack_opening` writes it."""
+        what = f"Show {len(openings)} openings of batch {batch_id} to everybody."
+        return self._call("escrow", "postOpenings", [batch_id, head_tuple(head), list(openings)], what)
+
+    def record_stored(self, batch_id: int, head: BatchHead, entries: Sequence[Entry], indexes: Sequence[int],
                       signatures: Sequence[Sequence[bytes]]) -> Call:
         """Storage receipts for the answers at `indexes`: one list of f + 1 signatures each, in any order."""
         ordered = [
             in_signer_order(storage_receipt_digest(self.domain, entries[index].answer_digest), list(receipts))
             for index, receipts in zip(indexes, signatures, strict=True)
         ]
-        arguments = [batch_id, [entry_tuple(entry) for entry in entries], list(indexes), ordered]
+        arguments = [*_batch(batch_id, head, entries), list(indexes), ordered]
         what = f"Record {len(ordered)} stored answers of batch {batch_id}."
         return self._call("escrow", "recordStored", arguments, what)
 
-    def mature_by_default(self, batch_id: int, entries: Sequence[Entry]) -> Call:
-        arguments = [batch_id, [entry_tuple(entry) for entry in entries]]
-        return self._call("escrow", "matureByDefault", arguments, f"Mature batch {batch_id} by its stored answers.")
+    def mature_by_default(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Call:
+        what = f"Mature batch {batch_id} by its stored answers."
+        return self._call("escrow", "matureByDefault", _batch(batch_id, head, entries), what)
 
-    def forfeit(self, batch_id: int, entries: Sequence[Entry]) -> Call:
-        arguments = [batch_id, [entry_tuple(entry) for entry in entries]]
-        return self._call("escrow", "forfeit", arguments, f"Forfeit batch {batch_id}.")
+    def forfeit(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Call:
+        return self._call("escrow", "forfeit", _batch(batch_id, head, entries), f"Forfeit batch {batch_id}.")
 
     def burn_fees(self) -> Call:
         return self._call("escrow", "burnFees", [], "Burn the fees taken so far.")
@@ -125,6 +168,13 @@ class Calls:
 
     def withdraw_stake(self) -> Call:
         return self._call("staking", "withdraw", [], "Withdraw every unstaking whose delay is over.")
+
+    def burn_condemned(self) -> Call:
+        return self._call("staking", "burnCondemned", [], "Burn what slashes condemned so far.")
+
+    # rewards
+    def claim_reward(self, provider: str) -> Call:
+        return self._call("rewards", "claim", [provider], f"Pay {provider} its rewards of closed epochs.")
 
     # committee
     def join(self, url: str, encryption_key: bytes, anchor: bytes) -> Call:
@@ -166,6 +216,10 @@ def in_signer_order(digest: bytes, signatures: Sequence[bytes]) -> list[bytes]:
     for signature in signatures:
         by_signer.setdefault(int(recover(digest, signature), 16), signature)
     return [by_signer[signer] for signer in sorted(by_signer)]
+
+
+def _batch(batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> list[object]:
+    return [batch_id, head_tuple(head), [entry_tuple(entry) for entry in entries]]
 
 
 def _vrs(signature: bytes) -> tuple[int, bytes, bytes]:

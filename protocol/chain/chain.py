@@ -26,6 +26,7 @@ class Chain(Reads, Calls):
         self.abis = contract_abis()
         self.domain = Domain(deployment.chain_id, deployment.escrow)
         self.staking_domain = Domain(deployment.chain_id, deployment.staking)
+        self.court_domain = Domain(deployment.chain_id, deployment.court)
         self._logs = LogReader(rpc, deployment, self.abis)
 
     def head(self) -> BlockRef:
@@ -40,6 +41,10 @@ class Chain(Reads, Calls):
         """Malla's events of the blocks `first` to `last`, both inclusive, in order. Raises ChainUnreachable also when
         the chain was reorganised while reading: try again."""
         return self._logs.events(first, last)
+
+    def commitment_of(self, batch_id: int) -> ChainEvent | None:
+        """The BatchCommitted of a batch, with its place; None when the node has no log of it."""
+        return self._logs.committed(batch_id, self.deployment.block + 1, self.head().number)
 
     def receipt(self, tx_hash: bytes) -> TxReceipt | None:
         """A transaction that is in the canonical chain, with its events; None when it is not."""

@@ -10,7 +10,7 @@ from protocol.errors import ConfigInvalid
 
 
 def connect(rpc_url: str, deployment: Deployment, timeout: float = TIMEOUT) -> Chain:
-    """A chain whose id and whose four contracts' code are those of the deployment. `timeout` is seconds a request.
+    """A chain whose id and whose contracts' code are those of the deployment. `timeout` is seconds a request.
 
     Raises ChainUnreachable when the node does not answer, ConfigInvalid when the URL is none or when it is another
     chain or other code.

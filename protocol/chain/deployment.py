@@ -12,7 +12,7 @@ from protocol.errors import ConfigInvalid, Malformed
 from protocol.units import Address
 from protocol.wire import from_json
 
-CONTRACTS = ("token", "staking", "committee", "escrow")
+CONTRACTS = ("token", "committee", "staking", "rewards", "court", "timelock", "governor", "escrow")
 _FIX = "Deploy first (`malla testnet up`, or `brownie run scripts/deploy.py`), or name the right deployment file."
 
 
@@ -20,22 +20,26 @@ _FIX = "Deploy first (`malla testnet up`, or `brownie run scripts/deploy.py`), o
 class Deployment:
     """`block` is the last block before the first contract: logs are read from the next one on.
 
-    `code_hashes` maps token, staking, committee and escrow to the 0x keccak256 of the code at their address; `seats`
-    are the oracles' accounts in the order in which auditors are named.
+    `code_hashes` maps each name of `CONTRACTS` to the 0x keccak256 of the code at its address; `seats` are the first
+    oracles' accounts in the order in which auditors are named.
     """
 
     chain_id: int
     block: int
     token: Address
-    staking: Address
     committee: Address
+    staking: Address
+    rewards: Address
+    court: Address
+    timelock: Address
+    governor: Address
     escrow: Address
     code_hashes: dict[str, str]
     seats: tuple[Address, ...]
 
     @property
     def addresses(self) -> dict[str, Address]:
-        """The four contracts by the names of `CONTRACTS`."""
+        """The contracts by the names of `CONTRACTS`."""
         return {name: getattr(self, name) for name in CONTRACTS}
 
 

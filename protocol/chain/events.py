@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from protocol.chain.records import BlockRef, SkipReason
-from protocol.types import Entry, Job, Outcome, RefundReason
+from protocol.chain.records import BlockRef, CaseKind, Ruling, SkipReason
+from protocol.messages import entries_hash
+from protocol.types import BatchHead, Entry, Job, Outcome, RefundReason
 from protocol.units import Address, Digest, Wei
 
 
@@ -25,9 +26,11 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
-class OfferRevoked:
+class OffersRevoked:
+    """Offers of the provider with a nonce below `below` open nothing any more."""
+
     provider: Address
-    nonce: int
+    below: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,13 @@ class BatchCommitted:
     batch_id: int
     provider: Address
     set_version: int
+    terms_version: int
     entries: tuple[Entry, ...]
+
+    def head(self, block: int, timestamp: int) -> BatchHead:
+        """What the batch's digest commits to, given the block of the event and its second."""
+        return BatchHead(self.provider, timestamp, block, self.set_version, self.terms_version,
+                         entries_hash(self.entries))
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,33 @@ class BatchMatured:
 class BatchFrozen:
     batch_id: int
     provider: Address
+    outcome: Outcome
     until: int
+
+
+@dataclass(frozen=True)
+class OpeningsPosted:
+    """The batch is pending again; each opening as `protocol.openings` reads it."""
+
+    batch_id: int
+    provider: Address
+    openings: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class BatchHeld:
+    """The court keeps the freeze until then."""
+
+    batch_id: int
+    until: int
+
+
+@dataclass(frozen=True)
+class BatchReleased:
+    """The freeze was wrong; the batch is paid in the same transaction."""
+
+    batch_id: int
+    provider: Address
 
 
 @dataclass(frozen=True)
@@ -113,8 +148,92 @@ class AnswerStored:
 
 
 @dataclass(frozen=True)
+class AuditFeePaid:
+    batch_id: int
+    oracle: Address
+    amount: Wei
+
+
+@dataclass(frozen=True)
+class SubmitFeePaid:
+    batch_id: int
+    oracle: Address
+    amount: Wei
+
+
+@dataclass(frozen=True)
 class FeesBurned:
     amount: Wei
+
+
+@dataclass(frozen=True)
+class SessionOpened:
+    """`ends_at`: second from which anyone may close it."""
+
+    session_id: Digest
+    requester: Address
+    provider: Address
+    offer_digest: Digest
+    key: Address
+    largest_call: Wei
+    nonce: int
+    cap: Wei
+    ends_at: int
+    opened_at: int
+
+
+@dataclass(frozen=True)
+class SessionToppedUp:
+    session_id: Digest
+    added: Wei
+    cap: Wei
+
+
+@dataclass(frozen=True)
+class SessionClosing:
+    session_id: Digest
+    claim_until: int
+
+
+@dataclass(frozen=True)
+class SessionClosed:
+    session_id: Digest
+    committed: Wei
+    refunded: Wei
+
+
+@dataclass(frozen=True)
+class VoucherCommitted:
+    """`added` is what it adds to the last one committed."""
+
+    session_id: Digest
+    batch_id: int
+    amount: Wei
+    units: int
+    calls: int
+    added: Wei
+
+
+@dataclass(frozen=True)
+class VoucherSettled:
+    session_id: Digest
+    batch_id: int
+    paid: Wei
+
+
+@dataclass(frozen=True)
+class VoucherRefunded:
+    session_id: Digest
+    requester: Address
+    amount: Wei
+    reason: RefundReason
+
+
+@dataclass(frozen=True)
+class TermsChanged:
+    """Of the escrow; read them with `Chain.parameters_at`."""
+
+    version: int
 
 
 @dataclass(frozen=True)
@@ -166,7 +285,62 @@ class Slashed:
     provider: Address
     from_active: Wei
     from_unstaking: Wei
+    from_delegation: Wei
     bps: int
+
+
+@dataclass(frozen=True)
+class Awarded:
+    """What a slash or a seizure gives to an account, until it claims it."""
+
+    account: Address
+    provider: Address
+    amount: Wei
+
+
+@dataclass(frozen=True)
+class Seized:
+    """Stake that the court took for `beneficiary`."""
+
+    provider: Address
+    beneficiary: Address
+    amount: Wei
+
+
+@dataclass(frozen=True)
+class CondemnedBurned:
+    amount: Wei
+
+
+@dataclass(frozen=True)
+class RewardClaimed:
+    provider: Address
+    to_owner: Wei
+    to_delegators: Wei
+
+
+@dataclass(frozen=True)
+class CaseOpened:
+    case_id: int
+    kind: CaseKind
+    batch_id: int
+    index: int
+    plaintiff: Address
+    provider: Address
+    bond: Wei
+    set_version: int
+    deadline: int
+
+
+@dataclass(frozen=True)
+class CaseRuled:
+    case_id: int
+    ruling: Ruling
+
+
+@dataclass(frozen=True)
+class CaseDefaulted:
+    case_id: int
 
 
 @dataclass(frozen=True)
@@ -198,11 +372,25 @@ class OracleWithdrawn:
     amount: Wei
 
 
+@dataclass(frozen=True)
+class OracleSlashed:
+    """`burned` of its stake is gone; `share` went to the reporter."""
+
+    oracle: Address
+    reporter: Address
+    batch_id: int
+    burned: Wei
+    share: Wei
+
+
 Event: TypeAlias = (
-    Deposited | Withdrawn | OfferRevoked | JobOpened | JobCancelAsked | JobRefunded | BatchCommitted | JobSettled
-    | BatchMatured | BatchFrozen | BatchForfeited | BatchSkipped | ProviderConvicted | AnswerStored | FeesBurned
+    Deposited | Withdrawn | OffersRevoked | JobOpened | JobCancelAsked | JobRefunded | BatchCommitted | JobSettled
+    | BatchMatured | BatchFrozen | OpeningsPosted | BatchHeld | BatchReleased | BatchForfeited | BatchSkipped
+    | ProviderConvicted | AnswerStored | AuditFeePaid | SubmitFeePaid | FeesBurned | SessionOpened | SessionToppedUp
+    | SessionClosing | SessionClosed | VoucherCommitted | VoucherSettled | VoucherRefunded | TermsChanged
     | ProviderRegistered | NodeKeyRotated | MetadataChanged | Staked | UnstakeStarted | StakeWithdrawn | Slashed
-    | OracleJoined | OracleResigned | OracleUrlChanged | OracleWithdrawn
+    | Awarded | Seized | CondemnedBurned | RewardClaimed | CaseOpened | CaseRuled | CaseDefaulted
+    | OracleJoined | OracleResigned | OracleUrlChanged | OracleWithdrawn | OracleSlashed
 )
 
 

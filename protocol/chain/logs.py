@@ -11,7 +11,7 @@ from protocol.chain import events
 from protocol.chain.abi import ContractAbi, Signature, checksummed, decode
 from protocol.chain.deployment import Deployment
 from protocol.chain.events import ChainEvent, Event
-from protocol.chain.records import BlockRef, SkipReason
+from protocol.chain.records import BlockRef, CaseKind, Ruling, SkipReason
 from protocol.chain.rpc import Log, Rpc
 from protocol.errors import ChainUnreachable
 from protocol.types import Entry, Job, Outcome, RefundReason
@@ -23,23 +23,41 @@ Builder = Callable[[Values, int], Event]
 BUILDERS: dict[tuple[str, str], Builder] = {
     ("escrow", "Deposited"): lambda v, t: events.Deposited(v["account"], v["amount"]),
     ("escrow", "Withdrawn"): lambda v, t: events.Withdrawn(v["account"], v["amount"]),
-    ("escrow", "OfferRevoked"): lambda v, t: events.OfferRevoked(v["provider"], v["nonce"]),
+    ("escrow", "OffersRevoked"): lambda v, t: events.OffersRevoked(v["provider"], v["below"]),
     ("escrow", "JobOpened"): lambda v, t: events.JobOpened(v["jobId"], _job(v), v["deadline"], t),
     ("escrow", "JobCancelAsked"): lambda v, t: events.JobCancelAsked(v["jobId"], v["deadline"]),
     ("escrow", "JobRefunded"): lambda v, t: events.JobRefunded(
         v["jobId"], v["requester"], v["amount"], RefundReason(v["reason"])),
     ("escrow", "BatchCommitted"): lambda v, t: events.BatchCommitted(
-        v["batchId"], v["provider"], v["setVersion"], tuple(Entry(*row) for row in v["entries"])),
+        v["batchId"], v["provider"], v["setVersion"], v["termsVersion"], tuple(Entry(*row) for row in v["entries"])),
     ("escrow", "JobSettled"): lambda v, t: events.JobSettled(v["jobId"], v["batchId"], v["paid"], v["refunded"]),
     ("escrow", "BatchMatured"): lambda v, t: events.BatchMatured(
         v["batchId"], v["provider"], Outcome(v["outcome"]), v["payout"], v["fee"]),
-    ("escrow", "BatchFrozen"): lambda v, t: events.BatchFrozen(v["batchId"], v["provider"], v["until"]),
+    ("escrow", "BatchFrozen"): lambda v, t: events.BatchFrozen(
+        v["batchId"], v["provider"], Outcome(v["outcome"]), v["until"]),
+    ("escrow", "OpeningsPosted"): lambda v, t: events.OpeningsPosted(v["batchId"], v["provider"], v["openings"]),
+    ("escrow", "BatchHeld"): lambda v, t: events.BatchHeld(v["batchId"], v["until"]),
+    ("escrow", "BatchReleased"): lambda v, t: events.BatchReleased(v["batchId"], v["provider"]),
     ("escrow", "BatchForfeited"): lambda v, t: events.BatchForfeited(v["batchId"], v["provider"]),
     ("escrow", "BatchSkipped"): lambda v, t: events.BatchSkipped(v["batchId"], SkipReason(v["reason"])),
     ("escrow", "ProviderConvicted"): lambda v, t: events.ProviderConvicted(
         v["provider"], v["batchId"], v["slashed"], v["through"]),
     ("escrow", "AnswerStored"): lambda v, t: events.AnswerStored(v["batchId"], v["index"]),
+    ("escrow", "AuditFeePaid"): lambda v, t: events.AuditFeePaid(v["batchId"], v["oracle"], v["amount"]),
+    ("escrow", "SubmitFeePaid"): lambda v, t: events.SubmitFeePaid(v["batchId"], v["oracle"], v["amount"]),
     ("escrow", "FeesBurned"): lambda v, t: events.FeesBurned(v["amount"]),
+    ("escrow", "SessionOpened"): lambda v, t: events.SessionOpened(
+        v["sessionId"], v["requester"], v["provider"], v["offerDigest"], v["key"], v["largestCall"], v["nonce"],
+        v["cap"], v["endsAt"], t),
+    ("escrow", "SessionToppedUp"): lambda v, t: events.SessionToppedUp(v["sessionId"], v["added"], v["cap"]),
+    ("escrow", "SessionClosing"): lambda v, t: events.SessionClosing(v["sessionId"], v["claimUntil"]),
+    ("escrow", "SessionClosed"): lambda v, t: events.SessionClosed(v["sessionId"], v["committed"], v["refunded"]),
+    ("escrow", "VoucherCommitted"): lambda v, t: events.VoucherCommitted(
+        v["sessionId"], v["batchId"], v["amount"], v["units"], v["calls"], v["added"]),
+    ("escrow", "VoucherSettled"): lambda v, t: events.VoucherSettled(v["sessionId"], v["batchId"], v["paid"]),
+    ("escrow", "VoucherRefunded"): lambda v, t: events.VoucherRefunded(
+        v["sessionId"], v["requester"], v["amount"], RefundReason(v["reason"])),
+    ("escrow", "TermsChanged"): lambda v, t: events.TermsChanged(v["version"]),
     ("staking", "ProviderRegistered"): lambda v, t: events.ProviderRegistered(
         v["provider"], v["nodeKey"], v["encryptionKey"], v["metadataDigest"]),
     ("staking", "NodeKeyRotated"): lambda v, t: events.NodeKeyRotated(v["provider"], v["nodeKey"], v["encryptionKey"]),
@@ -48,12 +66,24 @@ BUILDERS: dict[tuple[str, str], Builder] = {
     ("staking", "UnstakeStarted"): lambda v, t: events.UnstakeStarted(
         v["provider"], v["amount"], v["releaseAt"], v["active"]),
     ("staking", "Withdrawn"): lambda v, t: events.StakeWithdrawn(v["provider"], v["amount"]),
-    ("staking", "Slashed"): lambda v, t: events.Slashed(v["provider"], v["fromActive"], v["fromUnstaking"], v["bps"]),
+    ("staking", "Slashed"): lambda v, t: events.Slashed(
+        v["provider"], v["fromActive"], v["fromUnstaking"], v["fromDelegation"], v["bps"]),
+    ("staking", "Awarded"): lambda v, t: events.Awarded(v["account"], v["provider"], v["amount"]),
+    ("staking", "Seized"): lambda v, t: events.Seized(v["provider"], v["beneficiary"], v["amount"]),
+    ("staking", "CondemnedBurned"): lambda v, t: events.CondemnedBurned(v["amount"]),
+    ("rewards", "RewardClaimed"): lambda v, t: events.RewardClaimed(v["provider"], v["toOwner"], v["toDelegators"]),
+    ("court", "CaseOpened"): lambda v, t: events.CaseOpened(
+        v["caseId"], CaseKind(v["kind"]), v["batchId"], v["index"], v["plaintiff"], v["provider"], v["bond"],
+        v["setVersion"], v["deadline"]),
+    ("court", "CaseRuled"): lambda v, t: events.CaseRuled(v["caseId"], Ruling(v["ruling"])),
+    ("court", "CaseDefaulted"): lambda v, t: events.CaseDefaulted(v["caseId"]),
     ("committee", "OracleJoined"): lambda v, t: events.OracleJoined(
         v["oracle"], v["setVersion"], v["url"], v["encryptionKey"], v["anchor"], v["anchorEpoch"]),
     ("committee", "OracleResigned"): lambda v, t: events.OracleResigned(v["oracle"], v["setVersion"], v["releaseAt"]),
     ("committee", "OracleUrlChanged"): lambda v, t: events.OracleUrlChanged(v["oracle"], v["url"]),
     ("committee", "OracleWithdrawn"): lambda v, t: events.OracleWithdrawn(v["oracle"], v["amount"]),
+    ("committee", "OracleSlashed"): lambda v, t: events.OracleSlashed(
+        v["oracle"], v["reporter"], v["batchId"], v["burned"], v["share"]),
 }
 
 
@@ -76,6 +106,12 @@ class LogReader:
         if last < first:
             return []
         return list(self.decode(self._rpc.logs(first, last, self._addresses, self._topics)))
+
+    def committed(self, batch_id: int, first: int, last: int) -> ChainEvent | None:
+        """The commitment of a batch, if it lies in the blocks `first` to `last`."""
+        topics = [topic for (_, topic), (signature, _) in self._known.items() if signature.name == "BatchCommitted"]
+        logs = self._rpc.logs(first, last, self._addresses, topics, batch_id.to_bytes(32, "big"))
+        return next(self.decode(logs), None)
 
     def decode(self, logs: Iterable[Log]) -> Iterator[ChainEvent]:
         """Known logs as events, others left out. Reads one header a block. Raises ChainUnreachable when a log's block

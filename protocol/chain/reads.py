@@ -10,17 +10,23 @@ from protocol.chain.abi import ContractAbi
 from protocol.chain.deployment import Deployment
 from protocol.chain.records import (
     BatchRecord,
+    CaseKind,
+    CourtCase,
+    CourtTerms,
+    Freeze,
     JobRecord,
     KeyPeriod,
     OracleSeat,
     Parameters,
     ProviderRecord,
     ProviderStake,
+    Ruling,
+    SessionRecord,
     Unstaking,
 )
 from protocol.chain.rpc import Rpc
 from protocol.encoding import ZERO, keccak
-from protocol.types import BatchState, JobState, Outcome, RefundReason
+from protocol.types import BatchState, JobState, Outcome, RefundReason, SessionState
 from protocol.units import Address, Digest, Wei
 
 
@@ -38,8 +44,8 @@ class Reads:
         return JobRecord(JobState(row[0]), RefundReason(row[1]), *row[2:])
 
     def batch(self, batch_id: int, block: int | None = None) -> BatchRecord:
-        entries_hash, provider, at, number, version, state, outcome = self._one("escrow", "batch", [batch_id], block)
-        return BatchRecord(entries_hash, provider, at, number, version, BatchState(state), Outcome(outcome))
+        digest, state, outcome = self._one("escrow", "batch", [batch_id], block)
+        return BatchRecord(digest, BatchState(state), Outcome(outcome))
 
     def batch_count(self, block: int | None = None) -> int:
         return self._one("escrow", "batchCount", [], block)
@@ -47,8 +53,13 @@ class Reads:
     def provider_record(self, provider: str, block: int | None = None) -> ProviderRecord:
         return ProviderRecord(*self._one("escrow", "providerRecord", [provider], block))
 
-    def frozen_until(self, batch_id: int, block: int | None = None) -> int:
-        return self._one("escrow", "frozenUntil", [batch_id], block)
+    def freeze_of(self, batch_id: int, block: int | None = None) -> Freeze:
+        return Freeze(*self._one("escrow", "freezeOf", [batch_id], block))
+
+    def session(self, session_id: bytes, block: int | None = None) -> SessionRecord:
+        """`SessionState.NONE` for an unknown id."""
+        row = self._one("escrow", "session", [session_id], block)
+        return SessionRecord(SessionState(row[0]), *row[1:])
 
     def stored_bitmap(self, batch_id: int, block: int | None = None) -> int:
         """Bit i is set when the answer of entry i is recorded as stored."""
@@ -64,9 +75,31 @@ class Reads:
         """What `account` could withdraw from the escrow."""
         return self._one("escrow", "balanceOf", [account], block)
 
-    def parameters(self) -> Parameters:
-        """Fixed by the constructor: read once."""
-        return self._parameters
+    def parameters(self, block: int | None = None) -> Parameters:
+        """The terms of what begins now; governance may change them."""
+        return Parameters(*self._one("escrow", "parameters", [], block))
+
+    def parameters_at(self, terms_version: int) -> Parameters:
+        """The terms of what began under that version, which never change: read once. Raises
+        ChainRefused(UnknownTermsVersion)."""
+        if terms_version not in self._known_terms:
+            self._known_terms[terms_version] = Parameters(*self._one("escrow", "parametersAt", [terms_version], None))
+        return self._known_terms[terms_version]
+
+    def terms_version(self, block: int | None = None) -> int:
+        return self._one("escrow", "termsVersion", [], block)
+
+    def exposure(self, block: int | None = None) -> Wei:
+        """Prices of open jobs and of entries in pending and frozen batches."""
+        return self._one("escrow", "exposure", [], block)
+
+    def coverage(self, block: int | None = None) -> Wei:
+        """The most that the exposure may be when something is opened or committed."""
+        return self._one("escrow", "coverage", [], block)
+
+    def paused_until(self, contract: str = "escrow", block: int | None = None) -> int:
+        """Second from which the escrow, or the staking, takes new activity again."""
+        return self._one(contract, "pausedUntil", [], block)
 
     # staking
     def provider(self, owner: str, block: int | None = None) -> ProviderStake:
@@ -88,6 +121,32 @@ class Reads:
     def unstake_delay(self) -> int:
         return self._one("staking", "unstakeDelay", [], None)
 
+    def delegated_stake(self, owner: str, block: int | None = None) -> Wei:
+        return self._one("staking", "delegatedStake", [owner], block)
+
+    def capacity_of(self, owner: str, block: int | None = None) -> Wei:
+        """Own active stake and what of the delegated counts beside it."""
+        return self._one("staking", "capacityOf", [owner], block)
+
+    def condemned(self, block: int | None = None) -> Wei:
+        """Slashed and not burned yet; it still lies in the staking contract."""
+        return self._one("staking", "condemned", [], block)
+
+    def award_of(self, account: str, block: int | None = None) -> Wei:
+        return self._one("staking", "awardOf", [account], block)
+
+    # rewards
+    def claimable_reward(self, provider: str, block: int | None = None) -> Wei:
+        return self._one("rewards", "claimable", [provider], block)
+
+    # court
+    def court_terms(self, block: int | None = None) -> CourtTerms:
+        return CourtTerms(*self._one("court", "terms", [], block))
+
+    def court_case(self, case_id: int, block: int | None = None) -> CourtCase:
+        row = self._one("court", "caseOf", [case_id], block)
+        return CourtCase(CaseKind(row[0]), Ruling(row[1]), *row[2:])
+
     # committee
     def set_version(self, block: int | None = None) -> int:
         """Version of the oracle set at the block; 0 is the empty set."""
@@ -99,6 +158,16 @@ class Reads:
 
     def oracle(self, account: str, block: int | None = None) -> OracleSeat:
         return OracleSeat(*self._one("committee", "oracle", [account], block))
+
+    def seats(self) -> tuple[Address, ...]:
+        """The account of every seat, in the order of the seats' bits; the zero address where a bit has none."""
+        left = len(self._one("committee", "seatAccounts", [2**MAX_SEATS - 1], None))
+        found: list[Address] = []
+        while left and len(found) < MAX_SEATS:
+            account = next(iter(self._one("committee", "seatAccounts", [1 << len(found)], None)), NOBODY)
+            left -= account != NOBODY
+            found.append(account)
+        return tuple(found)
 
     def has_seat(self, account: str) -> bool:
         return self._one("committee", "hasSeat", [account], None)
@@ -144,7 +213,7 @@ class Reads:
         return keccak(b"\x19\x01" + domain + keccak(keccak(kind) + words))
 
     def read(self, contract: str, function: str, arguments: Sequence[Any], block: int | None = None) -> tuple[Any, ...]:
-        """Any view of the four contracts, decoded; structs are tuples."""
+        """Any view of the contracts, decoded; structs are tuples."""
         abi = self.abis[contract]
         data = self.rpc.call(self.deployment.addresses[contract], abi.encode(function, arguments), block)
         return abi.decode(function, data)
@@ -153,13 +222,15 @@ class Reads:
         return self.read(contract, function, arguments, block)[0]
 
     @cached_property
-    def _parameters(self) -> Parameters:
-        return Parameters(*self._one("escrow", "parameters", [], None))
+    def _known_terms(self) -> dict[int, Parameters]:
+        return {}
 
     @cached_property
     def _epoch_blocks(self) -> int:
         return int(self._one("committee", "epochBlocks", [], None))
 
 
+MAX_SEATS = 32
+NOBODY = Address("0x" + "00" * 20)
 NO_METADATA = ZERO
 """Metadata digest of a provider that publishes none."""

@@ -6,17 +6,36 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from protocol.types import BatchState, JobState, Outcome, RefundReason
+from protocol.types import BatchState, JobState, Outcome, RefundReason, SessionState
 from protocol.units import Address, Bps, Digest, Seconds, Wei
 
 
 class SkipReason(IntEnum):
-    """Why `settle` left a batch alone; the numbers of `IJobEscrow.SkipReason`."""
+    """Why `settle` left a batch alone; the numbers of `IEscrowBatches.SkipReason`."""
 
     NOT_PENDING = 0
     WRONG_SET = 1
     PROVIDER_FROZEN = 2
     PROVIDER_CONVICTED = 3
+    SLASH_CEILING = 4
+    OPENED_ON_CHAIN = 5
+
+
+class CaseKind(IntEnum):
+    """What a case of the court is; the numbers of `IDisputeCourt.Kind`."""
+
+    NONE = 0
+    APPEAL = 1
+    DISPUTE = 2
+
+
+class Ruling(IntEnum):
+    """What a quorum rules about a case; the numbers of `IDisputeCourt.Ruling`."""
+
+    NONE = 0
+    UPHELD = 1
+    REJECTED = 2
+    CONVICTED = 3
 
 
 @dataclass(frozen=True)
@@ -39,46 +58,104 @@ class JobRecord:
     deadline: int
     batch_id: int
     index: int
+    terms_version: int
 
 
 @dataclass(frozen=True)
 class BatchRecord:
-    entries_hash: Digest
-    provider: Address
-    committed_at: int
-    committed_block: int
-    set_version: int
+    """`digest` is `protocol.messages.head_digest` of the batch with its lowest byte zero."""
+
+    digest: Digest
     state: BatchState
     outcome: Outcome
 
 
 @dataclass(frozen=True)
+class Freeze:
+    """`until`: second from which a frozen batch can be forfeited; `opened_at`: second at which openings were posted
+    on-chain, 0 if never; `appealed`: whether the court holds, or held, the freeze."""
+
+    until: int
+    opened_at: int
+    appealed: bool
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """`cap` and `committed` (of the last committed voucher) in wei; `ends_at` in unix seconds."""
+
+    state: SessionState
+    cap: Wei
+    committed: Wei
+    ends_at: int
+    terms_version: int
+
+
+@dataclass(frozen=True)
 class ProviderRecord:
-    """What the escrow keeps of a provider; `frozen_batch` 0 when it is not frozen."""
+    """What the escrow keeps of a provider; `frozen_batch` 0 when it is not frozen. Offers with a nonce below
+    `offers_from` open nothing."""
 
     reserved: Wei
     convicted_at: int
     convicted_through: int
     frozen_batch: int
+    offers_from: int
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """`IJobEscrow.Parameters`: wei, basis points, seconds; `draw_delay` in blocks."""
+    """`IEscrowTerms.Parameters`: wei, basis points, seconds; `draw_delay` in blocks."""
 
     open_fee: Wei
     fee_bps: Bps
     slash_bps: Bps
+    challenger_bps: Bps
     detection_bps: Bps
     audit_bps: Bps
+    draw_delay: int
     start_window: Seconds
     cancel_delay: Seconds
     max_duration: Seconds
     open_window: Seconds
+    last_chance: Seconds
     maturity_window: Seconds
     evidence_window: Seconds
     appeal_window: Seconds
-    draw_delay: int
+    claim_delay: Seconds
+    max_session: Seconds
+    slash_epoch: Seconds
+    audit_fee: Wei
+    submit_fee: Wei
+    slash_ceiling: Wei
+
+
+@dataclass(frozen=True)
+class CourtTerms:
+    """`IDisputeCourt.Terms`: bonds in wei, windows in seconds; `share_multiple` in disputer's bonds."""
+
+    appeal_bond: Wei
+    dispute_bond: Wei
+    ruling_window: Seconds
+    dispute_window: Seconds
+    share_multiple: int
+
+
+@dataclass(frozen=True)
+class CourtCase:
+    """`IDisputeCourt.Case`: wei, unix seconds; of an appeal `index` is 0."""
+
+    kind: CaseKind
+    ruling: Ruling
+    plaintiff: Address
+    provider: Address
+    bond: Wei
+    amount: Wei
+    set_version: int
+    index: int
+    batch_id: int
+    deadline: int
+    max_share: Wei
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from eth_abi import decode
 from eth_abi.exceptions import DecodingError
 
 from protocol.chain.abi import Signature, checksummed, contract_abis
+from protocol.chain.records import Ruling
 from protocol.chain.refusal_table import AMOUNTS, OTHER, TABLE
 from protocol.encoding import to_hex
 from protocol.errors import ChainRefused
-from protocol.types import BatchState, JobState, Outcome
+from protocol.types import BatchState, JobState, Outcome, SessionState
 from protocol.units import in_tokens
 
 _ERROR_STRING, _PANIC = bytes.fromhex("08c379a0"), bytes.fromhex("4e487b71")
@@ -20,6 +21,10 @@ _STATES = {
     ("WrongJobState", "state"): JobState,
     ("WrongBatchState", "state"): BatchState,
     ("OutcomeNotDecidable", "outcome"): Outcome,
+    ("NothingToOpen", "outcome"): Outcome,
+    ("WrongSessionState", "state"): SessionState,
+    ("CaseClosed", "ruling"): Ruling,
+    ("RulingNotPossible", "ruling"): Ruling,
 }
 
 
@@ -79,5 +84,5 @@ def _operand(error: str, name: str, value: Any) -> object:
 
 @lru_cache(maxsize=1)
 def _errors() -> dict[bytes, Signature]:
-    """Errors of all four contracts: one bubbles up through another's call."""
+    """Errors of all contracts: one bubbles up through another's call."""
     return {selector: error for abi in contract_abis().values() for selector, error in abi.errors.items()}

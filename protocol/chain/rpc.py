@@ -127,13 +127,15 @@ class Rpc:
         canonical = self.block(receipt.block)
         return receipt if canonical is not None and canonical.hash == receipt.block_hash else None
 
-    def logs(self, first: int, last: int, addresses: Sequence[str], topics: Sequence[bytes]) -> list[Log]:
-        """Logs of the blocks `first` to `last` of these contracts whose first topic is one of `topics`, in order."""
+    def logs(self, first: int, last: int, addresses: Sequence[str], topics: Sequence[bytes],
+             indexed: bytes | None = None) -> list[Log]:
+        """Logs of the blocks `first` to `last` of these contracts whose first topic is one of `topics`, and whose second
+        is `indexed` unless that is None, in order."""
         query = {
             "fromBlock": hex(first),
             "toBlock": hex(last),
             "address": list(addresses),
-            "topics": [["0x" + topic.hex() for topic in topics]],
+            "topics": [["0x" + topic.hex() for topic in topics], *(["0x" + indexed.hex()] if indexed else [])],
         }
         found = [_log(log) for log in self.request("eth_getLogs", [query])]
         return sorted(found, key=lambda log: (log.block, log.index))

@@ -149,7 +149,7 @@ def test_reveal__not_yet__404_not_ready(api: TestClient, world: World) -> None:
 
 def test_settlement__of_a_stranger__403(api: TestClient, world: World) -> None:
     work = world.ready()
-    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount)  # type: ignore[union-attr]
+    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount, 1)  # type: ignore[union-attr]
     signature = world.owner.sign(settlement_digest(DOMAIN, 1, [decision]))
     body = {"set_version": 1, "decisions": [to_json(decision)], "signature": to_hex(signature)}
     assert code(api.post("/v1/peer/settlements", content=canonical_json(body))) == (403, "not_member")
@@ -157,7 +157,7 @@ def test_settlement__of_a_stranger__403(api: TestClient, world: World) -> None:
 
 def test_settlement__not_passed_here__200_names_the_batch(api: TestClient, world: World) -> None:
     work = world.ready()
-    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount)  # type: ignore[union-attr]
+    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount, 1)  # type: ignore[union-attr]
     signature = world.signers[1].sign(settlement_digest(DOMAIN, 1, [decision]))
     body = {"set_version": 1, "decisions": [to_json(decision)], "signature": to_hex(signature)}
     answer = api.post("/v1/peer/settlements", content=canonical_json(body))

@@ -43,7 +43,7 @@ def bodies(world: World) -> dict[str, Any]:
     record = AuditRecord(1, 0, work.entry.leaf, VerdictKind.FRAUD, json_digest(evidence))
     finding = {"record": to_json(record), "evidence": evidence,
                "signature": to_hex(world.signers[1].sign(audit_record_digest(DOMAIN, record)))}
-    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount)  # type: ignore[union-attr]
+    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount, 1)  # type: ignore[union-attr]
     signed = world.signers[1].sign(settlement_digest(DOMAIN, 1, [decision]))
     return {
         "/v1/offers": to_json(world.offer),

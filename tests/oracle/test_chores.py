@@ -19,7 +19,7 @@ DEFAULT = 600 + 60
 
 
 def turn_of(world: World, seat: int) -> Node:
-    while proposer(world.chain.number, 1, list(world.chain.seats)) != world.signers[seat].address:
+    while proposer(world.chain.number, 1, list(world.chain.seat_order)) != world.signers[seat].address:
         world.chain.number += 1
     return world.nodes[seat]
 
@@ -72,7 +72,7 @@ def test_refund__done_at_the_head__is_left(world: World) -> None:
 
 def test_refund__provider_convicted__needs_no_deadline(world: World) -> None:
     world.open_job()
-    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), NOW, 0, 0)
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), NOW, 0, 0, 0)
     node = turn_of(world, 0)
     assert do_chores(node) == 1
     assert submitted(node) == ["refund_job"]
@@ -91,7 +91,7 @@ def test_forfeit__frozen__only_after_the_appeal_window(world: World, seconds: in
 def test_forfeit__other_batches_of_the_convicted__are_given_back(world: World) -> None:
     world.commit(world.open_job(1), batch_id=1)
     world.commit(world.open_job(2), batch_id=2)
-    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), NOW, 2, 0)
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), NOW, 2, 0, 0)
     node = turn_of(world, 0)
     assert do_chores(node) == 2
     assert submitted(node) == ["forfeit", "forfeit"]
@@ -109,7 +109,7 @@ def test_default__no_decision__after_the_hard_limit(world: World, seconds: int, 
 
 def test_default__provider_frozen__waits_for_the_freeze(world: World) -> None:
     world.commit(world.open_job())
-    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 9)
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 9, 0)
     advance(world, DEFAULT)
     assert do_chores(turn_of(world, 0)) == 0
 

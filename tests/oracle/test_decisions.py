@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from oracle.flow.decisions import decide_batch, sign_list
+from oracle.flow.decisions import decide_batch, sign_list, sign_once
 from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from oracle.flow.node import Node
@@ -122,7 +122,8 @@ def test_sign__list_not_of_a_member__is_refused(world: World) -> None:
     assert refused.value.reason is Reason.NOT_MEMBER
 
 
-@pytest.mark.parametrize("change", [{"outcome": Outcome.FRAUD}, {"amount": Wei(1)}, {"batch_id": 7},
+@pytest.mark.parametrize("change", [{"outcome": Outcome.FRAUD}, {"amount": Wei(1)}, {"batch_id": 7}, {"auditors": 2},
+                                    {"auditors": 0},
                                     {"entries_hash": b"\0" * 32}])  # fmt: skip
 def test_sign__differs_from_its_own_decision__names_the_batch(world: World, change: dict[str, object]) -> None:
     passed(world)
@@ -156,8 +157,8 @@ def test_sign__other_outcome_than_before__never(world: World) -> None:
     passed(world)
     decision, node = decision_of(world.node), world.nodes[1]
     assert decision is not None
-    earlier = Decision(1, decision.entries_hash, Outcome.NOT_OPENED, Wei(0))
-    assert node.store.sign_once(earlier, 1, world.clock()) == earlier
+    earlier = Decision(1, decision.entries_hash, Outcome.NOT_OPENED, Wei(0), 1)
+    assert sign_once(node, earlier, 1) == earlier
     signature, refused = ask(world, node, decision)
     assert signature is None and "NOT_OPENED" in refused[1]
 

@@ -13,7 +13,7 @@ from oracle.flow.receipts import build_receipt, read_settlements
 from oracle.flow.views import show_job, show_jobs
 from oracle.ports import Rules
 from oracle.records import SettlementRow
-from protocol.chain.events import BatchMatured, JobRefunded, JobSettled, OfferRevoked
+from protocol.chain.events import BatchMatured, JobRefunded, JobSettled, OffersRevoked
 from protocol.chain.records import ProviderRecord
 from protocol.encoding import keccak, to_hex
 from protocol.errors import Malformed, Reason, Refused, SignatureInvalid, TooLarge
@@ -87,7 +87,7 @@ def test_sweep__nobody_needs_it__goes_and_what_a_job_needs_stays(world: World) -
     ({"nonce": 66}, Reason.OFFER_REVOKED),
 ])  # fmt: skip
 def test_offer__could_open_nothing__is_refused(world: World, change: dict[str, object], reason: Reason) -> None:
-    world.chain.revoked.add((world.owner.address, 66))
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 0, 67)
     offer = world.sign_offer(replace(world.offer.offer, **change))
     assert reason_of(accept_offer, world.node, offer) is reason
 
@@ -147,15 +147,15 @@ def test_offers__shown__newest_first_until_revoked_or_frozen(world: World) -> No
     world.clock.now += 1
     accept_offer(world.node, second)
     assert [row["offer"]["nonce"] for row in list_offers(world.node, None, None)] == [2, 1]  # type: ignore[index]
-    world.apply(OfferRevoked(world.owner.address, 2))
+    world.apply(OffersRevoked(world.owner.address, 2))
     assert len(list_offers(world.node, None, None)) == 1
-    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 3)
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 3, 0)
     assert list_offers(world.node, None, None) == []
 
 
 def settled(world: World) -> bytes:
     work = world.ready()
-    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount)  # type: ignore[union-attr]
+    decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount, 1)  # type: ignore[union-attr]
     world.chain.settled[TX] = SettlementRow(TX, 123_456, 1, (decision,), (b"\1" * 65,))
     paid = work.entry.amount
     world.apply(JobSettled(work.job_id, 1, paid, Wei(work.job.price - paid)),

@@ -13,6 +13,7 @@ from oracle.flow.settlement import largest_common, propose
 from oracle.records import PeerAnswer
 from protocol.chain.records import ProviderRecord
 from protocol.committee import proposer
+from protocol.messages import head_digest
 from protocol.signing import recover
 from protocol.types import BatchState, Decision, Outcome
 from protocol.units import Wei
@@ -21,7 +22,7 @@ from tests.oracle.world import World
 
 
 def turn_of(world: World, seat: int) -> Node:
-    while proposer(world.chain.number, 1, list(world.chain.seats)) != world.signers[seat].address:
+    while proposer(world.chain.number, 1, list(world.chain.seat_order)) != world.signers[seat].address:
         world.chain.number += 1
     return world.nodes[seat]
 
@@ -41,9 +42,11 @@ def test_propose__quorum_answers__settles_with_three_signatures(world: World, de
     node = turn_of(world, 0)
     (digest,) = propose(node)
     (call,) = node.sender.calls.values()  # type: ignore[attr-defined]
-    set_version, decisions, entries, signatures = call.arguments
+    set_version, decisions, heads, entries, signatures = call.arguments
     assert (call.what, set_version) == ("settle", 1)
     assert ([d.batch_id for d in decisions], [len(e) for e in entries]) == ([1, 2], [1, 1])
+    digests = [bytes(world.chain.batch(n).digest) for n in (1, 2)]
+    assert [head_digest(n, head) for n, head in zip((1, 2), heads, strict=True)] == digests
     assert len({recover(digest, signature) for signature in signatures}) == 3
 
 
@@ -93,7 +96,7 @@ def test_propose__settled_at_the_head__leaves_it(world: World) -> None:
 def test_propose__provider_frozen_at_the_head__leaves_it(world: World) -> None:
     world.link()
     passed(world)
-    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 7)
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 7, 0)
     assert propose(turn_of(world, 0)) == []
 
 
@@ -106,7 +109,7 @@ def test_propose__peer_signs_another_list__its_signature_does_not_count(world: W
 
 
 def test_largest_common__two_of_three_agree__keeps_what_they_share() -> None:
-    decisions = [Decision(i, b"\0" * 32, Outcome.PASS, Wei(1)) for i in (1, 2, 3)]  # type: ignore[arg-type]
+    decisions = [Decision(i, b"\0" * 32, Outcome.PASS, Wei(1), 0) for i in (1, 2, 3)]  # type: ignore[arg-type]
     refusals = {"a": {1: "no"}, "b": {1: "no", 2: "no"}, "c": {1: "no"}}
     answers = {peer: PeerAnswer(None, refused) for peer, refused in refusals.items()}
     found = largest_common(decisions, answers, 2)  # type: ignore[arg-type]

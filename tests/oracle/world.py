@@ -21,12 +21,14 @@ from protocol.chain.events import (
     Event,
     FinalBlock,
     JobOpened,
+    OpeningsPosted,
 )
 from protocol.chain.records import BatchRecord, BlockRef, JobRecord, KeyPeriod, ProviderStake
 from protocol.draw import RevealChain
 from protocol.economics import payment
 from protocol.encoding import ZERO, from_hex, keccak, pack_float32
-from protocol.messages import Domain, entries_hash, job_id, offer_digest, opening_digest, report_digest
+from protocol.messages import Domain, head_digest, job_id, offer_digest, opening_digest, report_digest
+from protocol.openings import PostedOpening, pack_opening
 from protocol.sealing import derive_secret, new_secret, public_key, seal
 from protocol.signing import Signer
 from protocol.transcript import (
@@ -117,7 +119,7 @@ class World:
     def open_job(self, nonce: int = 1, **changes: Any) -> Work:
         work = Work(self, nonce, **changes)
         opened = JobOpened(work.job_id, work.job, NOW + 600, NOW - 50)
-        self.chain.jobs[work.job_id] = JobRecord(JobState.OPEN, RefundReason.NONE, NOW - 50, NOW + 600, 0, 0)
+        self.chain.jobs[work.job_id] = JobRecord(JobState.OPEN, RefundReason.NONE, NOW - 50, NOW + 600, 0, 0, 1)
         self.apply(opened)
         for node in self.nodes:
             node.store.put_offer(offer_digest(DOMAIN, self.offer.offer), self.offer, NOW)
@@ -125,14 +127,13 @@ class World:
         return work
 
     def commit(self, *works: Work, batch_id: int = 1, block: int = 50) -> BatchCommitted:
-        event = BatchCommitted(batch_id, self.owner.address, 1, tuple(work.entry for work in works))
-        digest = entries_hash(event.entries)
-        self.chain.batches[batch_id] = BatchRecord(digest, self.owner.address, self.chain.start + block, block, 1,
-                                                   BatchState.PENDING, Outcome.NONE)
+        event = BatchCommitted(batch_id, self.owner.address, 1, 1, tuple(work.entry for work in works))
+        digest = head_digest(batch_id, event.head(block, self.chain.start + block))
+        self.chain.batches[batch_id] = BatchRecord(digest, BatchState.PENDING, Outcome.NONE)
         for i, work in enumerate(works):
             work.batch_id, work.index = batch_id, i
             self.chain.jobs[work.job_id] = JobRecord(JobState.COMMITTED, RefundReason.NONE, NOW - 50, NOW + 600,
-                                                     batch_id, i)
+                                                     batch_id, i, 1)
         self.apply(event, block=block)
         return event
 
@@ -151,9 +152,15 @@ class World:
             node.store.put_blob(work.entry.answer_digest, work.answer, NOW)
         return work
 
-    def freeze(self, batch_id: int, until: int) -> None:
-        self.apply(BatchFrozen(batch_id, self.owner.address, until))
+    def freeze(self, batch_id: int, until: int, outcome: Outcome = Outcome.FRAUD) -> None:
+        self.apply(BatchFrozen(batch_id, self.owner.address, outcome, until))
         self._set_state(batch_id, BatchState.FROZEN)
+
+    def reopen(self, batch_id: int, *openings: bytes) -> None:
+        """The provider posts these openings on-chain, at the second of the clock."""
+        self.chain.number = int(self.clock()) - self.chain.start
+        self.apply(OpeningsPosted(batch_id, self.owner.address, openings))
+        self._set_state(batch_id, BatchState.PENDING)
 
     def mature(self, batch_id: int) -> None:
         self.apply(BatchMatured(batch_id, self.owner.address, Outcome.PASS, Wei(1), Wei(0)))
@@ -207,6 +214,11 @@ class Work:
         report = replace(report, **changes)
         key = signer or self.world.node_signer
         return SignedReport(report, key.sign(report_digest(self.world.domain, report)), TELEMETRY)
+
+    def posted(self, seat: int, plaintext: bytes | None = None) -> bytes:
+        """The opening for a seat's oracle as it is posted on-chain."""
+        opening = self.opening(seat, plaintext)
+        return pack_opening(PostedOpening(self.index, opening["auditor"], opening["sealed"]))
 
     def opening(self, seat: int, plaintext: bytes | None = None, signer: Signer | None = None) -> dict[str, Any]:
         """The arguments of `accept_opening`."""

@@ -16,6 +16,7 @@ from protocol.types import (
     Answer,
     AuditRecord,
     AuditStatistics,
+    BatchHead,
     Commitment,
     Decision,
     Entry,
@@ -26,11 +27,13 @@ from protocol.types import (
     Prompt,
     Report,
     Sampler,
+    Session,
     SignedOffer,
     SignedReport,
     Transcript,
     Verdict,
     VerdictKind,
+    Voucher,
 )
 from protocol.units import UINT96_MAX, Wei
 
@@ -62,7 +65,10 @@ reports = st.builds(
     Report, digests, digests, digests, digests, whole(32), whole(32), wei, digests, whole(40)
 )
 records = st.builds(AuditRecord, whole(64), whole(16), digests, st.sampled_from(list(VerdictKind)), digests)
-decisions = st.builds(Decision, whole(64), digests, st.sampled_from(list(Outcome)), wei)
+decisions = st.builds(Decision, whole(64), digests, st.sampled_from(list(Outcome)), wei, whole(32))
+heads = st.builds(BatchHead, addresses, whole(40), whole(40), whole(16), whole(16), digests)
+sessions = st.builds(Session, addresses, addresses, digests, addresses, wei, whole(40), whole(64))
+vouchers = st.builds(Voucher, sessions, wei, whole(64), whole(32), digests, st.binary(max_size=65))
 statistics = st.builds(AuditStatistics, numbers, numbers, numbers, whole(32))
 token_ids = st.lists(whole(32), max_size=4).map(tuple)
 transcripts = st.builds(
@@ -84,6 +90,9 @@ NOUNS = {
     ),
     AuditRecord: records,
     Decision: decisions,
+    BatchHead: heads,
+    Session: sessions,
+    Voucher: vouchers,
     AuditStatistics: statistics,
     Verdict: st.builds(
         Verdict, st.sampled_from(list(VerdictKind)), texts, st.lists(texts, max_size=2).map(tuple),

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from protocol import messages
 from protocol.encoding import keccak
 from protocol.errors import Malformed
-from protocol.messages import Domain, entries_hash, job_id, settlement_digest
+from protocol.messages import Domain, entries_hash, head_digest, job_id, session_id, settlement_digest
 from protocol.signing import Signer
-from protocol.types import AuditRecord, Decision, Entry, Job, Offer, Report
+from protocol.types import AuditRecord, BatchHead, Decision, Entry, Job, Offer, Report, Session, Voucher
 from protocol.wire import to_json
 from tests.protocol.nouns import (
     CHAIN_ID,
@@ -30,10 +30,13 @@ from tests.protocol.nouns import (
     decisions,
     digests,
     entries,
+    heads,
     jobs,
     offers,
     records,
     reports,
+    sessions,
+    vouchers,
     whole,
 )
 
@@ -127,6 +130,31 @@ def test_entries_hash__any_entries__is_keccak_of_abi_encode(listed: list[Entry])
     assert entries_hash(listed) == keccak(encode(["(bytes32,address,uint96,uint96,bytes32,bytes32)[]"], [values]))
 
 
+@FEW
+@given(whole(64), heads)
+def test_head_digest__any_head__is_keccak_of_abi_encode(batch_id: int, head: BatchHead) -> None:
+    values = tuple(by_contract_names(head).values())
+    types = "(address,uint40,uint40,uint16,uint16,bytes32)"
+    assert head_digest(batch_id, head) == keccak(encode(["uint64", types], [batch_id, values]))
+
+
+@FEW
+@given(sessions)
+def test_session_id__any_session__is_keccak_of_abi_encode(session: Session) -> None:
+    values = tuple(by_contract_names(session).values())
+    types = "(address,address,bytes32,address,uint96,uint40,uint64)"
+    expected = keccak(encode(["uint256", "address", types], [CHAIN_ID, ESCROW, values]))
+    assert session_id(CHAIN_ID, ESCROW, session) == expected
+
+
+@FEW
+@given(digests, vouchers)
+def test_voucher_digest__any_voucher__equals_eth_accounts(session: bytes, voucher: Voucher) -> None:
+    values = {"session": session, "amount": voucher.amount, "units": voucher.units, "calls": voucher.calls,
+              "head": voucher.head}
+    assert messages.voucher_digest(DOMAIN, session, voucher) == reference(messages.VOUCHER_TYPE, values)
+
+
 def offers_example() -> Offer:
     return Offer(ESCROW, keccak(b"m"), keccak(b"p"), 1, 2, 3, 4, 5, 6, 7, 8)  # type: ignore[arg-type]
 
@@ -139,11 +167,16 @@ def digest_of_job(domain: Domain, job: Job) -> bytes:
     return job_id(domain.chain_id, domain.contract, job)
 
 
+def digest_of_session(domain: Domain, session: Session) -> bytes:
+    return session_id(domain.chain_id, domain.contract, session)
+
+
 CASES: list[tuple[Callable[[Domain, Any], bytes], Any]] = [
     (messages.offer_digest, offers_example()),
     (messages.report_digest, report_example()),
     (messages.audit_record_digest, AuditRecord(1, 2, keccak(b"l"), 1, keccak(b"e"))),  # type: ignore[arg-type]
     (digest_of_job, Job(ESCROW, SIGNER.address, keccak(b"o"), keccak(b"s"), 1, 2, 3, 4)),  # type: ignore[arg-type]
+    (digest_of_session, Session(ESCROW, SIGNER.address, keccak(b"o"), ESCROW, 1, 2, 3)),  # type: ignore[arg-type]
 ]
 
 

@@ -50,7 +50,8 @@ def test_from_json__missing_unknown_or_no_object__malformed_naming_what() -> Non
 
 @pytest.mark.parametrize("value", ["PAS", 1, "pass", None, ["PASS"]])
 def test_from_json__unknown_outcome__malformed_with_the_known_ones(value: object) -> None:
-    wire = {"batch_id": 1, "entries_hash": "0x" + "00" * 32, "outcome": value, "amount": "0"}
+    wire = {"batch_id": 1, "entries_hash": "0x" + "00" * 32, "outcome": value, "amount": "0",
+            "auditors": 0}
     with pytest.raises(Malformed, match=r"outcome must be one of NONE, PASS"):
         from_json(Decision, wire)
 

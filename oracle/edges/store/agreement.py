@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, select, union, update
+from sqlalchemy import and_, delete, exists, func, or_, select, union, update
 
 from oracle.edges.store.audit_tables import (
     ANSWERS,
@@ -30,18 +30,21 @@ WATCH = "watch"
 
 
 class AgreementStore(Session):
-    def sign_once(self, decision: Decision, set_version: int, now: float) -> Decision:
-        """Note what is about to be signed; returns what was noted first. Sign only when the two are equal."""
-        key = (SIGNED_DECISIONS.c.batch_id == decision.batch_id) & (SIGNED_DECISIONS.c.set_version == set_version)
+    def sign_once(self, decision: Decision, set_version: int, now: float, reopened: bool = False) -> Decision:
+        """Note what is about to be signed; returns what was noted first. Sign only when the two are equal. `reopened`:
+        openings of the batch were posted on-chain, so it is decided anew."""
+        at = SIGNED_DECISIONS.c
+        key = and_(at.batch_id == decision.batch_id, at.set_version == set_version, at.reopened.is_(reopened))
         with self._begin() as c:
             c.execute(
                 self._insert(SIGNED_DECISIONS)
-                .values(batch_id=decision.batch_id, set_version=set_version, entries_hash=decision.entries_hash,
-                        outcome=int(decision.outcome), amount=decision.amount, signed_at=now)
+                .values(batch_id=decision.batch_id, set_version=set_version, reopened=reopened,
+                        entries_hash=decision.entries_hash, outcome=int(decision.outcome), amount=decision.amount,
+                        auditors=decision.auditors, signed_at=now)
                 .on_conflict_do_nothing()
             )
             r = c.execute(select(SIGNED_DECISIONS).where(key)).one()
-            return Decision(r.batch_id, Digest(bytes(r.entries_hash)), Outcome(r.outcome), Wei(r.amount))
+            return Decision(r.batch_id, Digest(bytes(r.entries_hash)), Outcome(r.outcome), Wei(r.amount), r.auditors)
 
     def hold(self, batch_ids: Sequence[int], now: float) -> None:
         """Note that a settlement of these batches is on its way."""

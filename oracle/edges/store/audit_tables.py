@@ -78,13 +78,16 @@ SIGNED_DECISIONS = Table(
     METADATA,
     Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
     Column("set_version", Integer, primary_key=True, autoincrement=False),
+    Column("reopened", Boolean, primary_key=True, default=False, server_default="false"),
     Column("entries_hash", LargeBinary, nullable=False),
     Column("outcome", SmallInteger, nullable=False),
     Column("amount", Whole, nullable=False),
+    Column("auditors", BigInteger, nullable=False, default=0, server_default="0"),
     Column("signed_at", Float, nullable=False),
     Column("held_at", Float),
 )
-"""What this oracle has signed: one outcome a batch and set, whatever happens. The key is the guard."""
+"""What this oracle has signed: one outcome a batch and set, whatever happens, and after openings were posted on-chain
+(`reopened`) one more. The key is the guard."""
 
 SETTLEMENTS = Table(
     "settlements",

@@ -44,7 +44,8 @@ def batch_row(r: Any) -> BatchRow:
     return BatchRow(
         r.batch_id, Address(r.provider), r.set_version, Digest(bytes(r.entries_hash)), r.committed_at,
         r.committed_block, bytes(r.committed_tx), BatchState(r.state), Outcome(r.outcome), r.frozen_until,
-        _bytes(r.decided_tx), _bytes(r.closed_tx), r.drawn_at, _bytes(r.seed),
+        _bytes(r.decided_tx), _bytes(r.closed_tx), r.drawn_at, _bytes(r.seed), r.terms_version, r.opened_at,
+        r.skipped_at,
     )
 
 
@@ -159,6 +160,9 @@ class MarketStore(Session):
                 found[f"batches_{BatchState(state).name.lower()}"] = count
         return found
 
-    def revoke_offer(self, provider: str, nonce: int) -> None:
+    def revoke_offers(self, provider: str, below: int) -> None:
+        """Of one provider there are few; the nonces are compared here, because not every database orders them."""
         with self._begin() as c:
-            c.execute(update(OFFERS).where(OFFERS.c.provider == provider, OFFERS.c.nonce == nonce).values(revoked=True))
+            rows = c.execute(select(OFFERS.c.digest, OFFERS.c.nonce).where(OFFERS.c.provider == provider))
+            gone = [r.digest for r in rows if r.nonce < below]
+            c.execute(update(OFFERS).where(OFFERS.c.digest.in_(gone)).values(revoked=True))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import update
 
-from oracle.edges.store.session import Session
+from oracle.edges.store.audits import AuditStore
 from oracle.edges.store.tables import BATCHES, CONVICTIONS, ENTRIES, JOBS, REFERENCES
-from protocol.messages import entries_hash
+from oracle.records import OpeningRow
 from protocol.types import BatchState, JobState, Outcome
 
 
-class ProjectionStore(Session):
+class ProjectionStore(AuditStore):
     def open_job(self, event: Any, tx_hash: bytes) -> None:
         job = event.job
         with self._begin() as c:
@@ -41,13 +42,14 @@ class ProjectionStore(Session):
         self._close(job_id, at, tx_hash, state=int(JobState.SETTLED), reason=0, paid=paid, refunded=refunded)
 
     def commit_batch(self, event: Any, block: int, at: int, tx_hash: bytes) -> None:
+        head = event.head(block, at)
         with self._begin() as c:
             c.execute(
                 self._insert(BATCHES)
                 .values(
-                    batch_id=event.batch_id, provider=event.provider, set_version=event.set_version,
-                    entries_hash=entries_hash(event.entries), committed_at=at, committed_block=block,
-                    committed_tx=tx_hash, state=int(BatchState.PENDING), outcome=int(Outcome.NONE),
+                    batch_id=event.batch_id, provider=head.provider, set_version=head.set_version,
+                    terms_version=head.terms_version, entries_hash=head.entries_hash, committed_at=at,
+                    committed_block=block, committed_tx=tx_hash, state=int(BatchState.PENDING), outcome=int(Outcome.NONE),
                 )
                 .on_conflict_do_nothing()
             )
@@ -59,6 +61,8 @@ class ProjectionStore(Session):
                             answer_digest=entry.answer_digest)
                     .on_conflict_do_nothing()
                 )
+                if entry.is_voucher:  # it has no answer here, and its id is no job's
+                    continue
                 c.execute(self._insert(REFERENCES).values(digest=entry.answer_digest, job_id=entry.job_id)
                           .on_conflict_do_nothing())
                 c.execute(update(JOBS).where(JOBS.c.job_id == entry.job_id).values(
@@ -69,13 +73,24 @@ class ProjectionStore(Session):
         values: dict[str, Any] = {"state": int(state), "closed_tx": tx_hash}
         if outcome is not None:
             values |= {"outcome": int(outcome), "decided_tx": tx_hash}
-        with self._begin() as c:
-            c.execute(update(BATCHES).where(BATCHES.c.batch_id == batch_id).values(**values))
+        self._change(batch_id, **values)
 
-    def freeze_batch(self, batch_id: int, until: int, tx_hash: bytes) -> None:
-        with self._begin() as c:
-            c.execute(update(BATCHES).where(BATCHES.c.batch_id == batch_id).values(
-                state=int(BatchState.FROZEN), outcome=int(Outcome.FRAUD), frozen_until=until, decided_tx=tx_hash))
+    def freeze_batch(self, batch_id: int, outcome: int, until: int, tx_hash: bytes) -> None:
+        self._change(batch_id, state=int(BatchState.FROZEN), outcome=int(outcome), frozen_until=until,
+                     decided_tx=tx_hash)
+
+    def hold_freeze(self, batch_id: int, until: int) -> None:
+        self._change(batch_id, frozen_until=until)
+
+    def reopen_batch(self, batch_id: int, openings: Sequence[OpeningRow], at: int) -> None:
+        """Openings were posted on-chain: the batch is pending again."""
+        self._change(batch_id, state=int(BatchState.PENDING), outcome=int(Outcome.NONE), frozen_until=None,
+                     decided_tx=None, opened_at=at)
+        for opening in openings:
+            self.put_opening(opening, b"")  # its transaction says who posted it
+
+    def skip_batch(self, batch_id: int, at: int) -> None:
+        self._change(batch_id, skipped_at=at)
 
     def convict(self, event: Any, at: int, tx_hash: bytes) -> None:
         with self._begin() as c:
@@ -85,6 +100,10 @@ class ProjectionStore(Session):
                         through=event.through, at=at, tx_hash=tx_hash)
                 .on_conflict_do_nothing()
             )
+
+    def _change(self, batch_id: int, **values: Any) -> None:
+        with self._begin() as c:
+            c.execute(update(BATCHES).where(BATCHES.c.batch_id == batch_id).values(**values))
 
     def _close(self, job_id: bytes, at: int, tx_hash: bytes, **values: int) -> None:
         with self._begin() as c:

@@ -87,6 +87,9 @@ BATCHES = Table(
     Column("closed_tx", LargeBinary),
     Column("drawn_at", Float),
     Column("seed", LargeBinary),
+    Column("terms_version", Integer, nullable=False, default=1, server_default="1"),
+    Column("opened_at", BigInteger),
+    Column("skipped_at", BigInteger),
 )
 
 ENTRIES = Table(
@@ -94,7 +97,7 @@ ENTRIES = Table(
     METADATA,
     Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
     Column("index", Integer, primary_key=True, autoincrement=False),
-    Column("job_id", LargeBinary, nullable=False, unique=True),
+    Column("job_id", LargeBinary, nullable=False, index=True),
     Column("requester", ADDRESS, nullable=False),
     Column("price", Whole, nullable=False),
     Column("amount", Whole, nullable=False),

@@ -30,7 +30,7 @@ BAD = [
     (RECORD | {"chain_id": "1"}, "chain_id"),
     (RECORD | {"escrow": "0x12"}, "escrow"), (RECORD | {"seats": "x"}, "seats must be a list"),
     (RECORD | {"seats": ["x"]}, r"seats\[0\]"),
-    (RECORD | {"code_hashes": {"token": "0x" + "11" * 32}}, "code_hashes.staking"),
+    (RECORD | {"code_hashes": {"token": "0x" + "11" * 32}}, "code_hashes.committee"),
     (RECORD | {"code_hashes": None}, "code_hashes"), (RECORD | {"block": -1}, "block"),
 ]
 

@@ -3,7 +3,7 @@ pragma solidity ^0.8.35;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Governed} from "./governance/Governed.sol";
@@ -15,13 +15,15 @@ import {IStaking} from "./interfaces/IStaking.sol";
 import {IEscrowBatches} from "./interfaces/escrow/IEscrowBatches.sol";
 import {IEscrowJobs} from "./interfaces/escrow/IEscrowJobs.sol";
 import {IEscrowTerms} from "./interfaces/escrow/IEscrowTerms.sol";
+import {Intake} from "./libraries/Intake.sol";
 
 /// @title DisputeCourt: appeals and disputes
 /// @notice The manual is `IDisputeCourt`.
 /// @dev Nothing that a case owes depends on a call that can fail for good: bonds move with the ruling or the default, a
 /// compensation asks the staking contract only, and a conviction is a call of its own.
-contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCourt {
+contract DisputeCourt is Governed, EIP712, ReentrancyGuard, IDisputeCourt {
     using SafeCast for uint256;
+    using Intake for IMallaToken;
     using SafeERC20 for IMallaToken;
 
     bytes32 private constant RULING_TYPEHASH = keccak256("Ruling(uint64 caseId,uint8 ruling)");
@@ -52,12 +54,19 @@ contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCou
         address governor_,
         Terms memory terms_
     ) Governed(governor_) EIP712("Malla", "1") {
+        if (
+            address(token_) == address(0) || escrow_ == address(0) || address(staking_) == address(0)
+                || address(committee_) == address(0)
+        ) revert NotWiredTo(address(0));
         _token = token_;
         escrow = escrow_;
         _staking = staking_;
         _committee = committee_;
         _setTerms(terms_);
     }
+
+    // A case holds its deadline, so slither takes every comparison of its kind or state for one of a timestamp.
+    // slither-disable-start incorrect-equality
 
     /// @inheritdoc IDisputeCourt
     function appeal(uint64 batchId, IEscrowBatches.BatchHead calldata head, IEscrowBatches.Entry[] calldata entries)
@@ -73,14 +82,10 @@ contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCou
         uint40 until = _escrow().freezeOf(batchId).until;
         if (block.timestamp >= until) revert AppealTooLate(batchId, until);
 
-        Case memory its;
-        its.kind = Kind.APPEAL;
-        its.batchId = batchId;
-        its.provider = head.provider;
-        its.bond = _terms.appealBond;
+        Case memory its = _draft(Kind.APPEAL, batchId, head.provider, _terms.appealBond);
         appealOf[batchId] = caseId = _open(its);
         _escrow().holdFreeze(batchId, its.deadline);
-        _token.safeTransferFrom(msg.sender, address(this), its.bond);
+        _token.pull(its.bond);
     }
 
     /// @inheritdoc IDisputeCourt
@@ -99,18 +104,14 @@ contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCou
         caseId = disputeOf[batchId][index];
         if (caseId != 0 && _cases[caseId].ruling != Ruling.DEFAULT) revert CaseExists(batchId, index, caseId);
 
-        Case memory its;
-        its.kind = Kind.DISPUTE;
-        its.batchId = batchId;
+        Case memory its = _draft(Kind.DISPUTE, batchId, head.provider, _terms.disputeBond);
         its.index = uint256(index).toUint8();
         its.isVoucher = entry.answerDigest == 0;
-        its.provider = head.provider;
-        its.bond = _terms.disputeBond;
         its.amount = entry.amount;
         its.maxShare = its.bond * _terms.shareMultiple;
         if (its.amount == 0 || _isReturned(its, batch)) revert AlreadyReturned(batchId, index);
         disputeOf[batchId][index] = caseId = _open(its);
-        _token.safeTransferFrom(msg.sender, address(this), its.bond);
+        _token.pull(its.bond);
     }
 
     /// @inheritdoc IDisputeCourt
@@ -214,12 +215,9 @@ contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCou
         return _hashTypedDataV4(keccak256(abi.encode(RULING_TYPEHASH, caseId, ruling)));
     }
 
-    /// @dev Completes and stores a case of the caller's.
+    /// @dev Stores and announces a case of the caller's.
     function _open(Case memory its) private returns (uint64 caseId) {
         caseId = ++caseCount;
-        its.plaintiff = msg.sender;
-        its.setVersion = _committee.version();
-        its.deadline = uint40(block.timestamp + _terms.rulingWindow);
         _cases[caseId] = its;
         emit CaseOpened(
             caseId, its.kind, its.batchId, its.index, msg.sender, its.provider, its.bond, its.setVersion, its.deadline
@@ -248,6 +246,17 @@ contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCou
         emit TermsChanged(terms_);
     }
 
+    /// @dev What every case of the caller's has, under the terms and before the committee of now.
+    function _draft(Kind kind, uint64 batchId, address provider, uint96 bond) private view returns (Case memory its) {
+        its.plaintiff = msg.sender;
+        its.kind = kind;
+        its.setVersion = _committee.version();
+        its.deadline = uint40(block.timestamp + _terms.rulingWindow);
+        its.provider = provider;
+        its.bond = bond;
+        its.batchId = batchId;
+    }
+
     function _openCase(uint64 caseId) private view returns (Case memory its) {
         its = caseOf(caseId);
         if (its.ruling != Ruling.NONE) revert CaseClosed(caseId, its.ruling);
@@ -260,8 +269,8 @@ contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCou
             && _escrow().providerRecord(its.provider).frozenBatch == 0;
     }
 
-    /// @dev Whether the entry's price came back to its requester: the batch was forfeited, or matured by default without
-    /// evidence of delivery.
+    /// @dev Whether the entry's price came back to its requester: the batch was forfeited, or matured by default
+    /// without evidence of delivery.
     function _isReturned(Case memory its, IEscrowBatches.BatchRecord memory batch) private view returns (bool) {
         if (batch.state == IEscrowBatches.BatchState.FORFEITED) return true;
         if (batch.state != IEscrowBatches.BatchState.MATURED) return false;
@@ -279,4 +288,5 @@ contract DisputeCourt is Governed, EIP712, ReentrancyGuardTransient, IDisputeCou
     function _escrow() private view returns (IJobEscrow) {
         return IJobEscrow(escrow);
     }
+    // slither-disable-end incorrect-equality
 }

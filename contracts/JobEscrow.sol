@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.35;
 
+import {Balances} from "./escrow/Balances.sol";
 import {Batches} from "./escrow/Batches.sol";
 import {EscrowBase} from "./escrow/EscrowBase.sol";
 import {TermsBook} from "./escrow/TermsBook.sol";
 import {IDisputeCourt} from "./interfaces/IDisputeCourt.sol";
 import {IGuarded} from "./interfaces/IGuarded.sol";
+import {IMallaToken} from "./interfaces/IMallaToken.sol";
+import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
+import {IRewards} from "./interfaces/IRewards.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {IEscrowEnds} from "./interfaces/escrow/IEscrowEnds.sol";
 import {IEscrowTerms} from "./interfaces/escrow/IEscrowTerms.sol";
@@ -17,7 +21,7 @@ import {IEscrowTerms} from "./interfaces/escrow/IEscrowTerms.sol";
 /// @dev The code would not fit one contract (EIP-170). The two parts are fixed by the constructor, like libraries, so
 /// nothing can be upgraded; a test holds their storage, and the selectors of the three, against each other. Governance
 /// changes terms for what begins later; the guardian pauses openings; nobody else has power.
-contract JobEscrow is Batches {
+contract JobEscrow is Balances, Batches {
     address private immutable _desk;
     address private immutable _ends;
 
@@ -33,6 +37,9 @@ contract JobEscrow is Batches {
         if (IStaking(parts.staking).escrow() != address(this)) revert NotWiredTo(parts.staking);
         if (IStaking(parts.staking).court() != parts.court) revert NotWiredTo(parts.staking);
         if (IDisputeCourt(parts.court).escrow() != address(this)) revert NotWiredTo(parts.court);
+        if (IMallaToken(parts.token).minter() != parts.rewards) revert NotWiredTo(parts.token);
+        if (IOracleCommittee(parts.committee).escrow() != address(this)) revert NotWiredTo(parts.committee);
+        if (IRewards(parts.rewards).escrow() != address(this)) revert NotWiredTo(parts.rewards);
         bytes32 wiring = keccak256(abi.encode(parts));
         if (keccak256(abi.encode(IEscrowTerms(desk).wiring())) != wiring) revert NotWiredTo(desk);
         if (keccak256(abi.encode(IEscrowEnds(ends).partWiring())) != wiring) revert NotWiredTo(ends);

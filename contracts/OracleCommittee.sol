@@ -10,7 +10,8 @@ import {IEscrowBatches} from "./interfaces/escrow/IEscrowBatches.sol";
 import {IEscrowEnds} from "./interfaces/escrow/IEscrowEnds.sol";
 
 /// @title OracleCommittee: who may sign a settlement
-/// @notice The manual is `IOracleCommittee`. Membership lies in `committee/Seats.sol`; here is what signatures are worth.
+/// @notice The manual is `IOracleCommittee`. Membership lies in `committee/Seats.sol`; here is what signatures are
+/// worth.
 contract OracleCommittee is Seats {
     using SafeERC20 for IMallaToken;
 
@@ -64,8 +65,10 @@ contract OracleCommittee is Seats {
         MemberSet memory set = _sets[version];
         if (set.size == 0) return 0;
         uint256 smallest = type(uint256).max;
-        for (uint32 rest = set.bitmap; rest != 0; rest &= rest - 1) {
-            uint256 stake = _oracles[_seats[_lowest(rest)]].stake;
+        uint256 seat;
+        for (uint256 i; i < set.size; ++i) {
+            seat = _seatFrom(set.bitmap, seat);
+            uint256 stake = _oracles[_seats[seat++]].stake;
             if (stake < smallest) smallest = stake;
         }
         return _quorum(set.size) * smallest / 2;
@@ -76,11 +79,11 @@ contract OracleCommittee is Seats {
         MemberSet memory set = _set(setVersion);
         if (set.size == 0) return address(0);
         uint256 place = (block.number / PROPOSER_BLOCKS + setVersion) % set.size;
-        uint32 rest = set.bitmap;
+        uint256 seat = _seatFrom(set.bitmap, 0);
         for (; place != 0; --place) {
-            rest &= rest - 1;
+            seat = _seatFrom(set.bitmap, seat + 1);
         }
-        return _seats[_lowest(rest)];
+        return _seats[seat];
     }
 
     /// @inheritdoc IOracleCommittee

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.35;
 
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IDisputeCourt} from "./interfaces/IDisputeCourt.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
@@ -23,6 +24,7 @@ contract Staking is NodeKeys, OwnStake, Delegations, Slashes {
     /// @param unstakeDelay_ Seconds from `unstake` to `withdraw`; the escrow's constructor checks that it is long
     /// enough.
     constructor(StakingWiring memory parts, uint32 unstakeDelay_, uint16 delegationMultiple_, address guardian_)
+        EIP712("Malla", "1")
         StakeBook(parts, guardian_)
     {
         _requireBounds("unstakeDelay", unstakeDelay_, LEAST_UNSTAKE_DELAY, MOST_UNSTAKE_DELAY);

@@ -6,7 +6,8 @@ MAX_JSON_DEPTH = 32
 MAX_PROMPT = 64 * 1024
 MAX_MESSAGES = 256
 """Chat messages in a prompt."""
-MAX_TRANSCRIPT = 192 * 1024
+MAX_TRANSCRIPT = 112 * 1024
+"""Sealed, it must fit a transaction: that is a provider's last chance to open it."""
 MAX_BATCH = 128
 """Entries of a work batch; the contract's limit."""
 MAX_POSTED_OPENINGS = 120 * 1024

@@ -1,7 +1,7 @@
 """Openings that a provider posts on-chain, where everybody can read them and each auditor can open its own.
 
-One opening is the index of its entry (uint16, big-endian), the auditor's address (20 bytes) and the transcript sealed to
-that auditor's key, one behind the other.
+One opening is the index of its entry (uint16, big-endian), the auditor's address (20 bytes) and the transcript sealed
+to that auditor's key, one behind the other.
 """
 
 from __future__ import annotations

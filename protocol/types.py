@@ -1,85 +1,32 @@
 """The nouns of the protocol, frozen. Each names the stage at which it appears in a job's way.
 
 Offer → JobSpec → Job → Transcript → Commitment/Entry → Report → Opening → AuditRecord → Decision → Receipt.
-Enums have the numbers of `contracts/interfaces/escrow`.
+The states are in `protocol.states`, sessions in `protocol.sessions`; both are here as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
+from protocol.sessions import Session, Voucher
+from protocol.states import (
+    BatchState,
+    CaseKind,
+    JobState,
+    Outcome,
+    RefundReason,
+    Ruling,
+    SessionState,
+    VerdictKind,
+)
 from protocol.units import Address, Digest, Seconds, Wei
 
-
-class JobState(IntEnum):
-    NONE = 0
-    OPEN = 1
-    COMMITTED = 2
-    SETTLED = 3
-    REFUNDED = 4
-
-
-class BatchState(IntEnum):
-    NONE = 0
-    PENDING = 1
-    FROZEN = 2
-    MATURED = 3
-    FORFEITED = 4
-
-
-class SessionState(IntEnum):
-    NONE = 0
-    OPEN = 1
-    CLOSING = 2
-    CLOSED = 3
-
-
-class RefundReason(IntEnum):
-    NONE = 0
-    DECLINED = 1
-    CANCELLED = 2
-    EXPIRED = 3
-    FRAUD = 4
-    CONVICTED = 5
-    NOT_OPENED = 6
-    NOT_DELIVERED = 7
-
-
-class Outcome(IntEnum):
-    NONE = 0
-    PASS = 1
-    FRAUD = 2
-    NOT_OPENED = 3
-    DEFAULT = 4
-
-
-class CaseKind(IntEnum):
-    """Who asks the court: a provider whose batch is frozen for fraud, or the requester of an entry."""
-
-    NONE = 0
-    APPEAL = 1
-    DISPUTE = 2
-
-
-class Ruling(IntEnum):
-    """How a case ended; NONE while it is open. DEFAULT is never signed: nobody ruled before the deadline."""
-
-    NONE = 0
-    UPHELD = 1
-    REJECTED = 2
-    CONVICTED = 3
-    DEFAULT = 4
-
-
-class VerdictKind(IntEnum):
-    """What one oracle found in one audit. UNKNOWN is the verifier's own error or doubt: never fraud, never pass."""
-
-    PASS = 1
-    FRAUD = 2
-    UNKNOWN = 3
-    MALFORMED = 4
-    """The opening cannot be read or does not fit its leaf: every oracle then asks for an opening of its own."""
+__all__ = [
+    "Answer", "AuditRecord", "AuditStatistics", "BatchHead", "BatchState", "CaseKind", "Commitment",
+    "Decision", "Entry", "Job", "JobSpec", "JobState", "Offer", "Outcome", "Prompt", "RefundReason", "Report",
+    "Ruling", "Sampler", "Session", "SessionState", "SignedOffer", "SignedReport", "Transcript", "Verdict",
+    "VerdictKind", "Voucher",
+]
 
 
 @dataclass(frozen=True)
@@ -192,31 +139,6 @@ class BatchHead:
     set_version: int
     terms_version: int
     entries_hash: Digest
-
-
-@dataclass(frozen=True)
-class Session:
-    """What a session id commits to, in the order of the contract's struct. `key` is zero if only the requester signs."""
-
-    requester: Address
-    provider: Address
-    offer_digest: Digest
-    key: Address
-    largest_call: Wei
-    opened_at: int
-    nonce: int
-
-
-@dataclass(frozen=True)
-class Voucher:
-    """The requester's signed running total of a session; `signature` has 65 bytes and travels to the chain in 64."""
-
-    session: Session
-    amount: Wei
-    units: int
-    calls: int
-    head: Digest
-    signature: bytes
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from protocol.errors import ProviderFault
 from protocol.types import AuditStatistics, Outcome, Verdict, VerdictKind
 
-
 NOT_OPENED = "not_opened"
 """Name of the check that speaks against an opening that is missing, or cannot be read, after the last chance."""
 

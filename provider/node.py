@@ -16,6 +16,7 @@ from provider.flow.chores import do_chores
 from provider.flow.delivery import deliver, queue_answers, reachable_oracles
 from provider.flow.offers import publish_offers, take_in_offers
 from provider.flow.openings import open_leaves
+from provider.flow.posting import post_openings
 from provider.flow.serving import enqueue_jobs, take_jobs
 from provider.flow.work import commit_work, send_declines
 from provider.records import Oracle
@@ -76,6 +77,7 @@ def run_round(node: Node, rounds: Rounds) -> None:
     if clock() >= rounds.next_openings:
         rounds.next_openings = clock() + 1.0
         _step(node, "open", lambda: open_leaves(node.opening, oracles()))
+        _step(node, "post", lambda: post_openings(node.posting, oracles()))
         _step(node, "deliver", lambda: deliver(node.delivering, oracles()))
     _step(node, "pump", node.sender.pump)
 

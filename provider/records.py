@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.types import BatchState, Entry, Job
+from protocol.messages import entries_hash
+from protocol.types import BatchHead, BatchState, Entry, Job, Outcome
 from protocol.units import Address, Digest, Wei
 
 
@@ -71,6 +72,15 @@ class JournalBatch:
     committed_block: int
     committed_at: int
     state: BatchState
+    terms_version: int = 1
+    outcome: Outcome = Outcome.NONE
+    opened_at: int = 0
+    """Second at which openings were posted on-chain; 0 if never."""
+
+    def head(self, owner: Address) -> BatchHead:
+        """What the chain's digest of the batch commits to."""
+        return BatchHead(owner, self.committed_at, self.committed_block, self.set_version, self.terms_version,
+                         entries_hash(self.entries))
 
 
 class DeliveryKind(StrEnum):

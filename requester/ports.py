@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from protocol.messages import Domain
-from protocol.types import Entry, Job, JobState, Outcome, RefundReason, SignedOffer
+from protocol.types import BatchHead, Entry, Job, JobState, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Digest, Seconds, Wei
 from requester.records import JobFile, StorageReceipt
 
@@ -19,6 +19,7 @@ class Terms:
 
     open_fee: Wei
     slash_bps: int
+    challenger_bps: int
     detection_bps: int
     max_duration: Seconds
     maturity_window: Seconds
@@ -69,6 +70,8 @@ class Committed:
     index: int
     set_version: int
     entries: tuple[Entry, ...]
+    block: int
+    terms_version: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class JobFacts:
 
     `convicted`: its provider was convicted since, so anyone may return the reserve. `frozen_until`: end of the freeze
     of its own batch, zero when that is not frozen. `deadline`: where a cancel moved it, zero without one.
+    `reopened_at`: second at which the openings of its batch were posted on-chain, zero if never.
     """
 
     now: int
@@ -98,6 +102,7 @@ class JobFacts:
     convicted: bool = False
     frozen_until: int = 0
     deadline: int = 0
+    reopened_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,10 @@ class Chain(Protocol):
     @property
     def domain(self) -> Domain: ...
     def now(self) -> int: ...
-    def terms(self) -> Terms: ...
+    def terms(self, version: int | None = None) -> Terms:
+        """Those of a version; of what begins now by default."""
+        ...
+
     def seats(self) -> tuple[Seat, ...]: ...
     def members(self, set_version: int) -> tuple[Address, ...]: ...
     def standing(self, provider: Address) -> Standing: ...
@@ -138,8 +146,8 @@ class Chain(Protocol):
     def withdraw_call(self, amount: Wei) -> Any: ...
     def cancel_call(self, job: Job) -> Any: ...
     def refund_call(self, job: Job) -> Any: ...
-    def mature_call(self, batch_id: int, entries: Sequence[Entry]) -> Any: ...
-    def forfeit_call(self, batch_id: int, entries: Sequence[Entry]) -> Any: ...
+    def mature_call(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Any: ...
+    def forfeit_call(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Any: ...
 
 
 class Wallet(Protocol):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.types import Answer, Entry, Job, JobSpec, Outcome, RefundReason, SignedOffer
+from protocol.messages import entries_hash
+from protocol.types import Answer, BatchHead, Entry, Job, JobSpec, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Digest, Wei
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Stage(StrEnum):
@@ -70,7 +71,9 @@ class JobFile:
     batch_id: int = 0
     index: int = 0
     set_version: int = 0
+    terms_version: int = 0
     committed_at: int = 0
+    committed_block: int = 0
     entries: tuple[Entry, ...] = ()
     answer: Answer | None = None
     ended_at: int = 0
@@ -84,6 +87,11 @@ class JobFile:
     verdict_reason: str = ""
     receipt_path: str = ""
     note: str = ""
+
+    def head(self) -> BatchHead:
+        """What the chain's digest of the job's batch commits to; once it is committed."""
+        return BatchHead(self.job.provider, self.committed_at, self.committed_block, self.set_version,
+                         self.terms_version, entries_hash(self.entries))
 
 
 @dataclass(frozen=True)

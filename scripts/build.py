@@ -16,6 +16,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 ABI_FOLDER = ROOT / "protocol" / "chain" / "abi"
 ARTIFACTS = ROOT / "build" / "contracts"
+PARTS = {"JobEscrow": ("EscrowDesk", "EscrowEnds")}
+"""Contracts whose code runs in another's place: its address answers to their functions, too."""
 
 
 class BuildFailure(Exception):
@@ -34,16 +36,24 @@ def compile_contracts() -> None:
 
 
 def own_contracts(contracts: Path) -> list[str]:
-    """Names of the contracts that are deployed: one a file, named like the file, directly below contracts/."""
-    return sorted(path.stem for path in contracts.glob("*.sol"))
+    """Names of the contracts that are called: one a file, named like the file, directly below contracts/."""
+    parts = {part for its in PARTS.values() for part in its}
+    return sorted(path.stem for path in contracts.glob("*.sol") if path.stem not in parts)
 
 
 def abi_of(name: str, artifacts: Path) -> list[dict[str, Any]]:
-    """The ABI of one of our contracts, in a stable order.
+    """The ABI of one of our contracts and of its parts, in a stable order.
 
     Raises BuildFailure when there is no artifact, or when Brownie took one of another source: of two contracts of
     one name it silently keeps the last one, which may be a library's.
     """
+    wanted = {json.dumps(part, sort_keys=True): part for its in (name, *PARTS.get(name, ()))
+              for part in _abi_in(its, artifacts) if its == name or part["type"] != "constructor"}
+    return sorted(wanted.values(),
+                  key=lambda part: (part["type"], part.get("name", ""), json.dumps(part.get("inputs", []))))
+
+
+def _abi_in(name: str, artifacts: Path) -> list[dict[str, Any]]:
     path = artifacts / f"{name}.json"
     if not path.exists():
         raise BuildFailure(f"contracts/{name}.sol defines no contract {name}: name the file after its contract")
@@ -52,7 +62,7 @@ def abi_of(name: str, artifacts: Path) -> list[dict[str, Any]]:
     if source != f"contracts/{name}.sol":
         raise BuildFailure(f"the artifact {name} was compiled from {source}: rename ours, the name is taken")
     abi: list[dict[str, Any]] = artifact["abi"]
-    return sorted(abi, key=lambda part: (part["type"], part.get("name", ""), json.dumps(part.get("inputs", []))))
+    return abi
 
 
 def text_of(abi: list[dict[str, Any]]) -> str:

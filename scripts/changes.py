@@ -53,6 +53,13 @@ class Change:
     def is_done(self) -> bool:
         return bool(self.before == self.after)
 
+    @property
+    def words(self) -> str:
+        """Such as `escrow.feeBps from 500 to 400`, or `committee.addSeat 0x...`."""
+        if isinstance(self.after, bool):
+            return f"{self.contract}.{self.parameter} {self.arguments[0]}"
+        return f"{self.contract}.{self.parameter} from {self.before} to {self.after}"
+
 
 STRUCTS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "escrow": ("setTerms", "parameters", tuple(field.name for field in dataclasses.fields(Terms))),
@@ -117,8 +124,8 @@ def find_change(contract: str, parameter: str, value: str, read: Read) -> Change
     if setting.kind == "address":
         before = to_checksum_address(str(read(contract, setting.getter)))
         return Change(contract, parameter, setting.setter, (account,), before, account)
-    before = bool(read(contract, setting.getter, account))
-    return Change(contract, parameter, setting.setter, (account,), before, setting.wanted)
+    is_member = bool(read(contract, setting.getter, account))
+    return Change(contract, parameter, setting.setter, (account,), is_member, setting.wanted)
 
 
 def _in_struct(contract: str, parameter: str, number: int, read: Read) -> Change:

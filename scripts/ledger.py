@@ -12,14 +12,23 @@ from dataclasses import dataclass, field
 from eth_utils import to_checksum_address
 
 from protocol.chain.chain import Chain
-from protocol.chain.events import BatchCommitted, ChainEvent, Deposited, JobOpened
+from protocol.chain.events import (
+    AuditFeePaid,
+    BatchCommitted,
+    ChainEvent,
+    Deposited,
+    JobOpened,
+    SessionOpened,
+    SubmitFeePaid,
+)
 from protocol.chain.rpc import Log
 from protocol.encoding import keccak
-from protocol.types import JobState
+from protocol.types import BatchState, JobState, SessionState
 from protocol.units import Address
 
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
 NOBODY = Address("0x" + "00" * 20)
+LIVE = (SessionState.OPEN, SessionState.CLOSING)
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ def read_ledger(chain: Chain, block: int) -> Ledger:
 
 
 def read_token_equation(chain: Chain, block: int) -> Equation:
-    """genesis + minted − burned = wallets + escrow + staking + every other contract.
+    """genesis + minted − burned = wallets + every contract.
 
     The left side comes from the Transfer log alone, the right side from balances alone.
     """
@@ -58,8 +67,7 @@ def read_token_equation(chain: Chain, block: int) -> Equation:
     minted = sum(amount for source, _, amount in moves if source == NOBODY)
     burned = sum(amount for _, target, amount in moves if target == NOBODY)
     holders = {account for source, target, _ in moves for account in (source, target)} - {NOBODY}
-    contracts = {"escrow": chain.deployment.escrow, "staking": chain.deployment.staking,
-                 "committee": chain.deployment.committee, "token": chain.deployment.token}  # fmt: skip
+    contracts = chain.deployment.addresses
     right: dict[str, int] = {name: chain.token_balance(address, block) for name, address in contracts.items()}
     wallets = holders - set(contracts.values())
     right["wallets"] = sum(chain.token_balance(account, block) for account in sorted(wallets))
@@ -68,14 +76,22 @@ def read_token_equation(chain: Chain, block: int) -> Equation:
 
 
 def read_escrow_equation(chain: Chain, block: int) -> Equation:
-    """token.balanceOf(escrow) = free balances + reserves of open jobs + unmatured pay + fees not yet burned."""
+    """token.balanceOf(escrow) = free balances + reserves of open jobs + what no committed voucher claims of a session's
+    cap + unmatured pay + fees not yet burned."""
     events = chain.events(0, block)
     opened = [event.event for event in events if isinstance(event.event, JobOpened)]
     states = {event.job_id: chain.job(event.job_id, block).state for event in opened}
+    sessions = [chain.session(item.event.session_id, block) for item in events if isinstance(item.event, SessionOpened)]
+    batches = [item.event for item in events if isinstance(item.event, BatchCommitted)]
+    vouchers = {event.batch_id: sum(entry.price for entry in event.entries if entry.is_voucher) for event in batches}
+    unpaid = [batch_id for batch_id, price in vouchers.items()
+              if price and chain.batch(batch_id, block).state in (BatchState.PENDING, BatchState.FROZEN)]
     right: dict[str, int] = {
         "free_balances": sum(chain.free_balance(account, block) for account in sorted(_accounts(events))),
         "open_reserves": sum(event.job.price for event in opened if states[event.job_id] is JobState.OPEN),
-        "unmatured_pay": sum(event.job.price for event in opened if states[event.job_id] is JobState.COMMITTED),
+        "session_reserves": sum(its.cap - its.committed for its in sessions if its.state in LIVE),
+        "unmatured_pay": sum(event.job.price for event in opened if states[event.job_id] is JobState.COMMITTED)
+        + sum(vouchers[batch_id] for batch_id in unpaid),
         "fees_to_burn": chain.fees_to_burn(block),
     }
     left: dict[str, int] = {"balance_of_escrow": chain.token_balance(chain.deployment.escrow, block)}
@@ -83,7 +99,7 @@ def read_escrow_equation(chain: Chain, block: int) -> Equation:
 
 
 def _accounts(events: Iterable[ChainEvent]) -> set[Address]:
-    """Everyone whom the escrow can owe: depositors, requesters, providers."""
+    """Everyone whom the escrow can owe: depositors, requesters, providers, oracles that were paid for their work."""
     found: set[Address] = set()
     for item in events:
         event = item.event
@@ -91,8 +107,12 @@ def _accounts(events: Iterable[ChainEvent]) -> set[Address]:
             found.add(event.account)
         elif isinstance(event, JobOpened):
             found |= {event.job.requester, event.job.provider}
+        elif isinstance(event, SessionOpened):
+            found |= {event.requester, event.provider}
         elif isinstance(event, BatchCommitted):
             found.add(event.provider)
+        elif isinstance(event, AuditFeePaid | SubmitFeePaid):
+            found.add(event.oracle)
     return found
 
 

@@ -45,15 +45,10 @@ class Terms:
     @property
     def longest_way(self) -> int:
         """Seconds from the opening of a job to the last moment at which its provider can be slashed for it, without
-        the court: a last chance begins the maturity window anew, and a freeze over the ceiling waits for an epoch."""
-        return (
-            self.max_duration
-            + 2 * self.maturity_window
-            + self.evidence_window
-            + self.last_chance
-            + self.appeal_window
-            + self.slash_epoch
-        )
+        the court: openings posted on-chain begin the wait for a default anew, and a freeze over the ceiling waits for
+        an epoch. `TermsBook.longestOf`."""
+        undecided = self.maturity_window + self.evidence_window
+        return self.max_duration + 2 * undecided + self.last_chance + self.appeal_window + self.slash_epoch
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from scripts.parameters import PROFILES, CourtTerms, GovernorSettings, ProfileNa
 
 LOCAL_CHAIN_ID = 31337
 NOBODY = "0x" + "00" * 20
-LIBRARIES: tuple[str, ...] = ()
-"""Linked into `JobEscrow`; a library that another one is linked into stands before it."""
+PARTS = ("EscrowDesk", "EscrowEnds")
+"""Code that runs in the place of `JobEscrow`, which names them for good. They hold nothing themselves."""
 KEYS = {
     "MallaToken": "token",
     "OracleCommittee": "committee",
@@ -33,8 +33,9 @@ KEYS = {
     "JobEscrow": "escrow",
 }
 """What a deployment file calls each contract."""
-ORDER = ("MallaToken", *LIBRARIES, *tuple(KEYS)[1:])
-"""Deployed one after the other by one account without a gap, so that each address is known before the first one."""
+ORDER = (*tuple(KEYS)[:-1], *PARTS, "JobEscrow")
+"""Deployed one after the other by one account without a gap, so that each address is known before the first one. The
+escrow is last: its constructor asks the others whether they name it."""
 GENESIS_SUPPLY = 100_000_000 * TOKEN
 SEAT_STAKE = PROFILES["testnet"].seat_stake
 
@@ -98,9 +99,9 @@ def created_address(deployer: str, nonce: int) -> str:
 def constructor_arguments(what: Plan, addresses: Mapping[str, str]) -> dict[str, list[Any]]:
     """The constructor's arguments of each contract of `ORDER`, given all (predicted) addresses."""
     at = {key: addresses[name] for name, key in KEYS.items()}
+    wiring = [at[key] for key in ("token", "staking", "committee", "rewards", "court", "timelock")]
     return {
         "MallaToken": [[list(pair) for pair in what.genesis], at["rewards"]],
-        **{name: [] for name in LIBRARIES},
         "OracleCommittee": [
             at["token"],
             at["escrow"],
@@ -135,27 +136,14 @@ def constructor_arguments(what: Plan, addresses: Mapping[str, str]) -> dict[str,
         # The governor alone proposes and cancels; the zero address lets everybody execute.
         "MallaTimelock": [what.timelock_delay, [at["governor"]], [NOBODY], at["staking"]],
         "MallaGovernor": [at["token"], at["timelock"], list(dataclasses.astuple(what.governor))],
+        **{name: [wiring] for name in PARTS},
         "JobEscrow": [
-            [at[key] for key in ("token", "staking", "committee", "rewards", "court", "timelock")],
+            wiring,
             list(dataclasses.astuple(what.terms)),
             what.guardian,
+            *(addresses[name] for name in PARTS),
         ],
     }
-
-
-def linked(code: str, addresses: Mapping[str, str]) -> str:
-    """Creation code of a Brownie artifact, with its libraries' addresses in place of their marks.
-
-    Raises ValueError when it is linked to a library that is not among `LIBRARIES`.
-    """
-    for name in LIBRARIES:
-        code = code.replace(f"__{name[:36]:_<36}__", addresses[name].removeprefix("0x").lower())
-    if "_" in code:
-        missing = code[code.index("_") :][:40].strip("_")
-        raise ValueError(
-            f"The code is linked to {missing}, which is no library of the plan: add it to LIBRARIES."
-        )
-    return code
 
 
 def deployment_file(root: Path, chain_id: int, network: str, folder: str | None) -> Path:
@@ -175,7 +163,7 @@ def deployment_record(
         "chain_id": chain_id,
         "block": block,
         **{key: addresses[name] for name, key in KEYS.items()},
-        "libraries": {name: addresses[name] for name in LIBRARIES},
+        "parts": {name: addresses[name] for name in PARTS},
         "code_hashes": {KEYS.get(name, name): code_hashes[name] for name in ORDER},
         "seats": list(what.seats),
         "guardian": what.guardian,

@@ -26,6 +26,11 @@ class Proposal:
     description: str
 
     @property
+    def name(self) -> str:
+        """The first digits of its number, which has 77."""
+        return f"Proposal {str(self.id)[:8]}..."
+
+    @property
     def arguments(self) -> tuple[Any, ...]:
         """What `queue` and `execute` take: the proposal again, with the hash of its description."""
         return list(self.targets), list(self.values), list(self.data), keccak(self.description.encode())
@@ -45,6 +50,4 @@ def read_proposal(data: bytes) -> Proposal:
 def describe(change: Change, attempt: int, proposer: str) -> str:
     """The description of a proposal. Its ending keeps everybody else from proposing the same, only to cancel it; the
     attempt makes it another proposal than an earlier one of the same change."""
-    name = f"{change.contract}.{change.parameter}"
-    values = f"from {change.before} to {change.after}"
-    return f"Malla: {name} {values} ({attempt})#proposer={proposer.lower()}"
+    return f"Malla: {change.words} ({attempt})#proposer={proposer.lower()}"

@@ -2,17 +2,18 @@
 pragma solidity ^0.8.35;
 
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Governed} from "../governance/Governed.sol";
 import {IDisputeCourt} from "../interfaces/IDisputeCourt.sol";
 import {IMallaToken} from "../interfaces/IMallaToken.sol";
 import {IOracleCommittee} from "../interfaces/IOracleCommittee.sol";
 import {IEscrowTerms} from "../interfaces/escrow/IEscrowTerms.sol";
+import {Intake} from "../libraries/Intake.sol";
 
 /// @title Seats: who belongs to the committee, since when, and with what stake
 /// @dev A seat is a number that an account gets once. What is kept about seats are bits of one word, so that a set of
 /// members is one slot, and what a check of signatures must know about all sets lies beside `version`.
 abstract contract Seats is Governed, IOracleCommittee {
+    using Intake for IMallaToken;
     using SafeERC20 for IMallaToken;
 
     /// @dev Bit i of `bitmap` is the oracle of seat i. The size is kept, because each settlement asks for it.
@@ -35,8 +36,8 @@ abstract contract Seats is Governed, IOracleCommittee {
     uint8 private _seatCount;
     /// @dev Bit i: the seat was removed, or its oracle contradicted itself.
     uint32 private _ended;
-    /// @dev Bit i: the oracle contradicted itself, and its signatures count nowhere. In the slot of `version`, which each
-    /// check of signatures reads anyway.
+    /// @dev Bit i: the oracle contradicted itself, and its signatures count nowhere. In the slot of `version`, which
+    /// each check of signatures reads anyway.
     uint32 internal _equivocated;
     /// @inheritdoc IOracleCommittee
     uint96 public seatStake;
@@ -97,7 +98,7 @@ abstract contract Seats is Governed, IOracleCommittee {
         _oracles[msg.sender] = Oracle(amount, 0, epoch, anchor, encryptionKey, url);
         uint16 next = _nextSet(bit, true);
         emit OracleJoined(msg.sender, next, url, encryptionKey, anchor, epoch);
-        _token.safeTransferFrom(msg.sender, address(this), amount);
+        _token.pull(amount);
         IEscrowTerms(escrow).refreshCoverage();
     }
 
@@ -244,15 +245,19 @@ abstract contract Seats is Governed, IOracleCommittee {
             ++count;
         }
         list = new address[](count);
+        uint256 seat;
         for (uint256 i; i < count; ++i) {
-            list[i] = _seats[_lowest(bitmap)];
-            bitmap &= bitmap - 1;
+            seat = _seatFrom(bitmap, seat);
+            list[i] = _seats[seat++];
         }
     }
 
-    /// @dev The lowest bit that is set: its number, 0 to 31.
-    function _lowest(uint32 bitmap) internal pure returns (uint256) {
-        return Math.log2(bitmap & (~bitmap + 1));
+    /// @dev The first seat from `seat` on whose bit is set; there is one.
+    function _seatFrom(uint32 bitmap, uint256 seat) internal pure returns (uint256) {
+        while (bitmap & (uint256(1) << seat) == 0) {
+            ++seat;
+        }
+        return seat;
     }
 
     function _requireUrl(string calldata url) private pure {

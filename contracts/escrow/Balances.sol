@@ -7,11 +7,13 @@ import {IEscrowBalances} from "../interfaces/escrow/IEscrowBalances.sol";
 import {Accounts} from "./Accounts.sol";
 import {EscrowBase} from "./EscrowBase.sol";
 import {EscrowState} from "./EscrowState.sol";
+import {Intake} from "../libraries/Intake.sol";
 
 /// @title Balances: prefunded accounts and the fees that wait to be burned
 /// @dev No function guards against re-entrancy: the token is `MallaToken`, which calls nobody back, and state is
 /// written before it is called.
 abstract contract Balances is EscrowBase, IEscrowBalances {
+    using Intake for IMallaToken;
     using SafeERC20 for IMallaToken;
     using Accounts for EscrowState;
 
@@ -20,7 +22,7 @@ abstract contract Balances is EscrowBase, IEscrowBalances {
         if (amount == 0) revert ZeroAmount();
         _state.credit(msg.sender, amount);
         emit Deposited(msg.sender, amount);
-        _token.safeTransferFrom(msg.sender, address(this), amount);
+        _token.pull(amount);
     }
 
     /// @inheritdoc IEscrowBalances

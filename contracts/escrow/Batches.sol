@@ -10,7 +10,7 @@ import {EntryList} from "../libraries/EntryList.sol";
 import {EscrowHashes} from "../libraries/EscrowHashes.sol";
 import {JobMath} from "../libraries/JobMath.sol";
 import {PackedJob} from "../libraries/JobSlot.sol";
-import {Ledger} from "./EscrowState.sol";
+import {FreezeRecord, Ledger} from "./EscrowState.sol";
 import {Jobs} from "./Jobs.sol";
 import {Vouchers} from "./Vouchers.sol";
 
@@ -85,7 +85,8 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
 
     /// @inheritdoc IEscrowBatches
     function freezeOf(uint64 batchId) external view returns (Freeze memory) {
-        return _state.freezes[batchId];
+        FreezeRecord memory its = _state.freezes[batchId];
+        return Freeze(its.until, its.openedAt, its.appealed);
     }
 
     /// @inheritdoc IEscrowBatches
@@ -136,9 +137,8 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     {
         jobId = jobIdOf(commitment.job);
         if (commitment.job.provider != provider) revert NotProvider(jobId, msg.sender);
-        if (commitment.amount > commitment.job.price) {
-            revert AmountOverPrice(jobId, commitment.amount, commitment.job.price);
-        }
+        (uint96 amount, uint96 price) = (commitment.amount, commitment.job.price);
+        if (amount > price) revert AmountOverPrice(jobId, amount, price);
         if (commitment.leaf == 0 || commitment.answerDigest == 0) revert ZeroDigest();
     }
 
@@ -163,7 +163,7 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     }
 
     function _store(Draft memory draft) private {
-        uint16 setVersion = _committee.version();
+        uint16 setVersion = _state.setVersion;
         BatchHead memory head = BatchHead(
             draft.provider,
             uint40(block.timestamp),

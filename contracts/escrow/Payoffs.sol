@@ -9,7 +9,7 @@ import {EscrowHashes} from "../libraries/EscrowHashes.sol";
 import {JobMath} from "../libraries/JobMath.sol";
 import {Accounts} from "./Accounts.sol";
 import {EscrowBase} from "./EscrowBase.sol";
-import {EscrowState, FeeTerms} from "./EscrowState.sol";
+import {EscrowState, FeeTerms, Ledger} from "./EscrowState.sol";
 
 /// @title Payoffs: how the money of a batch's entries leaves the exposure, in each of the ends
 abstract contract Payoffs is EscrowBase {
@@ -26,13 +26,18 @@ abstract contract Payoffs is EscrowBase {
     }
 
     /// @dev Reverts unless `head` is that of the batch; returns its stored word.
-    function _requireHead(uint64 batchId, IEscrowBatches.BatchHead memory head)
+    function _requireHead(uint64 batchId, IEscrowBatches.BatchHead calldata head)
         internal
         view
         returns (PackedBatch packed)
     {
         packed = _state.batches[batchId];
-        bytes32 digest = EscrowHashes.hashHead(batchId, head);
+        _requireMatch(batchId, packed, head);
+    }
+
+    /// @dev The same for a word that was read already.
+    function _requireMatch(uint64 batchId, PackedBatch packed, IEscrowBatches.BatchHead calldata head) internal pure {
+        bytes32 digest = EscrowHashes.hashGivenHead(batchId, head);
         if (!packed.matches(digest)) revert IEscrowBatches.HeadMismatch(batchId, digest, packed.record().digest);
     }
 
@@ -49,9 +54,9 @@ abstract contract Payoffs is EscrowBase {
     }
 
     function _settleOne(uint64 batchId, IEscrowBatches.Entry calldata entry, Sums memory sums) internal {
-        uint96 amount = entry.amount;
-        uint96 refunded = entry.price - amount;
-        sums.price += entry.price;
+        (uint96 price, uint96 amount) = (entry.price, entry.amount);
+        uint96 refunded = price - amount;
+        sums.price += price;
         sums.payment += amount;
         _state.credit(entry.requester, refunded);
         if (entry.answerDigest == 0) emit IEscrowSessions.VoucherSettled(entry.jobId, batchId, amount);
@@ -88,8 +93,10 @@ abstract contract Payoffs is EscrowBase {
             _state.credit(sums.submitter, terms.submitFee);
             emit IEscrowBatches.SubmitFeePaid(batchId, sums.submitter, terms.submitFee);
         }
-        _state.ledger.fees += uint96(left);
-        _state.ledger.exposure -= uint96(sums.price);
+        Ledger memory ledger = _state.ledger;
+        ledger.fees += uint96(left);
+        ledger.exposure -= uint96(sums.price);
+        _state.ledger = ledger;
         _state.credit(head.provider, payout);
         IEscrowBatches.Outcome outcome =
             status == BatchStatus.MATURED_PASS ? IEscrowBatches.Outcome.PASS : IEscrowBatches.Outcome.DEFAULT;

@@ -6,6 +6,7 @@ import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
 import {IEscrowSessions} from "../interfaces/escrow/IEscrowSessions.sol";
 import {EscrowHashes} from "../libraries/EscrowHashes.sol";
 import {JobMath} from "../libraries/JobMath.sol";
+import {PackedSession, SessionSlot} from "../libraries/SessionSlot.sol";
 import {Accounts} from "./Accounts.sol";
 import {EscrowState, OpeningTerms} from "./EscrowState.sol";
 import {SubKeys} from "./SubKeys.sol";
@@ -37,14 +38,14 @@ abstract contract Sessions is SubKeys {
         opened.nonce = nonce;
         _nameOffer(offer, offerSignature, opened, terms);
         sessionId = EscrowHashes.sessionId(address(this), opened);
-        if (_state.sessions[sessionId].state != SessionState.NONE) revert SessionExists(sessionId);
+        if (_state.sessions[sessionId].state() != SessionState.NONE) revert SessionExists(sessionId);
         if (key != address(0)) _requireModel(opened.requester, key, offer.model);
 
         _useKey(msg.sender, key, cap);
         _state.debit(msg.sender, uint256(cap) + terms.openFee);
         _state.ledger.fees += terms.openFee;
         uint40 endsAt = uint40(block.timestamp + duration);
-        _state.sessions[sessionId] = SessionRecord(SessionState.OPEN, cap, 0, endsAt, terms.version);
+        _state.sessions[sessionId] = SessionSlot.opened(cap, endsAt, terms.version);
         _announce(sessionId, opened, cap, endsAt);
     }
 
@@ -53,49 +54,49 @@ abstract contract Sessions is SubKeys {
         bytes32 sessionId = sessionIdOf(session_);
         if (amount == 0) revert IEscrowBalances.ZeroAmount();
         if (msg.sender != session_.requester) revert IEscrowJobs.NotRequester(sessionId, msg.sender);
-        SessionRecord storage record = _requireState(sessionId, SessionState.OPEN);
+        PackedSession slot = _requireOpen(sessionId);
 
         _useKey(msg.sender, session_.key, amount);
         _state.debit(msg.sender, amount);
-        uint96 cap = record.cap + amount;
-        record.cap = cap;
+        uint96 cap = slot.cap() + amount;
+        _state.sessions[sessionId] = slot.withCap(cap);
         emit SessionToppedUp(sessionId, amount, cap);
     }
 
     /// @inheritdoc IEscrowSessions
     function closeSession(Session calldata session_) external {
         bytes32 sessionId = sessionIdOf(session_);
-        SessionRecord storage record = _requireState(sessionId, SessionState.OPEN);
+        PackedSession slot = _requireOpen(sessionId);
         bool isParty = msg.sender == session_.requester || msg.sender == session_.provider
             || _staking.providerOf(msg.sender) == session_.provider;
-        if (!isParty && block.timestamp < record.endsAt) revert SessionNotOver(sessionId, record.endsAt);
+        if (!isParty && block.timestamp < slot.endsAt()) revert SessionNotOver(sessionId, slot.endsAt());
 
-        uint40 claimUntil = uint40(block.timestamp + _state.terms[record.termsVersion].claimDelay);
-        record.state = SessionState.CLOSING;
-        record.endsAt = claimUntil;
+        uint40 claimUntil = uint40(block.timestamp + _state.terms[slot.termsVersion()].claimDelay);
+        _state.sessions[sessionId] = slot.closing(claimUntil);
         emit SessionClosing(sessionId, claimUntil);
     }
 
     /// @inheritdoc IEscrowSessions
     function finishSession(Session calldata session_) external {
         bytes32 sessionId = sessionIdOf(session_);
-        SessionRecord memory record = _state.sessions[sessionId];
+        PackedSession slot = _state.sessions[sessionId];
+        SessionState where = slot.state();
         bool isConvicted = _isConvicted(session_.openedAt, _state.providers[session_.provider].convictedAt);
-        if (record.state != SessionState.CLOSING && !(isConvicted && record.state == SessionState.OPEN)) {
-            revert WrongSessionState(sessionId, record.state);
+        if (where != SessionState.CLOSING && !(isConvicted && where == SessionState.OPEN)) {
+            revert WrongSessionState(sessionId, where);
         }
-        if (!isConvicted && block.timestamp < record.endsAt) revert SessionNotOver(sessionId, record.endsAt);
+        if (!isConvicted && block.timestamp < slot.endsAt()) revert SessionNotOver(sessionId, slot.endsAt());
 
-        uint96 left = record.cap - record.committed;
-        _state.sessions[sessionId].state = SessionState.CLOSED;
+        uint96 left = slot.cap() - slot.committed();
+        _state.sessions[sessionId] = slot.closed();
         if (session_.key != address(0)) _state.keys[session_.requester][session_.key].used -= left;
         _state.credit(session_.requester, left);
-        emit SessionClosed(sessionId, record.committed, left);
+        emit SessionClosed(sessionId, slot.committed(), left);
     }
 
     /// @inheritdoc IEscrowSessions
     function session(bytes32 sessionId) external view returns (SessionRecord memory) {
-        return _state.sessions[sessionId];
+        return _state.sessions[sessionId].record();
     }
 
     /// @inheritdoc IEscrowSessions
@@ -112,9 +113,9 @@ abstract contract Sessions is SubKeys {
         return EscrowHashes.givenSessionId(address(this), session_);
     }
 
-    function _requireState(bytes32 sessionId, SessionState wanted) private view returns (SessionRecord storage record) {
-        record = _state.sessions[sessionId];
-        if (record.state != wanted) revert WrongSessionState(sessionId, record.state);
+    function _requireOpen(bytes32 sessionId) private view returns (PackedSession slot) {
+        slot = _state.sessions[sessionId];
+        if (slot.state() != SessionState.OPEN) revert WrongSessionState(sessionId, slot.state());
     }
 
     /// @dev Reverts unless the offer stands and the stake deters its largest call; names both in the session.
@@ -129,7 +130,10 @@ abstract contract Sessions is SubKeys {
         );
         if (largest == 0) revert IEscrowJobs.ZeroPrice();
         opened.offerDigest = _requireStanding(offer, signature, _state.providers[offer.provider], terms, largest);
-        opened.largestCall = uint96(largest); // at most a stake that deters it, which is a uint96
+        if (largest > type(uint96).max) {
+            revert IEscrowJobs.OutstandingTooHigh(offer.provider, largest, type(uint96).max);
+        }
+        opened.largestCall = uint96(largest);
     }
 
     function _announce(bytes32 sessionId, Session memory opened, uint96 cap, uint40 endsAt) private {

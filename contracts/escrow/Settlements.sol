@@ -63,11 +63,12 @@ abstract contract Settlements is Freezes {
         address submitter
     ) private {
         uint64 batchId = decision.batchId;
-        if (!_state.batches[batchId].isPending()) {
+        PackedBatch packed = _state.batches[batchId];
+        if (!packed.isPending()) {
             emit IEscrowBatches.BatchSkipped(batchId, IEscrowBatches.SkipReason.NOT_PENDING);
             return;
         }
-        PackedBatch packed = _requireHead(batchId, head);
+        _requireMatch(batchId, packed, head);
         (bool skips, IEscrowBatches.SkipReason reason) =
             _skipReason(batchId, head, packed, decision.outcome, setVersion);
         if (skips) {
@@ -102,7 +103,9 @@ abstract contract Settlements is Freezes {
         if (head.setVersion != setVersion) return (true, IEscrowBatches.SkipReason.WRONG_SET);
         IEscrowJobs.ProviderRecord memory its = _state.providers[head.provider];
         if (batchId <= its.convictedThrough) return (true, IEscrowBatches.SkipReason.PROVIDER_CONVICTED);
-        if (its.frozenBatch != 0) return (true, IEscrowBatches.SkipReason.PROVIDER_FROZEN);
+        if (its.frozenBatch != 0 && outcome == IEscrowBatches.Outcome.PASS) {
+            return (true, IEscrowBatches.SkipReason.PROVIDER_FROZEN);
+        }
         if (outcome == IEscrowBatches.Outcome.NOT_OPENED && packed.status() == BatchStatus.REOPENED) {
             return (true, IEscrowBatches.SkipReason.OPENED_ON_CHAIN);
         }

@@ -30,7 +30,8 @@ abstract contract SubKeys is Standing, IEscrowSessions {
         uint40 endsAt = record.endsAt;
         if (endsAt == 0) revert KeyNotAuthorised(msg.sender, key);
 
-        uint256 soon = block.timestamp + _state.terms[_state.opening.version].claimDelay;
+        // The longest of all terms so far: a session that is open keeps the delay that its provider relies on.
+        uint256 soon = block.timestamp + _state.longestClaim;
         if (soon < endsAt) endsAt = uint40(soon);
         record.cap = 0; // no session opens for it any more
         record.endsAt = endsAt;

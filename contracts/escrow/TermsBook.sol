@@ -31,25 +31,27 @@ library TermsBook {
         uint256 longest = longestOf(terms);
         // Never shorter than it was: what began under older terms may still be open.
         if (longest < self.longestWay) longest = self.longestWay;
-        self.longestWay = uint96(longest);
+        self.longestWay = uint64(longest);
+        if (terms.claimDelay > self.longestClaim) self.longestClaim = terms.claimDelay;
         _requireDelays(parts, longest);
         emit IEscrowTerms.TermsChanged(version, terms);
         refreshCoverage(self, IOracleCommittee(parts.committee));
     }
 
-    /// @notice Takes over what the present set's stake covers.
+    /// @notice Takes over the present set and what its stake covers.
     function refreshCoverage(EscrowState storage self, IOracleCommittee committee) internal {
         IEscrowTerms.Parameters storage terms = self.terms[self.opening.version];
         uint64 coverage = JobMath.coverageOf(committee.cover(), terms.challengerBps, terms.slashCeiling);
         self.ledger.coverage = coverage;
+        self.setVersion = committee.version();
         emit IEscrowTerms.CoverageChanged(uint256(coverage) * 1 gwei);
     }
 
-    /// @notice Seconds from an opening to the last moment at which its provider can be slashed for it. The maturity window
-    /// counts twice, because openings posted on-chain start it again.
+    /// @notice Seconds from an opening to the last moment at which its provider can be slashed for it. What the default
+    /// waits for counts twice, because openings posted on-chain start it again.
     function longestOf(IEscrowTerms.Parameters memory terms) internal pure returns (uint256) {
-        return uint256(terms.maxDuration) + 2 * uint256(terms.maturityWindow) + terms.evidenceWindow + terms.lastChance
-            + terms.appealWindow + terms.slashEpoch;
+        uint256 undecided = uint256(terms.maturityWindow) + terms.evidenceWindow;
+        return terms.maxDuration + 2 * undecided + terms.lastChance + terms.appealWindow + terms.slashEpoch;
     }
 
     /// @dev Stake that could leave before the longest way is over would deter nobody.
@@ -71,9 +73,9 @@ library TermsBook {
         _within("startWindow", terms.startWindow, 5, 1 days);
         _within("cancelDelay", terms.cancelDelay, 5, 1 days);
         _within("maxDuration", terms.maxDuration, 5, 7 days);
+        _within("maturityWindow", terms.maturityWindow, 5, 15 days);
         _within("openWindow", terms.openWindow, 5, terms.maturityWindow);
         _within("lastChance", terms.lastChance, 5, 7 days);
-        _within("maturityWindow", terms.maturityWindow, 5, 15 days);
         _within("evidenceWindow", terms.evidenceWindow, 5, 7 days);
         _within("appealWindow", terms.appealWindow, 5, 14 days);
         // While the value at risk is too high nothing can be committed; within the claim delay what is pending ends.

@@ -5,6 +5,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
 import {IEscrowSessions} from "../interfaces/escrow/IEscrowSessions.sol";
 import {EscrowHashes} from "../libraries/EscrowHashes.sol";
+import {PackedSession} from "../libraries/SessionSlot.sol";
 import {Standing} from "./Standing.sol";
 
 /// @title Vouchers: what a provider claims from a session
@@ -14,34 +15,33 @@ abstract contract Vouchers is Standing {
         internal
         returns (bytes32 sessionId, uint96 added, uint16 termsVersion)
     {
-        sessionId = EscrowHashes.givenSessionId(address(this), voucher.session);
-        if (voucher.session.provider != provider) revert IEscrowJobs.NotProvider(sessionId, msg.sender);
-        IEscrowSessions.SessionRecord memory record = _state.sessions[sessionId];
-        if (record.state == IEscrowSessions.SessionState.CLOSING) {
-            if (block.timestamp >= record.endsAt) revert IEscrowSessions.ClaimsTooLate(sessionId, record.endsAt);
-        } else if (record.state != IEscrowSessions.SessionState.OPEN) {
-            revert IEscrowSessions.WrongSessionState(sessionId, record.state);
+        IEscrowSessions.Session calldata session = voucher.session;
+        sessionId = EscrowHashes.givenSessionId(address(this), session);
+        if (session.provider != provider) revert IEscrowJobs.NotProvider(sessionId, msg.sender);
+        PackedSession slot = _state.sessions[sessionId];
+        if (slot.state() == IEscrowSessions.SessionState.CLOSING) {
+            if (block.timestamp >= slot.endsAt()) revert IEscrowSessions.ClaimsTooLate(sessionId, slot.endsAt());
+        } else if (slot.state() != IEscrowSessions.SessionState.OPEN) {
+            revert IEscrowSessions.WrongSessionState(sessionId, slot.state());
         }
-        if (_isConvicted(voucher.session.openedAt, convictedAt)) {
+        if (_isConvicted(session.openedAt, convictedAt)) {
             revert IEscrowSessions.SessionOfConvictedProvider(sessionId, convictedAt);
         }
-        if (voucher.amount <= record.committed) {
-            revert IEscrowSessions.VoucherAddsNothing(sessionId, voucher.amount, record.committed);
-        }
-        if (voucher.amount > record.cap) revert IEscrowSessions.VoucherOverCap(sessionId, voucher.amount, record.cap);
+        uint96 amount = voucher.amount;
+        uint96 before = slot.committed();
+        if (amount <= before) revert IEscrowSessions.VoucherAddsNothing(sessionId, amount, before);
+        if (amount > slot.cap()) revert IEscrowSessions.VoucherOverCap(sessionId, amount, slot.cap());
         if (voucher.head == 0) revert IEscrowJobs.ZeroDigest();
         _requireVoucherSignature(voucher, sessionId);
 
-        added = voucher.amount - record.committed;
-        termsVersion = record.termsVersion;
-        _state.sessions[sessionId].committed = voucher.amount;
-        emit IEscrowSessions.VoucherCommitted(sessionId, batchId, voucher.amount, voucher.units, voucher.calls, added);
+        added = amount - before;
+        termsVersion = slot.termsVersion();
+        _state.sessions[sessionId] = slot.withCommitted(amount);
+        emit IEscrowSessions.VoucherCommitted(sessionId, batchId, amount, voucher.units, voucher.calls, added);
     }
 
     function _requireVoucherSignature(IEscrowSessions.Voucher calldata voucher, bytes32 sessionId) private view {
-        bytes32 digest = _hashTypedDataV4(
-            EscrowHashes.hashVoucher(sessionId, voucher.amount, voucher.units, voucher.calls, voucher.head)
-        );
+        bytes32 digest = _hashTypedDataV4(EscrowHashes.hashGivenVoucher(sessionId, voucher));
         (address signer,,) = ECDSA.tryRecover(digest, voucher.r, voucher.vs);
         address requester = voucher.session.requester;
         if (signer == requester) return;

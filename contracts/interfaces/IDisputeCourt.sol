@@ -6,12 +6,12 @@ import {IGoverned} from "./IGoverned.sol";
 
 /// @title IDisputeCourt: appeals of convicted providers and bonded disputes of requesters
 /// @notice A case is ruled by a quorum of the whole committee of the moment it was opened, each member recomputing in
-/// public; without a ruling before the deadline the last signed evidence stands and the bond returns. Loser's bond: half
-/// to the winner, half burned. What a provider that loses a dispute pays is taken from its stake.
-/// @dev With four oracles the court is the same set as the quorum: it is a second look, not an independent one. A ruling
-/// ends its case and moves the bond at once. What it means for the provider of a dispute is carried out by `compensate`
-/// and `convict`, which anyone may call, because that depends on how the batch ends: a requester whose price came back
-/// with a forfeited batch has lost nothing. The court holds the bonds of open cases and nothing else.
+/// public; without a ruling before the deadline the last signed evidence stands and the bond returns. Loser's bond:
+/// half to the winner, half burned. What a provider that loses a dispute pays is taken from its stake.
+/// @dev With four oracles the court is the same set as the quorum: it is a second look, not an independent one. A
+/// ruling ends its case and moves the bond at once. What it means for the provider of a dispute is carried out by
+/// `compensate` and `convict`, which anyone may call, because that depends on how the batch ends: a requester whose
+/// price came back with a forfeited batch has lost nothing. The court holds the bonds of open cases and nothing else.
 interface IDisputeCourt is IGoverned {
     enum Kind {
         NONE,
@@ -88,7 +88,8 @@ interface IDisputeCourt is IGoverned {
     error ProviderInFreeze(address provider, uint256 batchId);
     error NotConvicted(uint256 caseId, Ruling ruling);
     error ConvictionTooLate(uint256 caseId, uint256 until);
-    /// @notice A conviction since then reached this batch too: a provider is slashed once for all that it had committed.
+    /// @notice A conviction since then reached this batch too: a provider is slashed once for all that it had
+    /// committed.
     error ConvictedSince(address provider, uint256 convictedThrough);
 
     /// @param index Entry that is disputed; of an appeal zero.
@@ -110,16 +111,16 @@ interface IDisputeCourt is IGoverned {
     event CaseCompensated(uint64 indexed caseId, uint96 awarded, uint96 burned);
     event TermsChanged(Terms terms);
 
-    /// @notice The owner of a provider whose batch is frozen for FRAUD, before the freeze ends: deposit `appealBond` and
-    /// ask the whole committee. The freeze lasts until the case's deadline, and not longer. One appeal a batch.
+    /// @notice The owner of a provider whose batch is frozen for FRAUD, before the freeze ends: deposit `appealBond`
+    /// and ask the whole committee. The freeze lasts until the case's deadline, and not longer. One appeal a batch.
     function appeal(uint64 batchId, IEscrowBatches.BatchHead calldata head, IEscrowBatches.Entry[] calldata entries)
         external
         returns (uint64 caseId);
 
-    /// @notice The requester of entry `index`, until `disputeWindow` after the commitment: deposit `disputeBond` and ask
-    /// the whole committee to recompute the answer. It stops nothing: evidence that a requester picked returns its money,
-    /// out of the provider's stake if the batch was paid, and convicts only if it is exact. An entry is disputed once,
-    /// and again only if nobody ruled.
+    /// @notice The requester of entry `index`, until `disputeWindow` after the commitment: deposit `disputeBond` and
+    /// ask the whole committee to recompute the answer. It stops nothing: evidence that a requester picked returns
+    /// its money, out of the provider's stake if the batch was paid, and convicts only if it is exact. An entry is
+    /// disputed once, and again only if nobody ruled.
     function dispute(
         uint64 batchId,
         IEscrowBatches.BatchHead calldata head,
@@ -129,9 +130,9 @@ interface IDisputeCourt is IGoverned {
 
     /// @notice Anyone, before the deadline: end the case with a ruling that a quorum of its set signed, EIP-712
     /// `Ruling(uint64 caseId,uint8 ruling)` in the court's domain.
-    /// @dev APPEAL: UPHELD pays the batch and returns the bond; REJECTED lets the freeze end now and burns the whole bond,
-    /// since oracles must not earn by convicting. DISPUTE: UPHELD and CONVICTED return the bond, and compensate at once
-    /// if that is due; REJECTED gives half of the bond (rounded down) to the provider and burns the rest.
+    /// @dev APPEAL: UPHELD pays the batch and returns the bond; REJECTED lets the freeze end now and burns the whole
+    /// bond, since oracles must not earn by convicting. DISPUTE: UPHELD and CONVICTED return the bond, and compensate
+    /// at once if that is due; REJECTED gives half of the bond (rounded down) to the provider and burns the rest.
     /// @param head Of the batch; read only when an appeal is UPHELD, and so are `entries`.
     function rule(
         uint64 caseId,
@@ -144,19 +145,19 @@ interface IDisputeCourt is IGoverned {
     /// @notice Anyone, from the deadline on: nobody ruled, so the last signed evidence stands and the bond returns.
     function closeByDefault(uint64 caseId) external;
 
-    /// @notice Anyone, once the batch of a dispute that was UPHELD or CONVICTED has ended and its provider is not frozen:
-    /// if the entry was paid, take out of the provider's stake, as far as it goes, its amount and a penalty of
-    /// min(bond, amount). The amount and half of the penalty (rounded down) become the plaintiff's award in `Staking`, the
-    /// other half is burned. Once a case.
+    /// @notice Anyone, once the batch of a dispute that was UPHELD or CONVICTED has ended and its provider is not
+    /// frozen: if the entry was paid, take out of the provider's stake, as far as it goes, its amount and a penalty
+    /// of min(bond, amount). The amount and half of the penalty (rounded down) become the plaintiff's award in
+    /// `Staking`, the other half is burned. Once a case.
     function compensate(uint64 caseId) external;
 
-    /// @notice Anyone, until 45 days after the deadline of a dispute that was ruled CONVICTED: convict the provider, after
-    /// compensating the plaintiff if that is due. Waits for a freeze of the provider and, if the escrow's ceiling is
-    /// reached, for its next slash epoch.
+    /// @notice Anyone, until 45 days after the deadline of a dispute that was ruled CONVICTED: convict the provider,
+    /// after compensating the plaintiff if that is due. Waits for a freeze of the provider and, if the escrow's
+    /// ceiling is reached, for its next slash epoch.
     function convict(uint64 caseId, IEscrowBatches.BatchHead calldata head) external;
 
-    /// @notice Governance: terms of the cases to come. `rulingWindow` and the escrow's longest way must fit into the delays
-    /// of stakes and seats, `disputeWindow` into the escrow's maturityWindow + evidenceWindow.
+    /// @notice Governance: terms of the cases to come. `rulingWindow` and the escrow's longest way must fit into the
+    /// delays of stakes and seats, `disputeWindow` into the escrow's maturityWindow + evidenceWindow.
     function setTerms(Terms calldata terms) external;
 
     function caseOf(uint64 caseId) external view returns (Case memory);

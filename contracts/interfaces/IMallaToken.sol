@@ -37,7 +37,7 @@ interface IMallaToken is IERC20, IERC20Permit, IERC5805 {
     /// @notice The only account that may mint; fixed by the constructor.
     function minter() external view returns (address);
 
-    /// @notice Wei that the constructor minted; the right side of the token's ledger equation, with what was minted since
-    /// and less what was burned.
+    /// @notice Wei that the constructor minted; the right side of the token's ledger equation, with what was minted
+    /// since and less what was burned.
     function genesisSupply() external view returns (uint256);
 }

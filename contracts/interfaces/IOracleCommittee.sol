@@ -84,12 +84,12 @@ interface IOracleCommittee is IGoverned {
     /// @notice Reverts unless `signatures` are f + 1 such signatures: at least one is honest.
     function requireOneHonest(uint16 setVersion, bytes32 digest, bytes[] calldata signatures) external view;
 
-    /// @notice Anyone: two settlements that the same oracle signed for the same set version, which decide batch `batchId`
-    /// in two ways (outcome, amount, entries or auditors). Burns its whole stake but the reporter's tenth, ends its seat,
-    /// and its signatures count for no set version any more.
-    /// @dev The settlement digests are those of the escrow's domain. A resigned oracle is slashed until it withdraws; one
-    /// that withdrew loses its seat. The first decision about the batch in `one` is held against each in `other`, so a
-    /// single list that contradicts itself is proved by passing it twice. NOT_OPENED beside another outcome is no
+    /// @notice Anyone: two settlements that the same oracle signed for the same set version, which decide batch
+    /// `batchId` in two ways (outcome, amount, entries or auditors). Burns its whole stake but the reporter's tenth,
+    /// ends its seat, and its signatures count for no set version any more.
+    /// @dev The settlement digests are those of the escrow's domain. A resigned oracle is slashed until it withdraws;
+    /// one that withdrew loses its seat. The first decision about the batch in `one` is held against each in `other`,
+    /// so a single list that contradicts itself is proved by passing it twice. NOT_OPENED beside another outcome is no
     /// contradiction once the openings were posted on-chain: the batch is then decided anew.
     function proveEquivocation(
         address oracle,
@@ -104,22 +104,22 @@ interface IOracleCommittee is IGoverned {
     /// @notice Governance: a further account may join; at most 32 seats ever.
     function addSeat(address oracle) external;
 
-    /// @notice Governance: end a seat for good. A member leaves the set at once and its stake is released after the delay;
-    /// it may still sign for the versions that it belongs to.
+    /// @notice Governance: end a seat for good. A member leaves the set at once and its stake is released after the
+    /// delay; it may still sign for the versions that it belongs to.
     function removeSeat(address oracle) external;
 
     /// @notice Governance: what the next oracles to join lock, 1 wei to 100,000,000 tokens.
     function setSeatStake(uint96 seatStake) external;
 
-    /// @notice Governance: not below the escrow's longest way plus the court's ruling window, nor above 90 days. Stakes that
-    /// are being released keep their second.
+    /// @notice Governance: not below the escrow's longest way plus the court's ruling window, nor above 90 days. Stakes
+    /// that are being released keep their second.
     function setStakeDelay(uint32 stakeDelay) external;
 
-    /// @notice quorum * smallest stake of a member / 2 of the present set, wei, rounded down: what a captured quorum would
-    /// lose, halved.
+    /// @notice quorum * smallest stake of a member / 2 of the present set, wei, rounded down: what a captured quorum
+    /// would lose, halved.
     function cover() external view returns (uint256);
-    /// @notice Whose turn it is to submit decisions of the set: member (block.number / 4 + setVersion) mod n, in the order
-    /// of the seats; zero for an empty set.
+    /// @notice Whose turn it is to submit decisions of the set: member (block.number / 4 + setVersion) mod n, in the
+    /// order of the seats; zero for an empty set.
     function proposer(uint16 setVersion) external view returns (address);
     /// @notice The accounts of the seats whose bits are set, in the order of the seats; unknown bits are left out.
     function seatAccounts(uint32 bitmap) external view returns (address[] memory);

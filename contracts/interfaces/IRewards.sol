@@ -7,8 +7,9 @@ import {IGoverned} from "./IGoverned.sol";
 /// @notice In epoch e with budget E and total burn W, a provider whose matured batches burned w earns
 /// min(E * w / W, beta * w), rounded down. Since beta < 1, hiring oneself always loses. What is not earned is never
 /// minted and never divided again. All sums of rewards stay under a hard cap.
-/// @dev Budget and beta of an epoch are fixed by the first burn in it. Accrual is one slot a provider and one an epoch, written while a batch matures: no units, no oracle, no Merkle
-/// tree. Both sides of the minimum are linear in w, so an epoch has one rate for everybody.
+/// @dev Budget and beta of an epoch are fixed by the first burn in it. Accrual is one slot a provider and one an epoch,
+/// written while a batch matures: no units, no oracle, no Merkle tree. Both sides of the minimum are linear in w, so an
+/// epoch has one rate for everybody.
 interface IRewards is IGoverned {
     /// @param epochLength Seconds.
     /// @param firstBudget Wei of an epoch before the first halving.

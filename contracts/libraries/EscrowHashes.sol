@@ -66,9 +66,16 @@ library EscrowHashes {
         }
     }
 
-    /// @notice keccak256(abi.encode(block.chainid, escrow, job)).
-    function jobId(address escrow, IEscrowJobs.Job memory job) internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, escrow, job));
+    /// @notice keccak256(abi.encode(block.chainid, escrow, job)). In memory a struct of static fields is its own encoding,
+    /// as long as the compiler wrote every field: it writes them clean.
+    function jobId(address escrow, IEscrowJobs.Job memory job) internal view returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 0x20), escrow)
+            mcopy(add(free, 0x40), job, 0x100)
+            hash := keccak256(free, 0x140)
+        }
     }
 
     /// @notice The same for a job that lies in calldata, whose eight words are its encoding already.
@@ -84,8 +91,14 @@ library EscrowHashes {
     }
 
     /// @notice keccak256(abi.encode(block.chainid, escrow, session)).
-    function sessionId(address escrow, IEscrowSessions.Session memory session) internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, escrow, session));
+    function sessionId(address escrow, IEscrowSessions.Session memory session) internal view returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, chainid())
+            mstore(add(free, 0x20), escrow)
+            mcopy(add(free, 0x40), session, 0xe0)
+            hash := keccak256(free, 0x120)
+        }
     }
 
     /// @notice The same for a session that lies in calldata, whose seven words are its encoding already.
@@ -104,6 +117,7 @@ library EscrowHashes {
         }
     }
 
+    /// @notice What the requester or its key signs, without the domain.
     function hashVoucher(bytes32 session, uint96 amount, uint64 units, uint32 calls, bytes32 head)
         internal
         pure
@@ -112,8 +126,45 @@ library EscrowHashes {
         return keccak256(abi.encode(VOUCHER_TYPEHASH, session, amount, units, calls, head));
     }
 
+    /// @notice The same for a voucher that lies in calldata: amount, units, calls and head stand there one after the other.
+    /// @dev Dirty high bits hash to something that nobody signed.
+    function hashGivenVoucher(bytes32 session, IEscrowSessions.Voucher calldata voucher)
+        internal
+        pure
+        returns (bytes32 hash)
+    {
+        bytes32 typehash = VOUCHER_TYPEHASH;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typehash)
+            mstore(add(free, 0x20), session)
+            calldatacopy(add(free, 0x40), add(voucher, 0xe0), 0x80)
+            hash := keccak256(free, 0xc0)
+        }
+    }
+
     /// @notice keccak256(abi.encode(batchId, head)).
-    function hashHead(uint64 batchId, IEscrowBatches.BatchHead memory head) internal pure returns (bytes32) {
-        return keccak256(abi.encode(batchId, head));
+    function hashHead(uint64 batchId, IEscrowBatches.BatchHead memory head) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, and(batchId, 0xffffffffffffffff))
+            mcopy(add(free, 0x20), head, 0xc0)
+            hash := keccak256(free, 0xe0)
+        }
+    }
+
+    /// @notice The same for a head that lies in calldata, whose six words are its encoding already.
+    /// @dev Dirty high bits hash to something that no batch stores.
+    function hashGivenHead(uint64 batchId, IEscrowBatches.BatchHead calldata head)
+        internal
+        pure
+        returns (bytes32 hash)
+    {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, and(batchId, 0xffffffffffffffff))
+            calldatacopy(add(free, 0x20), head, 0xc0)
+            hash := keccak256(free, 0xe0)
+        }
     }
 }

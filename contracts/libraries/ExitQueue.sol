@@ -63,7 +63,7 @@ library ExitQueue {
         view
         returns (IStaking.Unstaking[] memory exits)
     {
-        uint256 count;
+        uint256 count = 0;
         for (uint256 bits = used; bits != 0; bits &= bits - 1) {
             ++count;
         }

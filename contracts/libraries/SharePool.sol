@@ -78,7 +78,7 @@ library SharePool {
     /// units, and those of an emptied pool not at all: entering stays possible, and worth what is paid for it.
     function reduce(Pool memory self, uint96 amount) internal pure {
         self.tokens -= amount;
-        uint256 times;
+        uint256 times = 0;
         if (self.tokens == 0) {
             self.shares = 0;
             times = WIPED;

@@ -7,12 +7,14 @@ import {IMallaToken} from "../interfaces/IMallaToken.sol";
 import {IRewards} from "../interfaces/IRewards.sol";
 import {IStaking} from "../interfaces/IStaking.sol";
 import {ExitQueue} from "../libraries/ExitQueue.sol";
+import {Intake} from "../libraries/Intake.sol";
 import {SharePool} from "../libraries/SharePool.sol";
 import {StakeBook} from "./StakeBook.sol";
 
 /// @title Delegations: what others lock with a provider for a part of its rewards
 abstract contract Delegations is StakeBook {
     using ExitQueue for ExitQueue.Exit[16];
+    using Intake for IMallaToken;
     using SafeERC20 for IMallaToken;
     using SharePool for SharePool.Pool;
 
@@ -24,6 +26,8 @@ abstract contract Delegations is StakeBook {
         _requireNotPaused();
         Account storage account = _requireRegistered(provider);
         if (!account.commission.isNamed) revert DelegationNotOpen(provider);
+        // What it paid is in the pool by now, which is read after it.
+        // slither-disable-next-line unused-return
         IRewards(rewards).settleRewards(provider);
         SharePool.Pool memory pool = account.delegated;
         if (pool.isWornOut()) revert DelegationPoolIsDead(provider);
@@ -34,7 +38,7 @@ abstract contract Delegations is StakeBook {
         account.delegated = pool;
         _delegations[provider][msg.sender].shares += shares;
         emit Delegated(provider, msg.sender, amount, shares);
-        _token.safeTransferFrom(msg.sender, address(this), amount);
+        _token.pull(amount);
     }
 
     /// @inheritdoc IStaking

@@ -12,8 +12,6 @@ abstract contract NodeKeys is StakeBook, EIP712 {
 
     mapping(address nodeKey => KeyPeriod) private _keyPeriods;
 
-    constructor() EIP712("Malla", "1") {}
-
     /// @inheritdoc IStaking
     function register(address nodeKey, bytes32 encryptionKey, bytes32 metadataDigest, bytes calldata nodeKeySignature)
         external
@@ -57,6 +55,8 @@ abstract contract NodeKeys is StakeBook, EIP712 {
     /// @inheritdoc IStaking
     function providerOf(address nodeKey) public view returns (address) {
         KeyPeriod memory period = _keyPeriods[nodeKey];
+        // Zero is what says that it has not ended, not an amount.
+        // slither-disable-next-line incorrect-equality
         return period.until == 0 ? period.provider : address(0);
     }
 
@@ -66,6 +66,8 @@ abstract contract NodeKeys is StakeBook, EIP712 {
         address earlier = _keyPeriods[nodeKey].provider;
         if (earlier != address(0)) revert NodeKeyAlreadyUsed(nodeKey, earlier);
         bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(NODE_KEY_TYPEHASH, msg.sender, nodeKey)));
+        // The kind of failure says nothing more: no failure recovers the key.
+        // slither-disable-next-line unused-return
         (address recovered,,) = ECDSA.tryRecoverCalldata(digest, signature);
         if (recovered != nodeKey) revert NodeKeySignatureInvalid(nodeKey, recovered);
     }

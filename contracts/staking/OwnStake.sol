@@ -6,12 +6,14 @@ import {IMallaToken} from "../interfaces/IMallaToken.sol";
 import {IRewards} from "../interfaces/IRewards.sol";
 import {IStaking} from "../interfaces/IStaking.sol";
 import {ExitQueue} from "../libraries/ExitQueue.sol";
+import {Intake} from "../libraries/Intake.sol";
 import {SharePool} from "../libraries/SharePool.sol";
 import {StakeBook} from "./StakeBook.sol";
 
 /// @title OwnStake: what a provider itself puts in and takes out
 abstract contract OwnStake is StakeBook {
     using ExitQueue for ExitQueue.Exit[16];
+    using Intake for IMallaToken;
     using SafeERC20 for IMallaToken;
     using SharePool for SharePool.Pool;
 
@@ -68,11 +70,12 @@ abstract contract OwnStake is StakeBook {
         Account storage account = _requireRegistered(msg.sender);
         if (amount == 0) revert ZeroAmount();
         // Rewards are split by the stakes of the moment: those of the past are not split by what comes now.
+        // slither-disable-next-line unused-return
         if (account.delegated.shares != 0) IRewards(rewards).settleRewards(msg.sender);
 
         uint96 active = account.active + amount;
         account.active = active;
         emit Staked(msg.sender, amount, active);
-        _token.safeTransferFrom(msg.sender, address(this), amount);
+        _token.pull(amount);
     }
 }

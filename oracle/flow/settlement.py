@@ -35,10 +35,9 @@ def propose(node: Node) -> list[bytes]:
         members: list[str] = list(node.chain.members(batch.set_version))
         if node.address not in members or proposer(head.number, batch.set_version, members) != node.address:
             continue
-        if batch.skipped_at is not None and head.timestamp < batch.skipped_at + node.rules.skip_wait:
-            continue
-        decision, _ = decide_batch(node, batch) if batch.batch_id not in held else (None, "")
-        if decision is not None and _is_settleable(node, batch):
+        waits = batch.batch_id in held or head.timestamp < (batch.skipped_at or 0) + node.rules.skip_wait
+        decision, _ = decide_batch(node, batch) if not waits else (None, "")
+        if decision is not None and _is_settleable(node, batch, decision.outcome):
             by_set.setdefault(batch.set_version, []).append(decision)
     submitted = []
     for set_version, decisions in by_set.items():
@@ -123,9 +122,8 @@ def _add_refusals(before: PeerAnswer | None, answer: PeerAnswer, wanted: Sequenc
 
 
 def _submit(node: Node, set_version: int, decisions: list[Decision], signatures: list[bytes]) -> bytes:
-    lists = [
-        [row.entry for row in node.store.entries(d.batch_id)] if d.outcome is Outcome.PASS else [] for d in decisions
-    ]
+    lists = [[row.entry for row in node.store.entries(d.batch_id)] if d.outcome is Outcome.PASS else []
+             for d in decisions]
     heads = {batch.batch_id: batch.head for batch in node.store.find_batches([d.batch_id for d in decisions])}
     digest = settlement_digest(node.domain, set_version, decisions)
     call = node.chain.settle(set_version, decisions, [heads[d.batch_id] for d in decisions], lists, signatures)
@@ -144,9 +142,9 @@ def fresh_key(node: Node, key: str) -> str:
     return name
 
 
-def _is_settleable(node: Node, batch: BatchRow) -> bool:
-    """At the head, which may know more than the final blocks: pending, its provider neither frozen nor convicted."""
+def _is_settleable(node: Node, batch: BatchRow, outcome: Outcome) -> bool:
+    """At the head, which may know more: pending, its provider not convicted, and not frozen if it would be paid."""
     record = node.chain.provider_record(batch.provider)
-    if record.frozen_batch or batch.batch_id <= record.convicted_through:
+    if (record.frozen_batch and outcome is Outcome.PASS) or batch.batch_id <= record.convicted_through:
         return False
     return node.chain.batch(batch.batch_id).state == BatchState.PENDING

@@ -1,8 +1,7 @@
 """Whose turn an audit is, which openings this oracle wants, and what it knows of a batch.
 
-The seat that the seed names begins at the draw, and again when openings were posted on-chain. The next takes over one
-audit turn after the opening for the one before it was here, or after that one's turn began if none came; at once if it
-found itself unable to say (UNKNOWN).
+The seat that the seed names begins, at the draw and when openings were posted on-chain. The next takes over one turn
+after the opening for the one before was here, or after its turn began if none came; at once if that one said UNKNOWN.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from oracle.flow.node import Node
 from oracle.records import BatchRow, EntryRow, OpeningNote, RecordRow
 from protocol.committee import faults
 from protocol.draw import auditor_at
-from protocol.types import BatchState, VerdictKind
+from protocol.types import BatchState, Outcome, VerdictKind
 from protocol.verdict import EntryEvidence
 
 FINAL = (VerdictKind.PASS, VerdictKind.FRAUD)
@@ -98,10 +97,10 @@ def weigh(node: Node, view: BatchView) -> list[EntryEvidence]:
 
 
 def wanted_openings(node: Node, provider: str) -> list[EntryRow]:
-    """Openings that this oracle asks a provider for."""
+    """Openings that this oracle asks a provider for, also in its last chance to show them."""
     found = []
-    for batch in node.store.batches(BatchState.PENDING, provider=provider):
-        if batch.drawn_at is not None:
+    for batch in node.store.batches(BatchState.PENDING, BatchState.FROZEN, provider=provider):
+        if batch.drawn_at is not None and batch.outcome is not Outcome.FRAUD:
             view = view_batch(node, batch)
             found += [entry for entry in view.entries if wants_opening(node, view, entry)]
     return found
@@ -130,8 +129,7 @@ def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, flo
         opened = opened or passed  # an auditor that passed it must have had it, even if it never came here
     own = view.own_verdict(entry.index, node.address)
     return EntryEvidence(
-        # A voucher is signed by who pays it, and its answers went straight there.
-        report_valid=entry.entry.is_voucher or (entry.has_report and entry.has_answer),
+        report_valid=entry.entry.is_voucher or (entry.has_report and entry.has_answer),  # who pays a voucher signed it
         drawn=bool(entry.drawn),
         records=records,
         own=own,

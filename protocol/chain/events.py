@@ -1,14 +1,58 @@
-"""The events of Malla's contracts as frozen dataclasses: amounts in wei, times in unix seconds."""
+"""The events of Malla's contracts as frozen dataclasses: amounts in wei, times in unix seconds.
+
+Here are those about balances, jobs and work batches; the others are imported, so that all are found here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from protocol.chain.records import BlockRef, CaseKind, Ruling, SkipReason
+from protocol.chain.records import BlockRef, SkipReason
+from protocol.chain.session_events import (
+    SessionClosed,
+    SessionClosing,
+    SessionOpened,
+    SessionToppedUp,
+    VoucherCommitted,
+    VoucherRefunded,
+    VoucherSettled,
+)
+from protocol.chain.stake_events import (
+    Awarded,
+    CaseDefaulted,
+    CaseOpened,
+    CaseRuled,
+    CondemnedBurned,
+    MetadataChanged,
+    NodeKeyRotated,
+    OracleJoined,
+    OracleResigned,
+    OracleSlashed,
+    OracleUrlChanged,
+    OracleWithdrawn,
+    ProviderRegistered,
+    RewardClaimed,
+    Seized,
+    Slashed,
+    Staked,
+    StakeWithdrawn,
+    UnstakeStarted,
+)
 from protocol.messages import entries_hash
 from protocol.types import BatchHead, Entry, Job, Outcome, RefundReason
 from protocol.units import Address, Digest, Wei
+
+__all__ = [
+    "AnswerStored", "AuditFeePaid", "Awarded", "BatchCommitted", "BatchForfeited", "BatchFrozen", "BatchHeld",
+    "BatchMatured", "BatchReleased", "BatchSkipped", "CaseDefaulted", "CaseOpened", "CaseRuled", "ChainEvent",
+    "CondemnedBurned", "Deposited", "Event", "FeesBurned", "FinalBlock", "JobCancelAsked", "JobOpened",
+    "JobRefunded", "JobSettled", "MetadataChanged", "NodeKeyRotated", "OffersRevoked", "OpeningsPosted",
+    "OracleJoined", "OracleResigned", "OracleSlashed", "OracleUrlChanged", "OracleWithdrawn",
+    "ProviderConvicted", "ProviderRegistered", "RewardClaimed", "Seized", "SessionClosed", "SessionClosing",
+    "SessionOpened", "SessionToppedUp", "Slashed", "StakeWithdrawn", "Staked", "SubmitFeePaid",
+    "TermsChanged", "UnstakeStarted", "VoucherCommitted", "VoucherRefunded", "VoucherSettled", "Withdrawn",
+]
 
 
 @dataclass(frozen=True)
@@ -167,220 +211,10 @@ class FeesBurned:
 
 
 @dataclass(frozen=True)
-class SessionOpened:
-    """`ends_at`: second from which anyone may close it."""
-
-    session_id: Digest
-    requester: Address
-    provider: Address
-    offer_digest: Digest
-    key: Address
-    largest_call: Wei
-    nonce: int
-    cap: Wei
-    ends_at: int
-    opened_at: int
-
-
-@dataclass(frozen=True)
-class SessionToppedUp:
-    session_id: Digest
-    added: Wei
-    cap: Wei
-
-
-@dataclass(frozen=True)
-class SessionClosing:
-    session_id: Digest
-    claim_until: int
-
-
-@dataclass(frozen=True)
-class SessionClosed:
-    session_id: Digest
-    committed: Wei
-    refunded: Wei
-
-
-@dataclass(frozen=True)
-class VoucherCommitted:
-    """`added` is what it adds to the last one committed."""
-
-    session_id: Digest
-    batch_id: int
-    amount: Wei
-    units: int
-    calls: int
-    added: Wei
-
-
-@dataclass(frozen=True)
-class VoucherSettled:
-    session_id: Digest
-    batch_id: int
-    paid: Wei
-
-
-@dataclass(frozen=True)
-class VoucherRefunded:
-    session_id: Digest
-    requester: Address
-    amount: Wei
-    reason: RefundReason
-
-
-@dataclass(frozen=True)
 class TermsChanged:
     """Of the escrow; read them with `Chain.parameters_at`."""
 
     version: int
-
-
-@dataclass(frozen=True)
-class ProviderRegistered:
-    provider: Address
-    node_key: Address
-    encryption_key: bytes
-    metadata_digest: Digest
-
-
-@dataclass(frozen=True)
-class NodeKeyRotated:
-    provider: Address
-    node_key: Address
-    encryption_key: bytes
-
-
-@dataclass(frozen=True)
-class MetadataChanged:
-    provider: Address
-    metadata_digest: Digest
-
-
-@dataclass(frozen=True)
-class Staked:
-    provider: Address
-    amount: Wei
-    active: Wei
-
-
-@dataclass(frozen=True)
-class UnstakeStarted:
-    provider: Address
-    amount: Wei
-    release_at: int
-    active: Wei
-
-
-@dataclass(frozen=True)
-class StakeWithdrawn:
-    """The event `Withdrawn` of `Staking`."""
-
-    provider: Address
-    amount: Wei
-
-
-@dataclass(frozen=True)
-class Slashed:
-    provider: Address
-    from_active: Wei
-    from_unstaking: Wei
-    from_delegation: Wei
-    bps: int
-
-
-@dataclass(frozen=True)
-class Awarded:
-    """What a slash or a seizure gives to an account, until it claims it."""
-
-    account: Address
-    provider: Address
-    amount: Wei
-
-
-@dataclass(frozen=True)
-class Seized:
-    """Stake that the court took for `beneficiary`."""
-
-    provider: Address
-    beneficiary: Address
-    amount: Wei
-
-
-@dataclass(frozen=True)
-class CondemnedBurned:
-    amount: Wei
-
-
-@dataclass(frozen=True)
-class RewardClaimed:
-    provider: Address
-    to_owner: Wei
-    to_delegators: Wei
-
-
-@dataclass(frozen=True)
-class CaseOpened:
-    case_id: int
-    kind: CaseKind
-    batch_id: int
-    index: int
-    plaintiff: Address
-    provider: Address
-    bond: Wei
-    set_version: int
-    deadline: int
-
-
-@dataclass(frozen=True)
-class CaseRuled:
-    case_id: int
-    ruling: Ruling
-
-
-@dataclass(frozen=True)
-class CaseDefaulted:
-    case_id: int
-
-
-@dataclass(frozen=True)
-class OracleJoined:
-    oracle: Address
-    set_version: int
-    url: str
-    encryption_key: bytes
-    anchor: Digest
-    anchor_epoch: int
-
-
-@dataclass(frozen=True)
-class OracleResigned:
-    oracle: Address
-    set_version: int
-    release_at: int
-
-
-@dataclass(frozen=True)
-class OracleUrlChanged:
-    oracle: Address
-    url: str
-
-
-@dataclass(frozen=True)
-class OracleWithdrawn:
-    oracle: Address
-    amount: Wei
-
-
-@dataclass(frozen=True)
-class OracleSlashed:
-    """`burned` of its stake is gone; `share` went to the reporter."""
-
-    oracle: Address
-    reporter: Address
-    batch_id: int
-    burned: Wei
-    share: Wei
 
 
 Event: TypeAlias = (

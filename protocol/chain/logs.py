@@ -11,10 +11,10 @@ from protocol.chain import events
 from protocol.chain.abi import ContractAbi, Signature, checksummed, decode
 from protocol.chain.deployment import Deployment
 from protocol.chain.events import ChainEvent, Event
-from protocol.chain.records import BlockRef, CaseKind, Ruling, SkipReason
+from protocol.chain.records import BlockRef, SkipReason
 from protocol.chain.rpc import Log, Rpc
 from protocol.errors import ChainUnreachable
-from protocol.types import Entry, Job, Outcome, RefundReason
+from protocol.types import CaseKind, Entry, Job, Outcome, RefundReason, Ruling
 
 Values = dict[str, Any]
 Builder = Callable[[Values, int], Event]

@@ -10,7 +10,6 @@ from protocol.chain.abi import ContractAbi
 from protocol.chain.deployment import Deployment
 from protocol.chain.records import (
     BatchRecord,
-    CaseKind,
     CourtCase,
     CourtTerms,
     Freeze,
@@ -20,13 +19,12 @@ from protocol.chain.records import (
     Parameters,
     ProviderRecord,
     ProviderStake,
-    Ruling,
     SessionRecord,
     Unstaking,
 )
 from protocol.chain.rpc import Rpc
 from protocol.encoding import ZERO, keccak
-from protocol.types import BatchState, JobState, Outcome, RefundReason, SessionState
+from protocol.types import BatchState, CaseKind, JobState, Outcome, RefundReason, Ruling, SessionState
 from protocol.units import Address, Digest, Wei
 
 
@@ -144,8 +142,8 @@ class Reads:
         return CourtTerms(*self._one("court", "terms", [], block))
 
     def court_case(self, case_id: int, block: int | None = None) -> CourtCase:
-        row = self._one("court", "caseOf", [case_id], block)
-        return CourtCase(CaseKind(row[0]), Ruling(row[1]), *row[2:])
+        plaintiff, kind, ruling, *rest = self._one("court", "caseOf", [case_id], block)
+        return CourtCase(plaintiff, CaseKind(kind), Ruling(ruling), *rest)
 
     # committee
     def set_version(self, block: int | None = None) -> int:
@@ -160,14 +158,9 @@ class Reads:
         return OracleSeat(*self._one("committee", "oracle", [account], block))
 
     def seats(self) -> tuple[Address, ...]:
-        """The account of every seat, in the order of the seats' bits; the zero address where a bit has none."""
-        left = len(self._one("committee", "seatAccounts", [2**MAX_SEATS - 1], None))
-        found: list[Address] = []
-        while left and len(found) < MAX_SEATS:
-            account = next(iter(self._one("committee", "seatAccounts", [1 << len(found)], None)), NOBODY)
-            left -= account != NOBODY
-            found.append(account)
-        return tuple(found)
+        """The account of every seat that there ever was, in the order of the seats' bits: an account keeps its number.
+        """
+        return self._one("committee", "seatAccounts", [2**32 - 1], None)
 
     def has_seat(self, account: str) -> bool:
         return self._one("committee", "hasSeat", [account], None)
@@ -230,7 +223,5 @@ class Reads:
         return int(self._one("committee", "epochBlocks", [], None))
 
 
-MAX_SEATS = 32
-NOBODY = Address("0x" + "00" * 20)
 NO_METADATA = ZERO
 """Metadata digest of a provider that publishes none."""

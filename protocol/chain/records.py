@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from protocol.types import BatchState, JobState, Outcome, RefundReason, SessionState
+from protocol.states import BatchState, CaseKind, JobState, Outcome, RefundReason, Ruling, SessionState
 from protocol.units import Address, Bps, Digest, Seconds, Wei
 
 
@@ -19,23 +19,6 @@ class SkipReason(IntEnum):
     PROVIDER_CONVICTED = 3
     SLASH_CEILING = 4
     OPENED_ON_CHAIN = 5
-
-
-class CaseKind(IntEnum):
-    """What a case of the court is; the numbers of `IDisputeCourt.Kind`."""
-
-    NONE = 0
-    APPEAL = 1
-    DISPUTE = 2
-
-
-class Ruling(IntEnum):
-    """What a quorum rules about a case; the numbers of `IDisputeCourt.Ruling`."""
-
-    NONE = 0
-    UPHELD = 1
-    REJECTED = 2
-    CONVICTED = 3
 
 
 @dataclass(frozen=True)
@@ -143,19 +126,21 @@ class CourtTerms:
 
 @dataclass(frozen=True)
 class CourtCase:
-    """`IDisputeCourt.Case`: wei, unix seconds; of an appeal `index` is 0."""
+    """`IDisputeCourt.Case`: wei, unix seconds; of an appeal `index` is 0. `max_share` bounds a challenger's award."""
 
+    plaintiff: Address
     kind: CaseKind
     ruling: Ruling
-    plaintiff: Address
+    set_version: int
+    deadline: int
+    index: int
+    is_voucher: bool
+    is_compensated: bool
     provider: Address
     bond: Wei
     amount: Wei
-    set_version: int
-    index: int
-    batch_id: int
-    deadline: int
     max_share: Wei
+    batch_id: int
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from eth_abi import decode
 from eth_abi.exceptions import DecodingError
 
 from protocol.chain.abi import Signature, checksummed, contract_abis
-from protocol.chain.records import Ruling
 from protocol.chain.refusal_table import AMOUNTS, OTHER, TABLE
 from protocol.encoding import to_hex
 from protocol.errors import ChainRefused
-from protocol.types import BatchState, JobState, Outcome, SessionState
+from protocol.types import BatchState, JobState, Outcome, Ruling, SessionState
 from protocol.units import in_tokens
 
 _ERROR_STRING, _PANIC = bytes.fromhex("08c379a0"), bytes.fromhex("4e487b71")
@@ -25,6 +24,9 @@ _STATES = {
     ("WrongSessionState", "state"): SessionState,
     ("CaseClosed", "ruling"): Ruling,
     ("RulingNotPossible", "ruling"): Ruling,
+    ("NotConvicted", "ruling"): Ruling,
+    ("NotUpheld", "ruling"): Ruling,
+    ("BatchNotOver", "state"): BatchState,
 }
 
 

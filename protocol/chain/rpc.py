@@ -129,8 +129,8 @@ class Rpc:
 
     def logs(self, first: int, last: int, addresses: Sequence[str], topics: Sequence[bytes],
              indexed: bytes | None = None) -> list[Log]:
-        """Logs of the blocks `first` to `last` of these contracts whose first topic is one of `topics`, and whose second
-        is `indexed` unless that is None, in order."""
+        """Logs of the blocks `first` to `last` of these contracts, in order, whose first topic is one of `topics`, and
+        whose second is `indexed` unless that is None."""
         query = {
             "fromBlock": hex(first),
             "toBlock": hex(last),

@@ -100,7 +100,7 @@ def remove_offer(
     nonce: Nonce, home: Home = DEFAULT_HOME, rpc_url: Rpc = "", deployment: DeploymentFile = None,
     password_file: PasswordFile = None, json: Json = False, yes: Yes = False, dry_run: DryRun = False,
 ) -> None:
-    """Revoke an offer on-chain (by the node key): no job can be opened with it any more."""
+    """Revoke an offer and every older one on-chain (by the node key): no job can be opened with them any more."""
     from provider.cli.sending import open_chain, send
     from provider.flow.staking import Effect
     from provider.wiring.console import open_node_keys, open_offer_files
@@ -108,12 +108,16 @@ def remove_offer(
     with reporting(json):
         place = Place(home, rpc_url, deployment, password_file)
         chain, files = open_chain(place), open_offer_files(home)
-        signed = files.find(nonce)
+        files.find(nonce)
         keys = open_node_keys(place.node_keystore, place.password())
-        effects = [Effect(f"offer {nonce}", _state(chain, signed, time.time()), "revoked")]
-        done = send(chain, keys.signer, chain.revoke_offer(nonce), effects, as_json=json, yes=yes, dry_run=dry_run)
+        gone = [signed for signed in files.standing() if signed.offer.nonce <= nonce]
+        effects = [Effect(f"offer {signed.offer.nonce}", _state(chain, signed, time.time()), "revoked")
+                   for signed in gone]
+        call = chain.revoke_offers(nonce + 1)
+        done = send(chain, keys.signer, call, effects, as_json=json, yes=yes, dry_run=dry_run)
         if done["sent"]:
-            files.remove(nonce)
+            for signed in gone:
+                files.remove(signed.offer.nonce)
 
 
 def per_token(price: str) -> Wei:

@@ -6,15 +6,17 @@ import time
 from collections.abc import Sequence
 
 from protocol.chain.chain import Chain
-from protocol.chain.records import Call
+from protocol.chain.records import Call, Parameters
 from protocol.chain.sender import Sender
 from protocol.errors import ChainRefused
 from protocol.messages import Domain
 from protocol.types import BatchState, Commitment, Job, JobState
+from protocol.units import Address
 from provider.records import Head, JournalBatch, Oracle, Terms, Tx
 
 SEATS_SECONDS = 5.0
 """How old an oracle's URL may be."""
+MOST_JOBS = 4096
 
 
 class ChainView:
@@ -27,10 +29,14 @@ class ChainView:
         self._sets: dict[int, tuple[Oracle, ...]] = {}
         self._version: int | None = None
         self._sets_until = 0.0
+        self._job_terms: dict[bytes, int] = {}
+        self._terms: Terms | None = None
 
     def forget(self) -> None:
         """Begin a new round: the next reads ask the node again. What oracles publish of themselves is kept longer."""
-        self._head, self._version = None, None
+        self._head, self._version, self._terms = None, None, None
+        if len(self._job_terms) > MOST_JOBS:
+            self._job_terms.clear()
         if time.monotonic() >= self._sets_until:
             self._sets.clear()
             self._sets_until = time.monotonic() + SEATS_SECONDS
@@ -41,13 +47,21 @@ class ChainView:
             self._head = Head(block.number, block.timestamp, block.hash)
         return self._head
 
-    def terms(self) -> Terms:
-        p = self._chain.parameters()
-        return Terms(p.start_window, p.open_window, p.maturity_window, p.evidence_window, p.audit_bps, p.draw_delay,
-                     p.fee_bps)
+    def terms(self, version: int | None = None) -> Terms:
+        if version is not None:
+            return _terms(self._chain.parameters_at(version))
+        if self._terms is None:
+            self._terms = _terms(self._chain.parameters())
+        return self._terms
 
     def job_state(self, job_id: bytes) -> JobState:
         return self._chain.job(job_id).state
+
+    def job_terms(self, job_id: bytes) -> int:
+        """The terms version under which the job began; it never changes."""
+        if job_id not in self._job_terms:
+            self._job_terms[job_id] = self._chain.job(job_id).terms_version
+        return self._job_terms[job_id]
 
     def batch_state(self, batch_id: int) -> BatchState:
         return self._chain.batch(batch_id).state
@@ -80,8 +94,8 @@ class ChainView:
 class NodeSender:
     """`provider.ports.Sender`: what the node key sends."""
 
-    def __init__(self, chain: Chain, sender: Sender, address: str) -> None:
-        self._chain, self._sender, self._address = chain, sender, address
+    def __init__(self, chain: Chain, sender: Sender, address: str, owner: Address) -> None:
+        self._chain, self._sender, self._address, self._owner = chain, sender, address, owner
 
     def decline(self, key: str, job: Job) -> None:
         self._sender.submit(key, self._chain.decline_job(job))
@@ -91,10 +105,16 @@ class NodeSender:
 
     def record_stored(self, key: str, batch: JournalBatch, indexes: Sequence[int],
                       signatures: Sequence[Sequence[bytes]]) -> None:
-        self._submit_late(key, self._chain.record_stored(batch.batch_id, batch.entries, indexes, signatures))
+        head = batch.head(self._owner)
+        self._submit_late(key, self._chain.record_stored(batch.batch_id, head, batch.entries, indexes, signatures))
 
     def mature_by_default(self, key: str, batch: JournalBatch) -> None:
-        self._submit_late(key, self._chain.mature_by_default(batch.batch_id, batch.entries))
+        call = self._chain.mature_by_default(batch.batch_id, batch.head(self._owner), batch.entries)
+        self._submit_late(key, call)
+
+    def post_openings(self, key: str, batch: JournalBatch, openings: Sequence[bytes]) -> None:
+        """Raises ChainRefused when it is too late, or done already."""
+        self._sender.submit(key, self._chain.post_openings(batch.batch_id, batch.head(self._owner), openings))
 
     def refuse_commit(self, commitments: Sequence[Commitment]) -> str | None:
         """Why the chain would refuse this batch now, or None."""
@@ -117,3 +137,8 @@ class NodeSender:
             self._sender.submit(key, call)
         except ChainRefused:
             return
+
+
+def _terms(p: Parameters) -> Terms:
+    return Terms(p.start_window, p.open_window, p.maturity_window, p.evidence_window, p.audit_bps, p.draw_delay,
+                 p.fee_bps)

@@ -24,7 +24,9 @@ class FakeChain:
     members: tuple[Oracle, ...] = ()
     number: int = 1_000
     the_terms: Terms = Terms(30, 180, 600, 60, 10_000, 2, 500)
+    older_terms: dict[int, Terms] = field(default_factory=dict)
     states: dict[bytes, JobState] = field(default_factory=dict)
+    job_versions: dict[bytes, int] = field(default_factory=dict)
     batch_states: dict[int, BatchState] = field(default_factory=dict)
     bitmaps: dict[int, int] = field(default_factory=dict)
     domain: Domain = DOMAIN
@@ -32,8 +34,11 @@ class FakeChain:
     def head(self) -> Head:
         return Head(self.number, int(self.clock()), keccak(b"head"))
 
-    def terms(self) -> Terms:
-        return self.the_terms
+    def terms(self, version: int | None = None) -> Terms:
+        return self.older_terms.get(version or 0, self.the_terms)
+
+    def job_terms(self, job_id: bytes) -> int:
+        return self.job_versions.get(job_id, 1)
 
     def job_state(self, job_id: bytes) -> JobState:
         return self.states.get(job_id, JobState.OPEN)
@@ -80,6 +85,9 @@ class FakeSender:
 
     def mature_by_default(self, key: str, batch: JournalBatch) -> None:
         self._send(key, "mature_by_default", batch.batch_id)
+
+    def post_openings(self, key: str, batch: JournalBatch, openings: Sequence[bytes]) -> None:
+        self._send(key, "post_openings", (batch.batch_id, tuple(openings)))
 
     def refuse_commit(self, commitments: Sequence[Commitment]) -> str | None:
         if any(one.job.spec_digest in self.bad for one in commitments):

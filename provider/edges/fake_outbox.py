@@ -60,6 +60,10 @@ class FakeOutbox:
     def has_delivery(self, kind: DeliveryKind, subject: str) -> bool:
         return any(key[:2] == (kind, subject) for key in self.outbox)
 
+    def subjects(self, kind: DeliveryKind, batch_id: int) -> list[str]:
+        rows = [row.delivery for row in self.outbox.values()]
+        return list(dict.fromkeys(d.subject for d in rows if (d.kind, d.batch_id) == (kind, batch_id)))
+
     def repeat_delivery(self, kind: DeliveryKind, subject: str, oracle: str, before: float) -> bool:
         row = self.outbox.get((kind, subject, oracle))
         if row is None or row.done_at is None or row.done_at >= before:
@@ -69,7 +73,8 @@ class FakeOutbox:
 
     def _wanted(self, row: FakeRow) -> bool:
         batch = self.its_batches.get(row.delivery.batch_id or 0)
-        return batch is None or batch.state is BatchState.PENDING or row.delivery.kind is DeliveryKind.BLOB
+        is_over = batch is not None and batch.state not in (BatchState.PENDING, BatchState.FROZEN)
+        return not is_over or row.delivery.kind is DeliveryKind.BLOB
 
 
 def _key(delivery: Delivery) -> tuple[str, str, Address]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, create_engine, make_url, or_, select, update
+from sqlalchemy import Engine, Row, create_engine, func, make_url, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ArgumentError
 
 from protocol.errors import ConfigInvalid
-from protocol.types import BatchState, Entry, SignedOffer
+from protocol.types import BatchState, Entry, Outcome, SignedOffer
 from protocol.units import Address
 from protocol.wire import from_json, to_json
 from provider.edges.journal_jobs import JobRows
@@ -59,7 +59,8 @@ class PostgresJournal(JobRows, ReportRows):
 
     def due_deliveries(self, now: float, limit: int = 64) -> list[Delivery]:
         """Oldest first; nothing of a batch that is over."""
-        over = select(BATCHES.c.batch_id).where(BATCHES.c.state != BatchState.PENDING.name)
+        ongoing = (BatchState.PENDING.name, BatchState.FROZEN.name)  # a frozen one may be pending again
+        over = select(BATCHES.c.batch_id).where(BATCHES.c.state.not_in(ongoing))
         wanted = or_(DELIVERIES.c.batch_id.is_(None), DELIVERIES.c.kind == DeliveryKind.BLOB,
                      DELIVERIES.c.batch_id.not_in(over))
         query = (select(DELIVERIES).where(DELIVERIES.c.done_at.is_(None), DELIVERIES.c.next_at <= now, wanted)
@@ -90,6 +91,13 @@ class PostgresJournal(JobRows, ReportRows):
         query = select(DELIVERIES.c.id).where(DELIVERIES.c.kind == kind, DELIVERIES.c.subject == subject).limit(1)
         with self.engine.connect() as connection:
             return connection.execute(query).first() is not None
+
+    def subjects(self, kind: DeliveryKind, batch_id: int) -> list[str]:
+        """Of everything of one kind that was queued for a batch, oldest first."""
+        query = (select(DELIVERIES.c.subject).where(DELIVERIES.c.kind == kind, DELIVERIES.c.batch_id == batch_id)
+                 .group_by(DELIVERIES.c.subject).order_by(func.min(DELIVERIES.c.id)))
+        with self.engine.connect() as connection:
+            return list(connection.scalars(query))
 
     def repeat_delivery(self, kind: DeliveryKind, subject: str, oracle: str, before: float) -> bool:
         """Make a row due again that was taken before that time."""
@@ -153,4 +161,4 @@ def _delivery(row: Row[Any]) -> Delivery:
 def _batch(row: Row[Any]) -> JournalBatch:
     entries = tuple(from_json(Entry, entry, "entry") for entry in row.entries)
     return JournalBatch(row.batch_id, entries, row.set_version, row.committed_block, row.committed_at,
-                        BatchState[row.state])
+                        BatchState[row.state], row.terms_version, Outcome[row.outcome], row.opened_at)

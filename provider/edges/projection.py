@@ -18,6 +18,7 @@ from protocol.chain.events import (
     JobOpened,
     JobRefunded,
     JobSettled,
+    OpeningsPosted,
     ProviderConvicted,
 )
 from protocol.types import BatchState, Outcome
@@ -57,7 +58,9 @@ class Projection:
             _end(connection, event.batch_id, placed, state=BatchState.MATURED.name, outcome=event.outcome.name,
                  payout=int(event.payout), fee=int(event.fee))
         elif isinstance(event, BatchFrozen):
-            _end(connection, event.batch_id, placed, state=BatchState.FROZEN.name, outcome=Outcome.FRAUD.name)
+            _end(connection, event.batch_id, placed, state=BatchState.FROZEN.name, outcome=event.outcome.name)
+        elif isinstance(event, OpeningsPosted):
+            _reopen(connection, event.batch_id, placed.timestamp)
         elif isinstance(event, BatchForfeited):
             _end(connection, event.batch_id, placed, state=BatchState.FORFEITED.name)
         elif isinstance(event, ProviderConvicted) and event.provider.lower() == self._owner:
@@ -72,11 +75,12 @@ class Projection:
     def _committed(self, connection: Connection, event: BatchCommitted, placed: ChainEvent) -> None:
         row = {
             "batch_id": event.batch_id, "entries": [to_json(entry) for entry in event.entries],
-            "set_version": event.set_version, "committed_block": placed.block, "committed_at": placed.timestamp,
+            "set_version": event.set_version, "terms_version": event.terms_version,
+            "committed_block": placed.block, "committed_at": placed.timestamp,
             "state": BatchState.PENDING.name, "tx_hash": placed.tx_hash,
         }
         connection.execute(insert(BATCHES).values(row).on_conflict_do_nothing())
-        for index, entry in enumerate(event.entries):
+        for index, entry in enumerate(event.entries):  # the id of a voucher is no job's
             _set(connection, entry.job_id, stage=Stage.COMMITTED, batch_id=event.batch_id, batch_index=index)
         self._log("batch_committed", batch_id=event.batch_id, jobs=len(event.entries))
 
@@ -102,3 +106,9 @@ def _set(connection: Connection, job_id: bytes, **values: Any) -> None:
 def _end(connection: Connection, batch_id: int, placed: ChainEvent, **values: Any) -> None:
     connection.execute(update(BATCHES).where(BATCHES.c.batch_id == batch_id)
                        .values(ended_tx=placed.tx_hash, ended_at=placed.timestamp, **values))
+
+
+def _reopen(connection: Connection, batch_id: int, at: int) -> None:
+    """Openings were posted on-chain: the batch is pending again."""
+    connection.execute(update(BATCHES).where(BATCHES.c.batch_id == batch_id).values(
+        state=BatchState.PENDING.name, outcome=Outcome.NONE.name, ended_tx=None, ended_at=None, opened_at=at))

@@ -75,6 +75,8 @@ BATCHES = Table(
     Column("tx_hash", LargeBinary),
     Column("ended_tx", LargeBinary),
     Column("ended_at", BigInteger),
+    Column("terms_version", Integer, nullable=False, server_default="1"),
+    Column("opened_at", BigInteger, nullable=False, server_default="0"),
     Index("ix_batches_state", "state"),
 )
 """Our work batches, as final blocks have them."""

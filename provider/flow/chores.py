@@ -23,9 +23,11 @@ def do_chores(chores: Chores) -> None:
     batches = chores.journal.batches(BatchState.PENDING)
     if not batches:
         return
-    head, terms = chores.chain.head(), chores.chain.terms()
+    head = chores.chain.head()
     for batch in batches:
-        t_max = batch.committed_at + terms.maturity_window
+        terms = chores.chain.terms(batch.terms_version)
+        # Openings posted on-chain start the window again.
+        t_max = (batch.opened_at or batch.committed_at) + terms.maturity_window
         if head.timestamp < t_max or chores.chain.batch_state(batch.batch_id) is not BatchState.PENDING:
             continue
         if head.timestamp < t_max + terms.evidence_window:

@@ -37,9 +37,9 @@ class Delivering:
 
 
 def reachable_oracles(journal: Journal, chain: Chain) -> tuple[Oracle, ...]:
-    """The members of today and those of every pending batch's own set, who decide about it."""
+    """The members of today and those of every undecided batch's own set, who decide about it."""
     found = {oracle.address: oracle for oracle in chain.oracles()}
-    for set_version in {batch.set_version for batch in journal.batches(BatchState.PENDING)}:
+    for set_version in {batch.set_version for batch in journal.batches(BatchState.PENDING, BatchState.FROZEN)}:
         found |= {oracle.address: oracle for oracle in chain.oracles(set_version)}
     return tuple(found.values())
 

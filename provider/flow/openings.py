@@ -40,6 +40,13 @@ def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
     """Ask every oracle what it wants opened and queue it for all oracles. Returns how many openings are new."""
     if not opening.journal.batches(BatchState.PENDING):
         return 0
+    asked = ask_wanted(opening, oracles)
+    return sum(_open(opening, auditor, one, oracles, {a.address for a in auditors})
+               for one, auditors in asked.items() for auditor in auditors)
+
+
+def ask_wanted(opening: Opening, oracles: Sequence[Oracle]) -> dict[Wanted, list[Oracle]]:
+    """What is asked for, and by whom. An oracle that does not answer is passed over."""
     asked: dict[Wanted, list[Oracle]] = {}
     for oracle in oracles:
         try:
@@ -47,14 +54,13 @@ def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
                 asked.setdefault(one, []).append(oracle)
         except MallaError as error:
             opening.log("openings_not_listed", oracle=oracle.address, error=error.message)
-    return sum(_open(opening, auditor, one, oracles, {a.address for a in auditors})
-               for one, auditors in asked.items() for auditor in auditors)
+    return asked
 
 
 def draw_batch(opening: Opening, batch: JournalBatch) -> Draw | None:
     """The draw of a batch by the node's own computation, or None while its reveals are still awaited."""
-    leaves = [entry.leaf for entry in batch.entries]
-    terms = opening.chain.terms()
+    leaves = [entry.audited_leaf for entry in batch.entries]
+    terms = opening.chain.terms(batch.terms_version)
     members = opening.chain.oracles(batch.set_version)
     if terms.audit_bps >= BPS_ONE:
         # Every leaf is below the bound whatever the seed; only the auditors depend on it.

@@ -1,4 +1,4 @@
-"""Committing finished work: many jobs, one work batch, exactly once.
+"""Committing finished work: many jobs that began under the same terms, one work batch, exactly once.
 
 The journal names the commitment before it is sent, so a node that dies in between sends the same one again. A batch
 that the chain refuses is tried job by job, so that one bad job cannot hold up the others.
@@ -40,8 +40,9 @@ def commit_work(committing: Committing) -> int:
     if not ready:
         return 0
     alone = [job for job in ready if committing.journal.commits_alone(job.job_id)]
-    chosen = alone[:1] if alone else ready[: committing.max_batch]
-    return _send(committing, chosen)
+    version = committing.chain.job_terms(ready[0].job_id)
+    alike = [job for job in ready if committing.chain.job_terms(job.job_id) == version]
+    return _send(committing, alone[:1] or alike[: committing.max_batch])
 
 
 def send_declines(committing: Committing) -> None:

@@ -18,6 +18,7 @@ from provider.flow.delivery import Delivering
 from provider.flow.inference import Inference
 from provider.flow.offers import Publishing
 from provider.flow.openings import Opening
+from provider.flow.posting import Posting
 from provider.flow.serving import Serving
 from provider.flow.work import Committing
 from provider.ports import Backend, Journal, Log
@@ -56,6 +57,7 @@ class Node:
     committing: Committing
     delivering: Delivering
     opening: Opening
+    posting: Posting
     publishing: Publishing
     chores: Chores
     log: Log
@@ -115,15 +117,18 @@ def build_node(settings: Settings) -> Node:
     chain = connect(settings.rpc_url, load_deployment(settings.deployment))
     _require_node_key(chain, settings, keys, log)
     view = ChainView(chain)
-    sender = NodeSender(chain, Sender(engine, chain, keys.signer, settings.confirmations), keys.address)
+    sender = NodeSender(chain, Sender(engine, chain, keys.signer, settings.confirmations), keys.address,
+                        settings.owner)
     client, broker = HttpOracleClient(), CeleryBroker(settings.broker_url)
+    opening = Opening(settings.owner, journal, view, client, keys, time.time, log, settings.reveal_wait)
     return Node(
         settings, engine, journal, chain, view, Follower(engine, chain, settings.confirmations),
         Projection(settings.owner, log), sender, OfferFiles(settings.home), keys, client, broker,
         Serving(settings.owner, served, journal, view, client, counter, keys, broker, time.time, log),
         Committing(journal, view, sender, time.time, log, settings.max_batch, settings.batch_wait),
         Delivering(journal, view, client, keys, time.time, log),
-        Opening(settings.owner, journal, view, client, keys, time.time, log, settings.reveal_wait),
+        opening,
+        Posting(opening, sender),
         Publishing(settings.owner, journal, keys, time.time, log, view.domain),
         Chores(journal, view, sender, log),
         log,

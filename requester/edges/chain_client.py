@@ -9,7 +9,7 @@ from protocol.chain.events import JobSettled
 from protocol.chain.records import Call
 from protocol.messages import Domain
 from protocol.signing import Signer
-from protocol.types import Entry, Job
+from protocol.types import BatchHead, Entry, Job
 from protocol.units import Address, Digest, Wei
 from requester.edges.event_index import EventIndex
 from requester.ports import Balances, JobFacts, JobView, Seat, Standing, Terms
@@ -33,10 +33,10 @@ class ChainClient:
     def now(self) -> int:
         return self._chain.head().timestamp
 
-    def terms(self) -> Terms:
-        read = self._chain.parameters()
-        return Terms(read.open_fee, read.slash_bps, read.detection_bps, read.max_duration, read.maturity_window,
-                     read.evidence_window)
+    def terms(self, version: int | None = None) -> Terms:
+        read = self._chain.parameters() if version is None else self._chain.parameters_at(version)
+        return Terms(read.open_fee, read.slash_bps, read.challenger_bps, read.detection_bps, read.max_duration,
+                     read.maturity_window, read.evidence_window)
 
     def seats(self) -> tuple[Seat, ...]:
         members = self._chain.members(self._chain.set_version())
@@ -97,8 +97,8 @@ class ChainClient:
     def refund_call(self, job: Job) -> Call:
         return self._chain.refund_job(job)
 
-    def mature_call(self, batch_id: int, entries: Sequence[Entry]) -> Call:
-        return self._chain.mature_by_default(batch_id, entries)
+    def mature_call(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Call:
+        return self._chain.mature_by_default(batch_id, head, entries)
 
-    def forfeit_call(self, batch_id: int, entries: Sequence[Entry]) -> Call:
-        return self._chain.forfeit(batch_id, entries)
+    def forfeit_call(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Call:
+        return self._chain.forfeit(batch_id, head, entries)

@@ -10,12 +10,14 @@ from protocol.chain.chain import Chain
 from protocol.chain.events import (
     BatchCommitted,
     BatchFrozen,
+    BatchHeld,
     BatchMatured,
     ChainEvent,
     JobCancelAsked,
     JobOpened,
     JobRefunded,
     JobSettled,
+    OpeningsPosted,
     ProviderConvicted,
 )
 from protocol.types import Outcome, RefundReason
@@ -36,6 +38,7 @@ class _Found:
     ended: dict[Digest, Ended] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     frozen: dict[int, int] = field(default_factory=dict)
+    reopened: dict[int, int] = field(default_factory=dict)
     convicted: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -62,9 +65,10 @@ class EventIndex:
                 ended = replace(ended, outcome=outcome)
             at, through = found.convicted.get(provider.lower(), (-1, -1))
             reached = opened_at <= at if committed is None else committed.batch_id <= through
-            frozen = found.frozen.get(committed.batch_id, 0) if committed is not None else 0
-            return JobFacts(self._head_time, job_id in found.opened, committed, ended, reached, frozen,
-                            found.deadlines.get(job_id, 0))
+            batch_id = committed.batch_id if committed is not None else 0
+            return JobFacts(self._head_time, job_id in found.opened, committed, ended, reached,
+                            found.frozen.get(batch_id, 0), found.deadlines.get(job_id, 0),
+                            found.reopened.get(batch_id, 0))
 
     def _read(self, since: int) -> None:
         if self._first is None:
@@ -95,7 +99,8 @@ class EventIndex:
         elif isinstance(event, BatchCommitted):
             for index, entry in enumerate(event.entries):
                 found.committed[entry.job_id] = Committed(
-                    at.timestamp, event.batch_id, index, event.set_version, event.entries)
+                    at.timestamp, event.batch_id, index, event.set_version, event.entries, at.block,
+                    event.terms_version)
         elif isinstance(event, JobSettled):
             found.ended[event.job_id] = self._ended(at, RefundReason.NONE, event.paid, event.refunded)
         elif isinstance(event, JobRefunded):
@@ -104,7 +109,13 @@ class EventIndex:
             found.outcomes[event.batch_id] = event.outcome
         elif isinstance(event, BatchFrozen):
             found.frozen[event.batch_id] = event.until
-            found.outcomes[event.batch_id] = Outcome.FRAUD
+            found.outcomes[event.batch_id] = event.outcome
+        elif isinstance(event, BatchHeld):
+            found.frozen[event.batch_id] = event.until
+        elif isinstance(event, OpeningsPosted):
+            found.reopened[event.batch_id] = at.timestamp
+            found.frozen.pop(event.batch_id, None)
+            found.outcomes.pop(event.batch_id, None)
         elif isinstance(event, ProviderConvicted):
             found.convicted[event.provider.lower()] = (at.timestamp, event.through)
 

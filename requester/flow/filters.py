@@ -70,7 +70,8 @@ def list_filters(wanted: Wanted, terms: Terms, domain: Domain, now: int) -> list
         return least <= (terms.max_duration if wanted.duration is None else wanted.duration) <= terms.max_duration
 
     def deterred(c: Candidate) -> bool:
-        return deters(c.standing.active_stake, price_of(c, wanted), terms.slash_bps, terms.detection_bps)
+        shares = terms.slash_bps, terms.challenger_bps, terms.detection_bps
+        return deters(c.standing.active_stake, price_of(c, wanted), *shares)
 
     def has_room(c: Candidate) -> bool:
         return c.standing.reserved + price_of(c, wanted) <= c.offer.offer.max_outstanding

@@ -48,7 +48,8 @@ def _watch_open(file: JobFile, market: Market) -> JobFile:
     if facts.committed is not None:  # before the end, also when both were missed: the answer is behind it
         found = facts.committed
         return replace(file, stage=Stage.COMMITTED, batch_id=found.batch_id, index=found.index,
-                       set_version=found.set_version, committed_at=found.timestamp, entries=found.entries)
+                       set_version=found.set_version, terms_version=found.terms_version, committed_at=found.timestamp,
+                       committed_block=found.block, entries=found.entries)
     if facts.ended is not None:
         return _end(file, facts.ended)
     if facts.convicted or facts.now >= (facts.deadline or file.deadline) + GRACE:
@@ -84,15 +85,13 @@ def with_answer(file: JobFile, market: Market) -> JobFile:
 
 def _press_exit(file: JobFile, market: Market, facts: JobFacts) -> None:
     """Call the exit whose time has come and that nobody called."""
-    terms = market.chain.terms()
-    default_at = file.committed_at + terms.maturity_window + terms.evidence_window
-    if facts.frozen_until:
-        if facts.now >= facts.frozen_until + GRACE:
-            _press(market, market.chain.forfeit_call(file.batch_id, file.entries))
-    elif facts.convicted:
-        _press(market, market.chain.forfeit_call(file.batch_id, file.entries))
-    elif facts.now >= default_at + GRACE:
-        _press(market, market.chain.mature_call(file.batch_id, file.entries))
+    terms = market.chain.terms(file.terms_version)
+    # Openings that were posted on-chain start the windows again.
+    default_at = (facts.reopened_at or file.committed_at) + terms.maturity_window + terms.evidence_window
+    if facts.convicted or (facts.frozen_until and facts.now >= facts.frozen_until + GRACE):
+        _press(market, market.chain.forfeit_call(file.batch_id, file.head(), file.entries))
+    elif not facts.frozen_until and facts.now >= default_at + GRACE:
+        _press(market, market.chain.mature_call(file.batch_id, file.head(), file.entries))
 
 
 def _press(market: Market, call: object) -> None:

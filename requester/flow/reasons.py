@@ -10,7 +10,7 @@ REFUND_REASONS = {
     RefundReason.EXPIRED: "The provider did not commit an answer before the job's deadline.",
     RefundReason.FRAUD: "A quorum of oracles found that work of this batch was not computed as promised.",
     RefundReason.CONVICTED: "The provider was convicted of fraud in other work while this job was not paid yet.",
-    RefundReason.NOT_OPENED: "The provider did not show its work when the audit asked for it.",
+    RefundReason.NOT_OPENED: "The provider was convicted: it never showed its work when the audit asked for it.",
     RefundReason.NOT_DELIVERED: "No quorum decided in time and nobody proved that the answer was delivered.",
 }
 

@@ -76,7 +76,7 @@ class Network:
         self.chain = connect(self.what.rpc_url, load_deployment(self.what.deployment))
         self._require_same_contracts()
         self._took("contracts", began)
-        self._say("contracts", f"at {self.chain.deployment.escrow} and three more")
+        self._say("contracts", f"at {self.chain.deployment.escrow} and {len(self.chain.deployment.addresses) - 1} more")
         self._start_workers()
         self._set_up_parties()
         self._took("parties", began)

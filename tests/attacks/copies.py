@@ -1,7 +1,8 @@
-"""Copies of the contracts with one defence taken out, and the attack run against them by Forge.
+"""Copies of the contracts with one defence taken out, and the attacks run against them by Forge.
 
-A copy lies in a folder of its own below `var/attacks`, named by the digest of everything that went into it, and keeps
-its result: an attack runs again only when a contract, the attack or the patch changed.
+Results are kept in `var/attacks`, named by the digest of everything that went into them: an attack runs again only when
+a contract, the attack or the patch changed. A copy starts with what the whole tree compiled to, so that Forge compiles only
+what a patch touches.
 """
 
 from __future__ import annotations
@@ -11,19 +12,16 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "var" / "attacks"
-SHARED = (
-    "foundry.toml",
-    "tests/invariants/Base.sol",
-    "tests/invariants/Stage.sol",
-    "tests/attacks/exploits/Thief.sol",
-)
+EXPLOITS = "tests/attacks/exploits"
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,15 @@ class Patch:
     file: str
     old: str
     new: str
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A contract of `exploits/`, what stops it on our contracts, and the defence that its weakened copy lacks."""
+
+    name: str
+    refusal: str
+    patches: Sequence[Patch]
 
 
 class PatchDoesNotFit(Exception):
@@ -47,58 +54,91 @@ class Run:
     reason: str
 
 
-def run_attacks(exploits: Sequence[str], patches: Sequence[Patch] = ()) -> dict[str, Run]:
-    """Runs `exploits/<name>.t.sol` of each name against one copy of the contracts with the patches applied."""
-    sources = _sources(exploits, patches)
-    digest = hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()[:20]
-    folder = CACHE / digest
-    results = folder / "results.json"
-    if not results.exists():
-        _write(folder, sources)
-        results.write_text(json.dumps({name: asdict(run) for name, run in _forge(folder, exploits).items()}))
-    return {name: Run(**run) for name, run in json.loads(results.read_text()).items()}
+def run_attacks(names: Sequence[str], patches: Sequence[Patch] = ()) -> dict[str, Run]:
+    """Runs the named attacks against a copy of the contracts with the patches applied."""
+    changed = _patched(patches)
+    parts = [_digest_of_sources(), json.dumps(changed, sort_keys=True), *sorted(names)]
+    kept = CACHE / (hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24] + ".json")
+    if not kept.exists():
+        runs = _run(names, changed)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps({name: asdict(run) for name, run in runs.items()}))
+    return {name: Run(**run) for name, run in json.loads(kept.read_text()).items()}
 
 
-def _sources(exploits: Sequence[str], patches: Sequence[Patch]) -> dict[str, str]:
-    names = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "contracts").rglob("*.sol"))]
-    names += [*SHARED, *(f"tests/attacks/exploits/{exploit}.t.sol" for exploit in exploits)]
-    sources = {name: (ROOT / name).read_text() for name in names}
+def compiled() -> Path:
+    """The folder of a whole copy, compiled once for each state of the sources: what weakened copies start from."""
+    folder = CACHE / ("compiled-" + _digest_of_sources()[:24])
+    if not (folder / "done").exists():
+        for old in CACHE.glob("compiled-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        _lay_out(folder)
+        _forge(folder, "build")
+        (folder / "done").touch()
+    return folder
+
+
+def _digest_of_sources() -> str:
+    sources = (path for folder in ("contracts", EXPLOITS) for path in sorted((ROOT / folder).rglob("*.sol")))
+    texts = [f"{path.relative_to(ROOT)}\n{path.read_text()}" for path in (ROOT / "foundry.toml", *sources)]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _patched(patches: Sequence[Patch]) -> dict[str, str]:
+    """The changed files by name."""
+    changed: dict[str, str] = {}
     for patch in patches:
-        found = sources[patch.file].count(patch.old)
+        text = changed.get(patch.file) or (ROOT / patch.file).read_text()
+        found = text.count(patch.old)
         if found != 1:
-            raise PatchDoesNotFit(
-                f"{patch.file} holds {patch.old!r} {found} times instead of once: mend the patch."
-            )
-        sources[patch.file] = sources[patch.file].replace(patch.old, patch.new)
-    return sources
+            raise PatchDoesNotFit(f"{patch.file} holds {patch.old!r} {found} times instead of once: mend the patch.")
+        changed[patch.file] = text.replace(patch.old, patch.new)
+    return changed
 
 
-def _write(folder: Path, sources: dict[str, str]) -> None:
+def _run(names: Sequence[str], changed: dict[str, str]) -> dict[str, Run]:
+    with _weakened(compiled(), changed) as folder:
+        pattern = "^(" + "|".join(names) + ")$"
+        done = _forge(folder, "test", "--json", "--match-contract", pattern)
+        try:
+            suites = json.loads(done.stdout.strip().splitlines()[-1])
+            results = {suite.split(":")[-1]: _only_result(suites[suite]) for suite in suites}
+            return {name: results[name] for name in names}
+        except (IndexError, KeyError, ValueError) as error:
+            told = done.stdout[-2_000:] + done.stderr[-2_000:]
+            raise PatchDoesNotFit(f"The copy gives no results:\n{told}") from error
+
+
+@contextmanager
+def _weakened(whole: Path, changed: dict[str, str]) -> Iterator[Path]:
+    if not changed:
+        yield whole
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "copy"
+        shutil.copytree(whole, folder, symlinks=True)
+        for file, text in changed.items():
+            (folder / file).write_text(text)
+        yield folder
+
+
+def _lay_out(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    for name, text in sources.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    folder.mkdir(parents=True)
+    for tree in ("contracts", EXPLOITS):
+        shutil.copytree(ROOT / tree, folder / tree)
+    shutil.copy(ROOT / "foundry.toml", folder)
     for name in ("node_modules", ".tools"):
         (folder / name).symlink_to(ROOT / name)
 
 
-def _forge(folder: Path, exploits: Sequence[str]) -> dict[str, Run]:
-    environment = os.environ | {"FOUNDRY_TEST": "tests/attacks/exploits", "NO_COLOR": "1"}
-    command = [str(ROOT / ".venv" / "bin" / "forge"), "test", "--json", "--root", str(folder)]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
-    try:
-        suites = json.loads(done.stdout.strip().splitlines()[-1])
-        runs = {name: _one_result(suites[f"tests/attacks/exploits/{name}.t.sol:{name}"]) for name in exploits}
-    except (IndexError, KeyError, ValueError) as error:
-        raise PatchDoesNotFit(
-            f"The copy gives no results:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}"
-        ) from error
-    for name in ("out", "cache_forge"):  # megabytes that nobody reads again
-        shutil.rmtree(folder / name, ignore_errors=True)
-    return runs
+def _forge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"FOUNDRY_TEST": EXPLOITS, "NO_COLOR": "1"}
+    command = [str(ROOT / ".venv" / "bin" / "forge"), *arguments, "--root", str(folder)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 
 
-def _one_result(suite: dict[str, Any]) -> Run:
+def _only_result(suite: dict[str, Any]) -> Run:
     """Each exploit is one contract with one test."""
     (result,) = suite["test_results"].values()
     return Run(result["status"] == "Success", result.get("reason") or "")

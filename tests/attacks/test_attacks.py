@@ -5,63 +5,41 @@ The second half is what gives the first its weight: an attack that could not wor
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from tests.attacks.copies import Patch, PatchDoesNotFit, run_attacks
+from tests.attacks.copies import Attack, Patch, PatchDoesNotFit, run_attacks
+from tests.attacks.defences import ATTACKS
 
-BATCHES, JOBS = "contracts/escrow/Batches.sol", "contracts/escrow/Jobs.sol"
-SETTLEMENTS, HASHES = "contracts/escrow/Settlements.sol", "contracts/libraries/EscrowHashes.sol"
-STAKING = "contracts/Staking.sol"
+NAMES = tuple(attack.name for attack in ATTACKS)
 
-# The attack; what stops it on our contracts; the defence that the copy lacks.
-ATTACKS: dict[str, tuple[str, list[Patch]]] = {
-    "SettleTwice": (
-        "NotEqual",
-        [Patch(SETTLEMENTS, "record.state != BatchState.PENDING", "record.state == BatchState.NONE")],
-    ),
-    "JobInTwoBatches": (
-        "WrongJobState",
-        [
-            Patch(
-                BATCHES,
-                "if (slot.state() != JobState.OPEN) revert",
-                "if (slot.state() == JobState.NONE) revert",
-            )
-        ],
-    ),
-    "UnstakeBeforeSlash": (
-        "NotEqual",
-        [Patch(STAKING, "fromUnstaking = _slashUnstakings(owner, bps);", "fromUnstaking = 0;")],
-    ),
-    "MinorityAsQuorum": (
-        "SignerNotMember",
-        [
-            Patch(HASHES, "SETTLEMENT_TYPEHASH, setVersion,", "SETTLEMENT_TYPEHASH, uint16(0),"),
-            Patch(SETTLEMENTS, "record.setVersion != setVersion", "record.setVersion > setVersion"),
-        ],
-    ),
-    "CancelAfterAnswer": (
-        "DeadlineNotReached",
-        [Patch(JOBS, "block.timestamp + _cancelDelay", "block.timestamp")],
-    ),
-}
+
+def of(attack: Attack) -> str:
+    return attack.name
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_attack__on_our_contracts__fails(attack: str) -> None:
-    refusal, _ = ATTACKS[attack]
-    run = run_attacks(tuple(ATTACKS))[attack]
+@pytest.mark.parametrize("attack", ATTACKS, ids=of)
+def test_attack__on_our_contracts__fails(attack: Attack) -> None:
+    run = run_attacks(NAMES)[attack.name]
     assert not run.succeeded
-    assert refusal in run.reason
+    assert attack.refusal in run.reason
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_attack__without_the_defence__works(attack: str) -> None:
-    _, patches = ATTACKS[attack]
-    run = run_attacks((attack,), patches)[attack]
+@pytest.mark.parametrize("attack", ATTACKS, ids=of)
+def test_attack__without_the_defence__works(attack: Attack) -> None:
+    run = run_attacks((attack.name,), attack.patches)[attack.name]
     assert run.succeeded, run.reason
+
+
+def test_exploits__all__are_listed_once() -> None:
+    texts = [path.read_text() for path in sorted((Path(__file__).parent / "exploits").glob("*.t.sol"))]
+    found = [name for text in texts for name in re.findall(r"^contract (\w+) is", text, re.MULTILINE)]
+    assert sorted(found) == sorted(NAMES)
+    assert len(NAMES) >= 40
 
 
 def test_patch__that_no_longer_fits__is_refused() -> None:

@@ -1,12 +1,45 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from brownie import accounts, chain, project
+from brownie import accounts, chain, project, web3
+from brownie.network.account import Account, LocalAccount
+from web3.exceptions import TransactionNotFound
 
 from tests.contracts.market import Market
+
+KNOWN_WITHIN_S = 20.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sent_means_known() -> Iterator[None]:
+    """Lets no sending return before the node knows the transaction.
+
+    Anvil answers with the hash before that, and Brownie, which asks for the transaction and then for its sender's nonce,
+    takes one that is mined in between for dropped: it happens on a busy machine.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (Account, LocalAccount):
+            patch.setattr(kind, "_transact", _waiting(kind._transact))
+        yield
+
+
+def _waiting(transact: Any) -> Any:
+    def send(self: Any, *arguments: Any) -> Any:
+        sent = transact(self, *arguments)
+        deadline = time.monotonic() + KNOWN_WITHIN_S
+        while time.monotonic() < deadline:
+            try:
+                web3.eth.get_transaction(sent)
+                break
+            except TransactionNotFound:
+                time.sleep(0.01)
+        return sent
+
+    return send
 
 
 @pytest.fixture(scope="session")

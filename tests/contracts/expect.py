@@ -18,6 +18,10 @@ def refused(error: str, *operands: object) -> Any:
 def _printed(operand: object) -> str:
     if isinstance(operand, str) and operand.startswith("0x"):
         return operand.lower()
+    if isinstance(operand, bytes):
+        return str(
+            bytes(operand)
+        )  # Brownie answers calls with a kind of bytes that prints as hexadecimal digits
     return str(int(operand)) if isinstance(operand, int) else str(operand)
 
 
@@ -33,3 +37,12 @@ def at(timestamp: int) -> None:
 
 def now() -> int:
     return int(web3.eth.get_block("latest")["timestamp"])
+
+
+def block_number() -> int:
+    return int(web3.eth.block_number)
+
+
+def empty_blocks(count: int) -> None:
+    """Mines blocks without a transaction: turns of oracles and draws go by blocks."""
+    web3.provider.make_request("anvil_mine", [hex(count)])

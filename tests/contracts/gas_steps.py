@@ -1,21 +1,25 @@
 """What each step costs: gas of whole transactions, calldata and the 21,000 included, refunds taken off.
 
 Steps are measured warm: their accounts have been through the same step before, so no slot goes from zero to non-zero
-that would not in a running market. A step whose name ends in `_first` is the exception. Numbers in names are entries.
+that would not in a running market. A step whose name ends in `_first` is the exception. Numbers in names are entries
+of a batch. Here are jobs and their ends; stakes, rewards and the court are in `gas_of_stakes`, sessions in
+`gas_of_sessions`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from protocol.encoding import keccak
 from protocol.types import Outcome
 from protocol.units import TOKEN
 from tests.contracts.expect import at, now
+from tests.contracts.gas_of_sessions import measure_sessions, measure_vouchers
+from tests.contracts.gas_of_stakes import measure_court, measure_rewards, measure_seats, measure_stakes
 from tests.contracts.market import Market
-from tests.contracts.nouns import Batch, Provider, person
+from tests.contracts.measuring import Gas, gas
 
-Gas = dict[str, int]
+OPENING = bytes(range(1, 256)) * 4 + bytes(4)
+"""What `post_openings` posts: 1 KiB, about as much as a sealed transcript of the small model."""
 
 
 def measure(market: Market) -> Gas:
@@ -24,9 +28,13 @@ def measure(market: Market) -> Gas:
         **measure_balances(market),
         **measure_jobs(market),
         **measure_settlements(market),
+        **measure_sessions(market),
+        **measure_vouchers(market),
+        **measure_stakes(market),
+        **measure_rewards(market),
+        **measure_court(market),
         **measure_convictions(market),
         **measure_defaults(market),
-        **measure_stakes(market),
         **measure_seats(market),
     }
 
@@ -49,11 +57,11 @@ def measure_jobs(market: Market) -> Gas:
     requester, node = {"from": market.requesters[0].account}, {"from": market.providers[0].node.account}
     first, declined, cancelled = (market.open() for _ in range(3))
     steps = {
-        "open_first": gas_of_open(market, first.id),
-        "open": gas_of_open(market, cancelled.id),
+        "open_first": market.opened[first.id],
+        "open": market.opened[cancelled.id],
         "decline": market.escrow.declineJob(declined.tuple, node),
         "cancel": market.escrow.cancelJob(cancelled.tuple, requester),
-        "revoke_offer": market.escrow.revokeOffer(99, node),
+        "revoke_offers": market.escrow.revokeOffers(1, node),
     }
     at(cancelled.deadline)
     steps["refund"] = market.escrow.refundJob(cancelled.tuple, {"from": market.stranger.account})
@@ -61,7 +69,9 @@ def measure_jobs(market: Market) -> Gas:
 
 
 def measure_settlements(market: Market) -> Gas:
-    market.settle(market.committed(2))  # warms the balances and the fees
+    market.settle(
+        market.committed(2), auditors=0b1111, sender=market.oracles[0].account
+    )  # warms balances and fees
     market.escrow.burnFees({"from": market.stranger.account})
     market.settle(market.committed(2))
     at(now() + 10)  # a burn writes a checkpoint of the supply once a second
@@ -69,78 +79,51 @@ def measure_settlements(market: Market) -> Gas:
     market.settle(market.committed(2))
     for size in (1, 10, 100):
         batch = market.committed(size)
-        steps[f"commit_{size}"] = gas_of_commit(market, batch)
+        steps[f"commit_{size}"] = market.commits[batch.id]
         steps[f"settle_pass_{size}"] = market.settle(batch)
+    opened = list(market.opened.values())[-1]
+    # With everybody paid: one auditor, and the oracle whose turn it is, each of whom was paid before.
+    for _ in range(5):
+        turn = market.proposer()
+        steps["settle_pass_1_with_fees_paid"] = market.settle(
+            market.committed(), auditors=0b1, sender=turn.account
+        )
     batches = [market.committed() for _ in range(10)]
     steps["settle_pass_10_batches_of_1"] = market.settle(*batches)
-    steps["settle_not_opened_10"] = market.settle(market.committed(10), outcome=Outcome.NOT_OPENED)
     found = gas(steps)
     hundred = found["commit_100"] + found["settle_pass_100"]
-    return found | {"job_of_one_inference_at_100": gas_of_last_open(market) + hundred // 100}
+    return found | {"job_of_one_inference_at_100": int(opened.gas_used) + hundred // 100}
 
 
 def measure_convictions(market: Market) -> Gas:
-    bad, other, opened = market.committed(10), market.committed(10), market.open()
-    steps = {"freeze": market.settle(bad, outcome=Outcome.FRAUD)}
-    at(market.escrow.frozenUntil(bad.id))
+    """A slash is `forfeit_1_with_slash`: the call that ends a frozen batch of one entry and slashes its provider."""
     stranger = {"from": market.stranger.account}
-    steps["forfeit_10_with_slash"] = market.escrow.forfeit(bad.id, bad.tuples, stranger)
-    steps["forfeit_10"] = market.escrow.forfeit(other.id, other.tuples, stranger)
+    market.convict(market.committed())  # warms what is condemned
+    at(now() + market.terms.slash_epoch)
+    bad, other, opened = market.committed(), market.committed(10), market.open()
+    steps = {"freeze_fraud": market.settle(bad, outcome=Outcome.FRAUD)}
+    at(market.frozen_until(bad))
+    steps["forfeit_1_with_slash"] = market.forfeit(bad)
+    steps["forfeit_10"] = market.forfeit(other)
     steps["refund_convicted"] = market.escrow.refundJob(opened.tuple, stranger)
+    at(now() + market.terms.slash_epoch)
+    unopened = market.committed(10)
+    steps["freeze_not_opened"] = market.settle(unopened, outcome=Outcome.NOT_OPENED)
+    steps["post_openings_1"] = market.post_openings(unopened, [OPENING])
+    steps["freeze_again"] = market.settle(unopened, outcome=Outcome.FRAUD)
+    at(market.frozen_until(unopened))
+    steps["forfeit_10_with_slash"] = market.forfeit(unopened)
+    market.staking.burnCondemned(stranger)
     return gas(steps)
 
 
 def measure_defaults(market: Market) -> Gas:
     batch = market.committed_after(now())
     full = market.committed(10)
-    stranger = {"from": market.stranger.account}
     receipts = [market.receipts(batch.entries[0].answer_digest)]
-    steps = {"record_stored_1": market.escrow.recordStored(batch.id, batch.tuples, [0], receipts, stranger)}
-    at(full.committed_at + market.terms.maturity_window + market.terms.evidence_window)
-    steps["default_10_refunded"] = market.escrow.matureByDefault(full.id, full.tuples, stranger)
-    steps["default_1_paid"] = market.escrow.matureByDefault(batch.id, batch.tuples, stranger)
+    sender = {"from": market.stranger.account}
+    steps = {"record_stored_1": market.escrow.recordStored(*batch.arguments, [0], receipts, sender)}
+    at(market.default_from(full))
+    steps["default_10_refunded"] = market.mature_by_default(full)
+    steps["default_1_paid"] = market.mature_by_default(batch)
     return gas(steps)
-
-
-def measure_stakes(market: Market) -> Gas:
-    owner = market.providers[1].owner
-    sender, deadline = {"from": owner.account}, now() + 3_600
-    newcomer = Provider(market.stranger, person("measured node"))
-    steps = {"register": market.register(newcomer), "stake": market.staking.stake(TOKEN, sender)}
-    permit = market.permit(owner, market.staking, TOKEN, deadline)
-    steps["stake_with_permit"] = market.staking.stakeWithPermit(TOKEN, deadline, *permit, sender)
-    steps["unstake"] = market.staking.unstake(TOKEN, sender)
-    at(now() + market.plan.unstake_delay)
-    steps["withdraw_stake"] = market.staking.withdraw(sender)
-    fresh = Provider(owner, person("measured fresh node"))
-    rotation = (fresh.node.address, keccak(b"seal"), market.consent(fresh))
-    steps["rotate_node_key"] = market.staking.rotateNodeKey(*rotation, sender)
-    return gas(steps)
-
-
-def measure_seats(market: Market) -> Gas:
-    oracle = market.oracles[0]
-    steps = {"resign": market.committee.resign({"from": oracle.account})}
-    at(now() + market.plan.stake_delay)
-    steps["withdraw_seat"] = market.committee.withdraw({"from": oracle.account})
-    market.token.approve(market.committee.address, market.plan.seat_stake, {"from": oracle.account})
-    steps["join"] = market.join(oracle)
-    return gas(steps)
-
-
-def gas(steps: dict[str, Any]) -> Gas:
-    """Gas of each sent transaction; numbers are taken as they are."""
-    return {name: sent if isinstance(sent, int) else int(sent.gas_used) for name, sent in steps.items()}
-
-
-def gas_of_open(market: Market, job_id: bytes) -> int:
-    """Gas of the transaction that opened the job."""
-    return int(market.opened[job_id].gas_used)
-
-
-def gas_of_last_open(market: Market) -> int:
-    return int(list(market.opened.values())[-1].gas_used)
-
-
-def gas_of_commit(market: Market, batch: Batch) -> int:
-    return int(market.commits[batch.id].gas_used)

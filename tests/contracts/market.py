@@ -1,6 +1,7 @@
-"""A deployed market with four oracles, two providers and two requesters, and the moves that tests make in it.
+"""A deployed market, and the moves that tests make in it: offers, jobs, batches and settlements.
 
-Everything is signed and encoded by `protocol`: a test that passes here also says that both sides of the wire agree.
+People and contracts are `stage`'s, sessions `sessions`', balances `books`'. Everything is signed and encoded by
+`protocol`: a test that passes here also says that both sides of the wire agree.
 """
 
 from __future__ import annotations
@@ -9,99 +10,58 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from brownie import accounts, chain
-from eth_abi import encode
+from brownie import chain
 
 from protocol.encoding import keccak
 from protocol.messages import (
-    Domain,
+    decision_tuple,
+    entries_hash,
     job_id,
-    node_key_digest,
     offer_digest,
+    ruling_digest,
     settlement_digest,
     storage_receipt_digest,
 )
-from protocol.types import BatchState, Decision, Entry, Job, JobState, Offer, Outcome, RefundReason
+from protocol.types import (
+    BatchHead,
+    BatchState,
+    Decision,
+    Entry,
+    Job,
+    JobState,
+    Offer,
+    Outcome,
+    RefundReason,
+    Ruling,
+    Voucher,
+)
 from protocol.units import TOKEN
-from scripts.plan import plan
-from tests.contracts.deployed import deploy
+from tests.contracts.books import Books
 from tests.contracts.expect import at, now
-from tests.contracts.nouns import Batch, Opened, Person, Provider, person
+from tests.contracts.nouns import Batch, Opened, voucher_tuple
+from tests.contracts.sessions import Sessions
+from tests.contracts.stage import DEPOSIT, STAKE
+
+__all__ = ["DEPOSIT", "INPUT_PRICE", "OUTPUT_PRICE", "PRICE", "STAKE", "Market", "returned"]
 
 INPUT_PRICE, OUTPUT_PRICE = TOKEN // 1000, TOKEN // 200
-STAKE = 2_000 * TOKEN
-DEPOSIT = 1_000 * TOKEN
+PRICE = 100 * INPUT_PRICE + 200 * OUTPUT_PRICE
+"""Of the job that `open` opens."""
 
 
-class Market:
-    """The contracts, the people, and one method for each move."""
+def returned(opened: Opened) -> dict[str, int]:
+    """What moves when the reserve of an open job goes back to the first requester."""
+    price = opened.job.price
+    return {"requester 0": price, "reserved 0": -price, "exposure": -price}
 
-    def __init__(self, containers: Any, seated: int = 4) -> None:
-        self.treasury = accounts[0]
-        self.oracles = [person(f"oracle {place}") for place in range(4)]
-        self.providers = [Provider(person(f"owner {n}"), person(f"node {n}")) for n in range(2)]
-        self.requesters = [person(f"requester {n}") for n in range(2)]
-        self.stranger = person("stranger")
-        self.plan = plan("test", str(self.treasury), [oracle.address for oracle in self.oracles])
-        self.terms = self.plan.terms
-        contracts = deploy(containers, self.plan, self.treasury)
-        self.token, self.committee = contracts.MallaToken, contracts.OracleCommittee
-        self.staking, self.escrow = contracts.Staking, contracts.JobEscrow
-        self.domain = Domain(chain.id, self.escrow.address)
-        self.staking_domain = Domain(chain.id, self.staking.address)
-        self._nonce = 0
+
+class Market(Books, Sessions):
+    """One method for each move."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         self.opened: dict[bytes, Any] = {}  # the transaction by job id
         self.commits: dict[int, Any] = {}  # the transaction by batch id
-        for oracle in self.oracles[:seated]:
-            self.fund(oracle, self.committee, self.plan.seat_stake)
-            self.join(oracle)
-        for provider in self.providers:
-            self.fund(provider.owner, self.staking, 2 * STAKE)
-            self.register(provider)
-            self.staking.stake(STAKE, {"from": provider.owner.account})
-        for requester in self.requesters:
-            self.fund(requester, self.escrow, 2 * DEPOSIT)
-            self.escrow.deposit(DEPOSIT, {"from": requester.account})
-
-    def fund(self, who: Person, spender: Any, tokens: int) -> None:
-        self.token.transfer(who.address, tokens, {"from": self.treasury})
-        self.token.approve(spender.address, tokens, {"from": who.account})
-
-    def join(self, oracle: Person) -> Any:
-        url = f"https://oracle.example/{oracle.address}"
-        return self.committee.join(url, keccak(b"key"), keccak(b"anchor"), {"from": oracle.account})
-
-    def consent(self, provider: Provider) -> bytes:
-        return provider.node.signer.sign(
-            node_key_digest(self.staking_domain, provider.owner.address, provider.node.address)
-        )
-
-    def register(self, provider: Provider) -> Any:
-        arguments = (provider.node.address, keccak(b"seal"), keccak(b"metadata"), self.consent(provider))
-        return self.staking.register(*arguments, {"from": provider.owner.account})
-
-    def rotate(self, provider: int) -> Provider:
-        """Gives the provider a fresh node key; tests go on with the old one unless they take what this returns."""
-        self._nonce += 1
-        fresh = Provider(self.providers[provider].owner, person(f"fresh node {self._nonce}"))
-        arguments = (fresh.node.address, keccak(b"new seal"), self.consent(fresh))
-        self.staking.rotateNodeKey(*arguments, {"from": fresh.owner.account})
-        return fresh
-
-    def permit(self, owner: Person, spender: Any, amount: int, deadline: int) -> tuple[int, bytes, bytes]:
-        """v, r and s of an ERC-2612 permit."""
-        types = keccak(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
-        values = [
-            types,
-            owner.address,
-            str(spender.address),
-            amount,
-            self.token.nonces(owner.address),
-            deadline,
-        ]
-        struct = keccak(encode(["bytes32", "address", "address", "uint256", "uint256", "uint256"], values))
-        signature = owner.signer.sign(keccak(b"\x19\x01" + bytes(self.token.DOMAIN_SEPARATOR()) + struct))
-        return signature[64], signature[:32], signature[32:64]
+        super().__init__(*arguments, **options)
 
     def offer(self, provider: int = 0, **changes: Any) -> Offer:
         base = Offer(
@@ -129,9 +89,8 @@ class Market:
         duration: int = 1_000,
         signature: bytes | None = None,
     ) -> tuple[Any, ...]:
-        self._nonce += 1
         signature = self.signed(offer) if signature is None else signature
-        return dataclasses.astuple(offer), signature, keccak(b"spec"), *tokens, duration, self._nonce
+        return dataclasses.astuple(offer), signature, keccak(b"spec"), *tokens, duration, self.number()
 
     def open(
         self,
@@ -139,8 +98,9 @@ class Market:
         provider: int = 0,
         tokens: tuple[int, int] = (100, 200),
         duration: int = 1_000,
+        offer: Offer | None = None,
     ) -> Opened:
-        offer = self.offer(provider)
+        offer = offer or self.offer(provider)
         arguments = self.open_arguments(offer, tokens, duration, self.signed(offer, provider))
         sent = self.escrow.openJob(*arguments, {"from": self.requesters[requester].account})
         job = Job(
@@ -150,8 +110,8 @@ class Market:
             spec_digest=keccak(b"spec"),
             input_tokens=tokens[0],
             max_output_tokens=tokens[1],
-            price=tokens[0] * INPUT_PRICE + tokens[1] * OUTPUT_PRICE,
-            nonce=self._nonce,
+            price=tokens[0] * offer.input_price + tokens[1] * offer.output_price,
+            nonce=arguments[-1],
         )
         job_hash = job_id(chain.id, str(self.escrow.address), job)
         self.opened[job_hash] = sent
@@ -167,15 +127,28 @@ class Market:
         ]
 
     def commit(
-        self, jobs: Sequence[Opened], amounts: Iterable[int] | None = None, provider: int = 0
+        self,
+        jobs: Sequence[Opened],
+        amounts: Iterable[int] | None = None,
+        provider: int = 0,
+        vouchers: Sequence[Voucher] = (),
     ) -> Batch:
+        """Commits jobs, then vouchers; the head is what the transaction and its event say."""
         lines = self.commitments(jobs, amounts)
-        sent = self.escrow.commitBatch(lines, {"from": self.providers[provider].node.account})
-        entries = tuple(
+        sender = {"from": self.providers[provider].node.account}
+        sent = self.escrow.commitBatch(lines, [voucher_tuple(voucher) for voucher in vouchers], sender)
+        entries = [
             Entry(job.id, job.job.requester, job.job.price, amount, leaf, answer)
             for job, (_, amount, leaf, answer) in zip(jobs, lines, strict=True)
+        ]
+        added = [int(event["added"]) for event in sent.events["VoucherCommitted"]] if vouchers else []
+        entries += [self.voucher_entry(its, more) for its, more in zip(vouchers, added, strict=True)]
+        event = sent.events["BatchCommitted"]
+        versions = int(event["setVersion"]), int(event["termsVersion"])
+        head = BatchHead(
+            str(event["provider"]), sent.timestamp, sent.block_number, *versions, entries_hash(entries)
         )
-        batch = Batch(self.escrow.batchCount(), entries, sent.timestamp)
+        batch = Batch(int(event["batchId"]), head, tuple(entries))
         self.commits[batch.id] = sent
         return batch
 
@@ -188,11 +161,6 @@ class Market:
         at(moment + 1)
         return self.committed()
 
-    def quorum(self, digest: bytes, signers: Sequence[int] = (0, 1, 2)) -> list[bytes]:
-        """Signatures in ascending order of their signers, as the committee asks for them."""
-        chosen = sorted((self.oracles[n].signer for n in signers), key=lambda signer: int(signer.address, 16))
-        return [signer.sign(digest) for signer in chosen]
-
     def settlement(
         self,
         decisions: Sequence[Decision],
@@ -200,51 +168,57 @@ class Market:
         version: int = 4,
         signers: Sequence[int] = (0, 1, 2),
     ) -> tuple[Any, ...]:
-        """The arguments of `settle`; entries are left out for FRAUD."""
-        entries = [
-            [] if d.outcome is Outcome.FRAUD else b.tuples for d, b in zip(decisions, batches, strict=True)
-        ]
+        """The arguments of `settle`: set version, decisions, heads, entries (only for PASS) and signatures."""
+        pairs = list(zip(decisions, batches, strict=True))
+        entries = [batch.tuples if decision.outcome is Outcome.PASS else [] for decision, batch in pairs]
         signatures = self.quorum(settlement_digest(self.domain, version, decisions), signers)
-        return version, [dataclasses.astuple(decision) for decision in decisions], entries, signatures
+        heads = [batch.head_tuple for batch in batches]
+        return version, [decision_tuple(decision) for decision in decisions], heads, entries, signatures
 
-    def settle(self, *batches: Batch, outcome: Outcome = Outcome.PASS) -> Any:
-        arguments = self.settlement([batch.decision(outcome) for batch in batches], batches)
-        return self.escrow.settle(*arguments, {"from": self.stranger.account})
+    def settle(
+        self, *batches: Batch, outcome: Outcome = Outcome.PASS, auditors: int = 0, sender: Any = None
+    ) -> Any:
+        """One outcome for all of them; by a stranger, whose turn it never is, unless a `sender` is named."""
+        arguments = self.settlement([batch.decision(outcome, auditors) for batch in batches], batches)
+        return self.escrow.settle(*arguments, {"from": sender or self.stranger.account})
 
-    def convict(self, batch: Batch) -> Any:
-        """Freezes the batch and forfeits it after the appeal window."""
-        self.settle(batch, outcome=Outcome.FRAUD)
-        at(self.escrow.frozenUntil(batch.id))
-        return self.escrow.forfeit(batch.id, batch.tuples, {"from": self.stranger.account})
+    def freeze(self, batch: Batch, outcome: Outcome = Outcome.FRAUD) -> int:
+        """Freezes it; returns the second from which it can be forfeited."""
+        self.settle(batch, outcome=outcome)
+        return self.frozen_until(batch)
+
+    def frozen_until(self, batch: Batch) -> int:
+        return int(self.escrow.freezeOf(batch.id)[0])
+
+    def forfeit(self, batch: Batch) -> Any:
+        return self.escrow.forfeit(*batch.arguments, {"from": self.stranger.account})
+
+    def convict(self, batch: Batch, outcome: Outcome = Outcome.FRAUD) -> Any:
+        """Freezes the batch and forfeits it after its window."""
+        at(self.freeze(batch, outcome))
+        return self.forfeit(batch)
+
+    def post_openings(self, batch: Batch, openings: Sequence[bytes] = (b"sealed",), provider: int = 0) -> Any:
+        sender = {"from": self.providers[provider].node.account}
+        return self.escrow.postOpenings(batch.id, batch.head_tuple, list(openings), sender)
+
+    def default_from(self, batch: Batch) -> int:
+        """Second from which the batch matures by default, unless its openings were posted on-chain."""
+        return batch.committed_at + self.terms.maturity_window + self.terms.evidence_window
+
+    def mature_by_default(self, batch: Batch) -> Any:
+        return self.escrow.matureByDefault(*batch.arguments, {"from": self.stranger.account})
 
     def receipts(self, blob: bytes, signers: Sequence[int] = (0, 1)) -> list[bytes]:
         return self.quorum(storage_receipt_digest(self.domain, blob), signers)
+
+    def rulings(self, case_id: int, ruling: Ruling, signers: Sequence[int] = (0, 1, 2)) -> list[bytes]:
+        return self.quorum(ruling_digest(self.court_domain, case_id, ruling), signers)
 
     def job_state(self, job: Opened | Entry) -> tuple[JobState, RefundReason]:
         state, reason = self.escrow.job(job.id if isinstance(job, Opened) else job.job_id)[:2]
         return JobState(int(state)), RefundReason(int(reason))
 
     def batch_state(self, batch: Batch) -> tuple[BatchState, Outcome]:
-        state, outcome = self.escrow.batch(batch.id)[5:]
+        state, outcome = self.escrow.batch(batch.id)[1:]
         return BatchState(int(state)), Outcome(int(outcome))
-
-    def free(self, who: Person | str) -> int:
-        return self.escrow.balanceOf(who if isinstance(who, str) else who.address)
-
-    def snapshot(self) -> dict[str, int]:
-        """Every balance that a move of money can touch, in wei."""
-        people = {f"requester {n}": r for n, r in enumerate(self.requesters)}
-        people |= {f"provider {n}": p.owner for n, p in enumerate(self.providers)} | {
-            "stranger": self.stranger
-        }
-        balances = {name: self.free(who) for name, who in people.items()}
-        for n, provider in enumerate(self.providers):
-            balances[f"reserved {n}"] = self.escrow.providerRecord(provider.owner.address)[0]
-            balances[f"stake {n}"] = self.staking.slashableStake(provider.owner.address)
-        balances |= {"fees": self.escrow.feesToBurn(), "supply": self.token.totalSupply()}
-        return balances | {"escrow": self.token.balanceOf(self.escrow.address)}
-
-    def changes(self, before: dict[str, int]) -> dict[str, int]:
-        """What moved since the snapshot; nothing else may have."""
-        after = self.snapshot()
-        return {name: after[name] - before[name] for name in before if after[name] != before[name]}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from protocol.types import JobState, RefundReason
 from tests.contracts.expect import at, refused
-from tests.contracts.market import Market
+from tests.contracts.market import Market, returned
 
 
 def test_cancel__by_another_requester__is_refused(market: Market) -> None:
@@ -66,5 +66,5 @@ def test_cancel__then_nobody_commits__anyone_refunds_at_the_new_deadline(market:
     at(deadline)
     event = market.escrow.refundJob(opened.tuple, {"from": market.stranger.account}).events["JobRefunded"]
     assert event["reason"] == RefundReason.CANCELLED
-    assert market.changes(before) == {"requester 0": opened.job.price, "reserved 0": -opened.job.price}
+    assert market.changes(before) == returned(opened)
     assert market.job_state(opened) == (JobState.REFUNDED, RefundReason.CANCELLED)

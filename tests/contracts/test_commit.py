@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from protocol.economics import needed_stake
 from protocol.types import BatchState, JobState, Outcome, RefundReason
-from tests.contracts.expect import at, now, refused
+from tests.contracts.expect import at, block_number, now, refused
 from tests.contracts.market import STAKE, Market
 
 
 def commit(market: Market, lines: list[tuple[object, ...]], provider: int = 0) -> object:
-    return market.escrow.commitBatch(lines, {"from": market.providers[provider].node.account})
+    return market.escrow.commitBatch(lines, [], {"from": market.providers[provider].node.account})
 
 
 def test_commit__by_the_owner__is_refused(market: Market) -> None:
     """R13: not even the owner."""
     owner = market.providers[0].owner
     with refused("UnknownNodeKey", owner.address):
-        market.escrow.commitBatch(market.commitments([market.open()]), {"from": owner.account})
+        market.escrow.commitBatch(market.commitments([market.open()]), [], {"from": owner.account})
 
 
 def test_commit__by_a_rotated_key__is_refused(market: Market) -> None:
@@ -23,7 +26,7 @@ def test_commit__by_a_rotated_key__is_refused(market: Market) -> None:
     lines, old = market.commitments([market.open()]), market.providers[0].node
     market.rotate(0)
     with refused("UnknownNodeKey", old.address):
-        market.escrow.commitBatch(lines, {"from": old.account})
+        market.escrow.commitBatch(lines, [], {"from": old.account})
 
 
 def test_commit__of_nothing__is_refused(market: Market) -> None:
@@ -96,8 +99,8 @@ def test_commit__when_the_stake_no_longer_deters__is_refused_by_the_dearest_job(
     """R9: committing asks again, for each job of the batch."""
     small, large = market.open(tokens=(10, 10)), market.open(tokens=(500, 500))
     owner = market.providers[0].owner
-    unit = market.terms.slash_bps * market.terms.detection_bps
-    needed = -(-large.job.price * (10_000 - market.terms.detection_bps) * 10_000 // unit)
+    rates = (market.terms.slash_bps, market.terms.challenger_bps, market.terms.detection_bps)
+    needed = needed_stake(large.job.price, *rates)
     market.staking.unstake(STAKE - needed + 1, {"from": owner.account})
     with refused("StakeDoesNotDeter", owner.address, needed - 1, needed):
         commit(market, market.commitments([small, large]))
@@ -105,12 +108,27 @@ def test_commit__when_the_stake_no_longer_deters__is_refused_by_the_dearest_job(
     assert market.job_state(small)[0] is JobState.COMMITTED
 
 
-def test_commit__by_a_frozen_provider__is_refused(market: Market) -> None:
-    """R18: no committing."""
-    batch, opened = market.committed(), market.open()
-    market.settle(batch, outcome=Outcome.FRAUD)
-    with refused("ProviderIsFrozen", market.providers[0].owner.address, batch.id):
-        commit(market, market.commitments([opened]))
+@pytest.mark.parametrize("outcome", [Outcome.FRAUD, Outcome.NOT_OPENED])
+def test_commit__by_a_frozen_provider__stays_possible_and_waits(market: Market, outcome: Outcome) -> None:
+    """R18: committing stays possible, maturing waits for the end of the freeze."""
+    bad, opened = market.committed(), market.open()
+    market.settle(bad, outcome=outcome)
+    batch = market.commit([opened])
+    assert market.job_state(opened) == (JobState.COMMITTED, RefundReason.NONE)
+    assert "BatchSkipped" in market.settle(batch).events
+    assert market.batch_state(batch) == (BatchState.PENDING, Outcome.NONE)
+
+
+def test_commit__of_lines_begun_under_different_terms__is_refused(market: Market) -> None:
+    """R13: all begun under the same terms."""
+    before = market.open()
+    changed = dataclasses.astuple(dataclasses.replace(market.terms, fee_bps=400))
+    market.escrow.setTerms(changed, {"from": market.as_governor})
+    after = market.open()
+    with refused("MixedTerms", after.id, 2, 1):
+        commit(market, market.commitments([before, after]))
+    assert market.commit([before]).head.terms_version == 1
+    assert market.commit([after]).head.terms_version == 2
 
 
 def test_commit__of_a_job_opened_before_a_conviction__is_refused(market: Market) -> None:
@@ -120,28 +138,29 @@ def test_commit__of_a_job_opened_before_a_conviction__is_refused(market: Market)
         commit(market, market.commitments([opened]))
 
 
-def test_commit__in_the_last_second__stores_the_hash_and_frees_the_reserve(market: Market) -> None:
+def test_commit__in_the_last_second__stores_the_head_and_frees_the_reserve(market: Market) -> None:
     jobs = [market.open(0), market.open(1)]
     before = market.snapshot()
     at(min(job.deadline for job in jobs) - 1)
     batch = market.commit(jobs)
     assert market.changes(before) == {"reserved 0": -sum(job.job.price for job in jobs)}
     record = market.escrow.batch(batch.id)
-    assert bytes(record[0]) == batch.hash
-    assert record[1] == market.providers[0].owner.address
-    assert (int(record[2]), int(record[4])) == (now(), market.committee.version())
+    assert bytes(record[0]) == bytes(market.escrow.headDigest(batch.id, batch.head_tuple))[:31] + b"\x00"
+    assert bytes(market.escrow.headDigest(batch.id, batch.head_tuple)) == batch.digest
+    assert (batch.head.committed_at, batch.head.set_version) == (now(), market.committee.version())
     assert market.batch_state(batch) == (BatchState.PENDING, Outcome.NONE)
     for index, opened in enumerate(jobs):
         assert market.job_state(opened) == (JobState.COMMITTED, RefundReason.NONE)
-        assert [int(value) for value in market.escrow.job(opened.id)[4:]] == [batch.id, index]
+        assert [int(value) for value in market.escrow.job(opened.id)[4:]] == [batch.id, index, 1]
 
 
 def test_commit__announces_every_entry(market: Market) -> None:
-    """R14: the batch's record names the block of its commitment."""
+    """R14: and the batch's head names the block of its commitment."""
     jobs = [market.open(0), market.open(1)]
-    sent = market.escrow.commitBatch(market.commitments(jobs), {"from": market.providers[0].node.account})
-    event = sent.events["BatchCommitted"]
+    batch = market.commit(jobs)
+    event = market.commits[batch.id].events["BatchCommitted"]
     assert (event["batchId"], event["provider"]) == (1, market.providers[0].owner.address)
-    assert event["setVersion"] == market.committee.version()
+    assert (event["setVersion"], event["termsVersion"]) == (market.committee.version(), 1)
     assert [bytes.fromhex(str(entry[0])[2:]) for entry in event["entries"]] == [job.id for job in jobs]
-    assert sent.block_number == market.escrow.batch(1)[3]
+    assert batch.head.committed_block == block_number()
+    assert bytes(market.escrow.batch(1)[0])[:31] == batch.digest[:31]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from brownie import chain
+from brownie import chain, web3
 
 from protocol.encoding import keccak
 from protocol.types import Outcome
@@ -183,3 +183,19 @@ def test_set_url__of_a_member__replaces_it_without_a_new_set(market: Market) -> 
     assert (event["oracle"], event["url"]) == (oracle.address, "https://new")
     assert market.committee.oracle(oracle.address)[5] == "https://new"
     assert market.committee.version() == 4 and now() > 0
+
+
+def test_join__when_a_member_could_lack_a_version_to_leave_with__is_refused(market: Market) -> None:
+    """R26: the last 32 versions are kept for resignations."""
+    committee, oracle = market.committee, market.oracles[0]
+    release = committee.resign({"from": oracle.account}).events["OracleResigned"]["releaseAt"]
+    at(release)
+    committee.withdraw({"from": oracle.account})
+    address, last = str(committee.address), 2**16 - 1 - 32
+    # The version lies in the lowest two bytes of the first slot.
+    slot = int.from_bytes(web3.eth.get_storage_at(address, 0), "big")
+    word = (slot & ~0xFFFF | last).to_bytes(32, "big")
+    web3.provider.make_request("anvil_setStorageAt", [address, "0x0", "0x" + word.hex()])
+    assert committee.version() == last
+    with refused("VersionsExhausted", last):
+        market.join(oracle)

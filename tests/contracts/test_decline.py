@@ -6,7 +6,7 @@ import pytest
 
 from protocol.types import JobState, Outcome, RefundReason
 from tests.contracts.expect import at, refused
-from tests.contracts.market import Market
+from tests.contracts.market import Market, returned
 
 
 def test_decline__by_a_stranger__is_refused(market: Market) -> None:
@@ -55,7 +55,7 @@ def test_decline__in_the_last_second__returns_the_price(market: Market, who: str
     event = market.escrow.declineJob(opened.tuple, {"from": sender}).events["JobRefunded"]
     assert (event["amount"], event["reason"]) == (opened.job.price, RefundReason.DECLINED)
     assert event["requester"] == opened.job.requester
-    assert market.changes(before) == {"requester 0": opened.job.price, "reserved 0": -opened.job.price}
+    assert market.changes(before) == returned(opened)
     assert market.job_state(opened) == (JobState.REFUNDED, RefundReason.DECLINED)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from protocol.economics import deters, reserve
+from protocol.economics import deters, needed_stake, reserve
 from protocol.encoding import keccak
 from protocol.messages import offer_digest
 from protocol.types import Outcome
-from protocol.units import TOKEN
+from protocol.units import BPS_ONE, TOKEN
 from tests.contracts.expect import NOBODY, at, now, numbers, refused
 from tests.contracts.market import DEPOSIT, INPUT_PRICE, OUTPUT_PRICE, STAKE, Market
 
@@ -36,8 +36,8 @@ def test_open__a_second_before_the_expiry__opens(market: Market) -> None:
 def test_open__revoked_offer__is_refused(market: Market, revoker: str) -> None:
     """R7: not revoked."""
     offer = market.offer()
-    market.escrow.revokeOffer(offer.nonce, {"from": getattr(market.providers[0], revoker).account})
-    with refused("OfferIsRevoked", offer.provider, offer.nonce):
+    market.escrow.revokeOffers(offer.nonce + 1, {"from": getattr(market.providers[0], revoker).account})
+    with refused("OfferIsRevoked", offer.provider, offer.nonce, offer.nonce + 1):
         send(market, market.open_arguments(offer))
 
 
@@ -113,9 +113,8 @@ def test_open__stake_below_the_deterrent__is_refused_at_one_wei(market: Market) 
     """R9: to the wei, and what is unstaking does not count."""
     owner = market.providers[0].owner
     price = reserve(100, 200, INPUT_PRICE, OUTPUT_PRICE)
-    unit = market.terms.slash_bps * market.terms.detection_bps
-    needed = -(-price * (10_000 - market.terms.detection_bps) * 10_000 // unit)
-    rates = (market.terms.slash_bps, market.terms.detection_bps)
+    rates = (market.terms.slash_bps, market.terms.challenger_bps, market.terms.detection_bps)
+    needed = needed_stake(price, *rates)
     assert deters(needed, price, *rates) and not deters(needed - 1, price, *rates)
     market.staking.unstake(STAKE - needed + 1, {"from": owner.account})
     with refused("StakeDoesNotDeter", owner.address, needed - 1, needed):
@@ -140,13 +139,44 @@ def test_open__same_job_twice__is_refused(market: Market) -> None:
         send(market, arguments)
 
 
-def test_open__frozen_provider__is_refused(market: Market) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.FRAUD, Outcome.NOT_OPENED])
+def test_open__frozen_provider__is_refused(market: Market, outcome: Outcome) -> None:
     """R18: no opening."""
     batch = market.committed()
-    market.settle(batch, outcome=Outcome.FRAUD)
+    market.settle(batch, outcome=outcome)
     offer = market.offer()
     with refused("ProviderIsFrozen", offer.provider, batch.id):
         send(market, market.open_arguments(offer))
+
+
+def test_open__while_paused__is_refused_until_the_pause_ends_by_itself(market: Market) -> None:
+    until = now() + 100
+    market.escrow.pause(until, {"from": market.guardian.account})
+    at(until - 1)
+    with refused("Paused", until):
+        send(market, market.open_arguments(market.offer()))
+    at(until)
+    assert "JobOpened" in send(market, market.open_arguments(market.offer())).events
+
+
+def covered(market: Market, amount: int) -> None:
+    """Sets the slash ceiling so that the oracles' stake covers exactly `amount`, in whole gwei."""
+    shares = int(market.committee.cover()) - amount
+    ceiling = shares * BPS_ONE // market.terms.challenger_bps
+    terms = dataclasses.replace(market.terms, slash_ceiling=ceiling)
+    market.escrow.setTerms(dataclasses.astuple(terms), {"from": market.as_governor})
+    assert market.escrow.coverage() == amount
+
+
+def test_open__over_what_the_oracles_cover__is_refused_at_one_gwei(market: Market) -> None:
+    """A captured quorum could take no more than it would lose."""
+    price = reserve(100, 200, INPUT_PRICE, OUTPUT_PRICE)
+    covered(market, price - 10**9)
+    with refused("ValueAtRisk", price, price - 10**9):
+        send(market, market.open_arguments(market.offer()))
+    covered(market, price)
+    assert "JobOpened" in send(market, market.open_arguments(market.offer())).events
+    assert market.escrow.exposure() == price
 
 
 def test_open__good_offer__reserves_price_and_takes_the_open_fee(market: Market) -> None:
@@ -155,9 +185,14 @@ def test_open__good_offer__reserves_price_and_takes_the_open_fee(market: Market)
     opened = market.open(duration=1_000)
     price, fee = opened.job.price, market.terms.open_fee
     assert price == reserve(100, 200, INPUT_PRICE, OUTPUT_PRICE) == 100 * INPUT_PRICE + 200 * OUTPUT_PRICE
-    assert market.changes(before) == {"requester 0": -price - fee, "reserved 0": price, "fees": fee}
+    assert market.changes(before) == {
+        "requester 0": -price - fee,
+        "reserved 0": price,
+        "exposure": price,
+        "fees": fee,
+    }
     assert bytes(market.escrow.jobIdOf(opened.tuple)) == opened.id
-    assert numbers(market.escrow.job(opened.id)) == (1, 0, opened.opened_at, opened.deadline, 0, 0)
+    assert numbers(market.escrow.job(opened.id)) == (1, 0, opened.opened_at, opened.deadline, 0, 0, 1)
 
 
 def test_open__good_offer__announces_every_field_of_the_job(market: Market) -> None:

@@ -127,7 +127,7 @@ def test_settle__with_signatures_for_another_set_version__is_refused(market: Mar
     for claimed, signed in ((5, 4), (4, 5)):
         signatures = market.quorum(settlement_digest(market.domain, signed, [batch.decision()]))
         arguments = list(market.settlement([batch.decision()], [batch], version=claimed))
-        arguments[3] = signatures
+        arguments[4] = signatures
         with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
             market.escrow.settle(*arguments, {"from": market.stranger.account})
     assert market.batch_state(batch) == (BatchState.PENDING, Outcome.NONE)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from protocol.types import JobState, RefundReason
 from tests.contracts.expect import at, now, refused
-from tests.contracts.market import Market
+from tests.contracts.market import Market, returned
 
 
 def test_refund__a_second_before_the_deadline__is_refused(market: Market) -> None:
@@ -38,7 +38,7 @@ def test_refund__at_the_deadline_by_anyone__returns_the_price(market: Market) ->
     event = market.escrow.refundJob(opened.tuple, {"from": market.stranger.account}).events["JobRefunded"]
     assert (event["requester"], event["amount"]) == (opened.job.requester, opened.job.price)
     assert event["reason"] == RefundReason.EXPIRED
-    assert market.changes(before) == {"requester 0": opened.job.price, "reserved 0": -opened.job.price}
+    assert market.changes(before) == returned(opened)
     assert market.job_state(opened) == (JobState.REFUNDED, RefundReason.EXPIRED)
 
 
@@ -50,7 +50,7 @@ def test_refund__of_a_convicted_provider__is_possible_at_once(market: Market) ->
     before = market.snapshot()
     event = market.escrow.refundJob(opened.tuple, {"from": market.stranger.account}).events["JobRefunded"]
     assert event["reason"] == RefundReason.CONVICTED
-    assert market.changes(before) == {"requester 0": opened.job.price, "reserved 0": -opened.job.price}
+    assert market.changes(before) == returned(opened)
     assert market.job_state(opened) == (JobState.REFUNDED, RefundReason.CONVICTED)
 
 

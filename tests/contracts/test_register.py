@@ -7,8 +7,8 @@ import pytest
 from protocol.encoding import keccak
 from protocol.messages import Domain, node_key_digest
 from protocol.units import TOKEN
-from tests.contracts.expect import NOBODY, refused
-from tests.contracts.market import Market
+from tests.contracts.expect import NOBODY, now, refused
+from tests.contracts.market import STAKE, Market
 from tests.contracts.nouns import Provider, person
 
 SEAL = keccak(b"seal")
@@ -77,6 +77,8 @@ def test_register__with_consent__makes_the_key_speak_for_the_owner(
     assert (event["provider"], event["nodeKey"]) == (newcomer.owner.address, newcomer.node.address)
     assert market.staking.providerOf(newcomer.node.address) == newcomer.owner.address
     assert market.staking.nodeKeyOf(newcomer.owner.address) == newcomer.node.address
+    assert tuple(market.staking.speakerOf(newcomer.node.address)) == (newcomer.owner.address, 0)
+    assert tuple(market.staking.standingOf(newcomer.owner.address)) == (newcomer.node.address, 0)
     period = market.staking.keyPeriod(newcomer.node.address)
     assert tuple(period) == (newcomer.owner.address, sent.timestamp, 0)  # type: ignore[attr-defined]
     record = market.staking.provider(newcomer.owner.address)
@@ -113,14 +115,24 @@ def test_rotate__to_a_fresh_key__ends_the_old_period_and_keeps_the_stake(market:
     assert old[0] == new[0] == provider.owner.address
     assert int(old[2]) == int(new[1]) > 0 and new[2] == 0
     assert market.staking.providerOf(provider.node.address) == NOBODY
+    assert tuple(market.staking.speakerOf(provider.node.address)) == (NOBODY, 0)
+    assert tuple(market.staking.speakerOf(fresh.node.address)) == (provider.owner.address, STAKE)
     assert market.staking.nodeKeyOf(provider.owner.address) == fresh.node.address
     assert market.changes(before) == {}
+
+
+def test_keys__while_paused__are_registered_and_rotated(market: Market, newcomer: Provider) -> None:
+    """R55: a pause stops no key."""
+    market.staking.pause(now() + 1_000, {"from": market.guardian.account})
+    assert "ProviderRegistered" in register(market, newcomer).events  # type: ignore[attr-defined]
+    fresh = market.rotate(0)
+    assert market.staking.nodeKeyOf(fresh.owner.address) == fresh.node.address
 
 
 def test_rotate__with_a_job_open__lets_the_new_key_commit_it(market: Market) -> None:
     opened = market.open()
     fresh = market.rotate(0)
-    market.escrow.commitBatch(market.commitments([opened]), {"from": fresh.node.account})
+    market.escrow.commitBatch(market.commitments([opened]), [], {"from": fresh.node.account})
     assert market.escrow.batchCount() == 1
 
 
@@ -142,6 +154,6 @@ def test_key_of_an_owner__that_is_a_provider_itself__revokes_its_own_offers(mark
     both = Provider(two.owner, one.owner)
     arguments = (one.owner.address, SEAL, market.consent(both))
     market.staking.rotateNodeKey(*arguments, {"from": two.owner.account})
-    event = market.escrow.revokeOffer(3, {"from": one.owner.account}).events["OfferRevoked"]
+    event = market.escrow.revokeOffers(3, {"from": one.owner.account}).events["OffersRevoked"]
     assert event["provider"] == one.owner.address
     assert market.token.balanceOf(one.owner.address) > TOKEN

@@ -1,21 +1,37 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from protocol.economics import fee
-from protocol.messages import Domain, settlement_digest
+from protocol.messages import Domain, decision_tuple, settlement_digest
 from protocol.types import BatchState, JobState, Outcome, RefundReason
-from tests.contracts.expect import at, refused
+from tests.contracts.expect import at, now, refused
 from tests.contracts.market import Market
 
 
-def test_settle__with_entries_missing_for_a_decision__is_refused(market: Market) -> None:
+@pytest.mark.parametrize("place", [2, 3])
+def test_settle__with_a_head_or_entries_missing__is_refused(market: Market, place: int) -> None:
     batch = market.committed()
-    version, decisions, _, signatures = market.settlement([batch.decision()], [batch])
+    arguments = list(market.settlement([batch.decision()], [batch]))
+    arguments[place] = []
     with refused("LengthMismatch", 1, 0):
-        market.escrow.settle(version, decisions, [], signatures, {"from": market.stranger.account})
+        market.escrow.settle(*arguments, {"from": market.stranger.account})
+
+
+@pytest.mark.parametrize(
+    "field", ["provider", "committed_at", "committed_block", "terms_version", "entries_hash"]
+)
+def test_settle__with_a_changed_head__is_refused(market: Market, field: str) -> None:
+    """R14: what was committed stays, and so do its moment, its terms and whose it is."""
+    batch = market.committed()
+    values = {"provider": market.providers[1].owner.address, "entries_hash": bytes(32)}
+    head = dataclasses.replace(batch.head, **{field: values.get(field, 7)})
+    forged = dataclasses.replace(batch, head=head)
+    with refused("HeadMismatch", batch.id, forged.digest, market.escrow.batch(batch.id)[0]):
+        market.settle(forged)
 
 
 def test_settle__signed_for_other_entries__is_refused(market: Market) -> None:
@@ -26,13 +42,13 @@ def test_settle__signed_for_other_entries__is_refused(market: Market) -> None:
         market.escrow.settle(*market.settlement([decision], [batch]), {"from": market.stranger.account})
 
 
-@pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.NOT_OPENED])
-def test_settle__with_an_entry_left_out__is_refused(market: Market, outcome: Outcome) -> None:
+def test_settle__with_an_entry_left_out__is_refused(market: Market) -> None:
     batch = market.committed(2)
     short = dataclasses.replace(batch, entries=batch.entries[:1])
-    decision = dataclasses.replace(batch.decision(outcome))
     with refused("EntriesMismatch", batch.id, short.hash, batch.hash):
-        market.escrow.settle(*market.settlement([decision], [short]), {"from": market.stranger.account})
+        market.escrow.settle(
+            *market.settlement([batch.decision()], [short]), {"from": market.stranger.account}
+        )
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -69,22 +85,25 @@ def test_settle__of_another_amount__is_refused(market: Market, outcome: Outcome,
         market.escrow.settle(*market.settlement([decision], [batch]), {"from": market.stranger.account})
 
 
-def test_settle__fraud_with_entries__is_refused(market: Market) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.FRAUD, Outcome.NOT_OPENED])
+def test_settle__freeze_with_entries__is_refused(market: Market, outcome: Outcome) -> None:
     batch = market.committed()
-    version, decisions, _, signatures = market.settlement([batch.decision(Outcome.FRAUD)], [batch])
+    arguments = list(market.settlement([batch.decision(outcome)], [batch]))
+    arguments[3] = [batch.tuples]
     with refused("LengthMismatch", 1, 0):
-        market.escrow.settle(
-            version, decisions, [batch.tuples], signatures, {"from": market.stranger.account}
-        )
+        market.escrow.settle(*arguments, {"from": market.stranger.account})
 
 
-def test_settle__decision_changed_after_signing__is_refused(market: Market) -> None:
-    """R15: the outcome is signed."""
+@pytest.mark.parametrize(
+    "forged", [{"outcome": Outcome.NOT_OPENED, "amount": 0}, {"auditors": 1}, {"amount": 1}]
+)
+def test_settle__decision_changed_after_signing__is_refused(market: Market, forged: dict[str, Any]) -> None:
+    """R15: outcome, amount and auditors are signed."""
     batch = market.committed()
-    version, _, entries, signatures = market.settlement([batch.decision()], [batch])
-    forged = [dataclasses.astuple(batch.decision(Outcome.NOT_OPENED))]
+    arguments = list(market.settlement([batch.decision()], [batch]))
+    arguments[1] = [decision_tuple(dataclasses.replace(batch.decision(), **forged))]
     with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
-        market.escrow.settle(version, forged, entries, signatures, {"from": market.stranger.account})
+        market.escrow.settle(*arguments, {"from": market.stranger.account})
 
 
 def test_settle__pass__pays_the_provider_burns_the_fee_and_refunds_the_rest(market: Market) -> None:
@@ -98,6 +117,7 @@ def test_settle__pass__pays_the_provider_burns_the_fee_and_refunds_the_rest(mark
         "fees": taken,
         "requester 0": batch.entries[0].price - batch.entries[0].amount,
         "requester 1": batch.entries[1].price - batch.entries[1].amount,
+        "exposure": -batch.price,
     }
     settled = sent.events["JobSettled"]
     assert [(e["paid"], e["refunded"]) for e in settled] == [
@@ -120,22 +140,19 @@ def test_settle__pass_of_nothing_claimed__refunds_everything(market: Market) -> 
     batch = market.commit([opened], [0])
     before = market.snapshot()
     market.settle(batch)
-    assert market.changes(before) == {"requester 0": opened.job.price}
+    assert market.changes(before) == {"requester 0": opened.job.price, "exposure": -batch.price}
 
 
-def test_settle__not_opened__refunds_in_full_and_slashes_nobody(market: Market) -> None:
-    """R21: every entry's full price returns, the stake stays."""
+def test_settle__not_opened__freezes_for_the_last_chance_and_moves_no_money(market: Market) -> None:
+    """R21: batch and provider wait for the openings."""
     batch = market.committed(2)
     before = market.snapshot()
-    sent = market.settle(batch, outcome=Outcome.NOT_OPENED)
-    assert market.changes(before) == {
-        "requester 0": batch.entries[0].price,
-        "requester 1": batch.entries[1].price,
-    }
-    assert [event["reason"] for event in sent.events["JobRefunded"]] == [RefundReason.NOT_OPENED] * 2
-    assert sent.events["BatchMatured"]["payout"] == 0
-    assert market.batch_state(batch) == (BatchState.MATURED, Outcome.NOT_OPENED)
-    assert market.job_state(batch.entries[1]) == (JobState.REFUNDED, RefundReason.NOT_OPENED)
+    event = market.settle(batch, outcome=Outcome.NOT_OPENED).events["BatchFrozen"]
+    assert market.changes(before) == {}
+    assert event["until"] == market.frozen_until(batch) == now() + market.terms.last_chance
+    assert (event["provider"], event["outcome"]) == (batch.head.provider, Outcome.NOT_OPENED)
+    assert market.batch_state(batch) == (BatchState.FROZEN, Outcome.NOT_OPENED)
+    assert market.job_state(batch.entries[1]) == (JobState.COMMITTED, RefundReason.NONE)
 
 
 def test_settle__many_batches_of_two_providers__pays_each(market: Market) -> None:
@@ -148,6 +165,7 @@ def test_settle__many_batches_of_two_providers__pays_each(market: Market) -> Non
     assert changes["provider 0"] == sum(b.amount - fee(b.amount, rate) for b in (batches[0], batches[2]))
     assert changes["provider 1"] == batches[1].amount - fee(batches[1].amount, rate)
     assert changes["fees"] == sum(fee(b.amount, rate) for b in batches)
+    assert changes.pop("exposure") == -sum(b.price for b in batches)
     assert sum(changes.values()) == sum(b.price for b in batches)
 
 
@@ -168,8 +186,9 @@ def test_settle__after_t_max_but_before_anyone_defaults__still_pays(market: Mark
 
 def test_settlement_digest__of_the_contract__is_that_of_the_protocol(market: Market) -> None:
     batch = market.committed(2)
-    decisions = [batch.decision(outcome) for outcome in (Outcome.PASS, Outcome.FRAUD, Outcome.NOT_OPENED)]
-    tuples = [dataclasses.astuple(decision) for decision in decisions]
+    outcomes = (Outcome.PASS, Outcome.FRAUD, Outcome.NOT_OPENED)
+    decisions = [batch.decision(outcome, auditors=2**32 - 1) for outcome in outcomes]
+    tuples = [decision_tuple(decision) for decision in decisions]
     assert bytes(market.escrow.settlementDigest(7, tuples)) == settlement_digest(market.domain, 7, decisions)
 
 
@@ -178,7 +197,7 @@ def test_settle__signed_for_another_contract_or_chain__is_refused(market: Market
     batch = market.committed()
     here = market.domain
     for elsewhere in (Domain(here.chain_id + 1, here.contract), market.staking_domain):
-        signatures = market.quorum(settlement_digest(elsewhere, 4, [batch.decision()]))
-        version, decisions, entries, _ = market.settlement([batch.decision()], [batch])
+        arguments = list(market.settlement([batch.decision()], [batch]))
+        arguments[4] = market.quorum(settlement_digest(elsewhere, 4, [batch.decision()]))
         with pytest.raises(Exception, match=r"SignerNotMember|SignersNotAscending"):
-            market.escrow.settle(version, decisions, entries, signatures, {"from": market.stranger.account})
+            market.escrow.settle(*arguments, {"from": market.stranger.account})

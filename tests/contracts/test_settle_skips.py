@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from protocol.types import BatchState, Outcome
-from tests.contracts.market import Market
+import pytest
 
-NOT_PENDING, WRONG_SET, PROVIDER_FROZEN, PROVIDER_CONVICTED = range(4)
+from protocol.economics import slashed
+from protocol.types import BatchState, Outcome
+from tests.contracts.expect import at, now
+from tests.contracts.market import STAKE, Market
+
+NOT_PENDING, WRONG_SET, PROVIDER_FROZEN, PROVIDER_CONVICTED, SLASH_CEILING, OPENED_ON_CHAIN = range(6)
 
 
 def skipped(sent: object) -> list[tuple[int, int]]:
@@ -83,12 +87,14 @@ def test_settle__of_a_frozen_provider__skips_its_batches_only(market: Market) ->
     assert market.batch_state(foreign)[0] is BatchState.MATURED
 
 
-def test_settle__second_fraud_while_frozen__is_skipped(market: Market) -> None:
-    """R18: a frozen provider is not frozen a second time."""
+@pytest.mark.parametrize("outcome", [Outcome.FRAUD, Outcome.NOT_OPENED])
+def test_settle__second_freeze_while_frozen__freezes_that_batch_as_well(market: Market, outcome: Outcome) -> None:
+    """R48: a freeze shields no other batch from being decided."""
     first, second = market.committed(), market.committed()
-    sent = market.settle(first, second, outcome=Outcome.FRAUD)
-    assert skipped(sent) == [(second.id, PROVIDER_FROZEN)]
-    assert market.escrow.providerRecord(market.providers[0].owner.address)[3] == first.id
+    sent = market.settle(first, second, outcome=outcome)
+    assert skipped(sent) == []
+    assert [market.batch_state(batch)[0] for batch in (first, second)] == [BatchState.FROZEN] * 2
+    assert market.escrow.providerRecord(market.providers[0].owner.address)[3] == second.id
 
 
 def test_settle__of_a_convicted_provider__never_matures(market: Market) -> None:
@@ -99,6 +105,38 @@ def test_settle__of_a_convicted_provider__never_matures(market: Market) -> None:
     assert skipped(market.settle(other)) == [(other.id, PROVIDER_CONVICTED)]
     assert skipped(market.settle(other, outcome=Outcome.FRAUD)) == [(other.id, PROVIDER_CONVICTED)]
     assert market.changes(before) == {}
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FRAUD, Outcome.NOT_OPENED])
+def test_settle__freeze_over_the_slash_ceiling_of_the_epoch__is_skipped_until_the_next(
+    market: Market, outcome: Outcome
+) -> None:
+    """The first freeze of an epoch always fits; what it condemned counts against the next one."""
+    ceiling = slashed([STAKE], market.terms.slash_bps) * 2 - 1
+    terms = dataclasses.replace(market.terms, slash_ceiling=ceiling)
+    market.escrow.setTerms(dataclasses.astuple(terms), {"from": market.as_governor})
+    at((now() // terms.slash_epoch + 1) * terms.slash_epoch)
+    first, second = market.committed(), market.committed(provider=1)
+    market.settle(first, outcome=outcome)
+    before = market.snapshot()
+    assert skipped(market.settle(second, outcome=outcome)) == [(second.id, SLASH_CEILING)]
+    assert market.changes(before) == {}
+    assert market.batch_state(second) == (BatchState.PENDING, Outcome.NONE)
+    assert market.escrow.condemnedInEpoch() == slashed([STAKE], market.terms.slash_bps)
+    at((now() // terms.slash_epoch + 1) * terms.slash_epoch)
+    assert skipped(market.settle(second, outcome=outcome)) == []
+    assert market.batch_state(second) == (BatchState.FROZEN, outcome)
+
+
+def test_settle__not_opened_after_openings_were_posted__is_skipped_and_pass_is_not(market: Market) -> None:
+    """R21: once; the openings are there for everybody."""
+    batch = market.committed()
+    market.freeze(batch, Outcome.NOT_OPENED)
+    market.post_openings(batch)
+    assert skipped(market.settle(batch, outcome=Outcome.NOT_OPENED)) == [(batch.id, OPENED_ON_CHAIN)]
+    assert market.batch_state(batch) == (BatchState.PENDING, Outcome.NONE)
+    assert skipped(market.settle(batch)) == []
+    assert market.batch_state(batch) == (BatchState.MATURED, Outcome.PASS)
 
 
 def test_settle__of_work_after_a_conviction__pays_again(market: Market) -> None:

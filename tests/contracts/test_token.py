@@ -14,36 +14,59 @@ CAP = 10**9 * TOKEN
 
 def test_deploy__without_an_allocation__is_refused(market: Market, containers: Any) -> None:
     with refused("EmptyGenesis"):
-        market.treasury.deploy(containers.MallaToken, [])
+        market.treasury.deploy(containers.MallaToken, [], market.stranger.address)
 
 
 def test_deploy__with_an_empty_allocation__is_refused(market: Market, containers: Any) -> None:
     with refused("ZeroAllocation", market.stranger.address):
-        market.treasury.deploy(containers.MallaToken, [(market.stranger.address, 0)])
+        market.treasury.deploy(containers.MallaToken, [(market.stranger.address, 0)], market.stranger.address)
 
 
 def test_deploy__over_the_cap__is_refused(market: Market, containers: Any) -> None:
     with refused("ERC20ExceededCap", CAP + 1, CAP):
-        market.treasury.deploy(
-            containers.MallaToken, [(market.stranger.address, CAP), (str(market.treasury), 1)]
-        )
+        genesis = [(market.stranger.address, CAP), (str(market.treasury), 1)]
+        market.treasury.deploy(containers.MallaToken, genesis, market.stranger.address)
 
 
 def test_deploy__to_the_zero_address__is_refused(market: Market, containers: Any) -> None:
     with refused("ERC20InvalidReceiver", NOBODY):
-        market.treasury.deploy(containers.MallaToken, [(NOBODY, 1)])
+        market.treasury.deploy(containers.MallaToken, [(NOBODY, 1)], market.stranger.address)
 
 
 def test_deploy__by_the_plan__mints_the_genesis_supply_and_no_more(market: Market, containers: Any) -> None:
-    fresh = market.treasury.deploy(containers.MallaToken, [list(pair) for pair in market.plan.genesis])
+    genesis = [list(pair) for pair in market.plan.genesis]
+    fresh = market.treasury.deploy(containers.MallaToken, genesis, market.stranger.address)
     assert fresh.totalSupply() == fresh.genesisSupply() == fresh.balanceOf(market.treasury) == GENESIS_SUPPLY
     assert fresh.cap() == CAP < UINT96_MAX
-    assert (fresh.symbol(), fresh.decimals()) == ("MALLA", 18)
+    assert (fresh.symbol(), fresh.decimals(), fresh.minter()) == ("MALLA", 18, market.stranger.address)
 
 
-def test_mint__by_anyone__does_not_exist(market: Market) -> None:
-    names = {part["name"] for part in market.token.abi if part["type"] == "function"}
-    assert not [name for name in names if "mint" in name.lower() or "owner" in name.lower()]
+@pytest.fixture
+def minted(market: Market, containers: Any) -> Any:
+    """A token of its own, with a wei less than the cap, whose minter is the stranger."""
+    genesis = [(str(market.treasury), CAP - 1)]
+    return market.treasury.deploy(containers.MallaToken, genesis, market.stranger.address)
+
+
+def test_mint__by_anyone_but_the_minter__is_refused(market: Market, minted: Any) -> None:
+    """R63: only the rewards contract mints, in the market as deployed."""
+    assert market.token.minter() == market.rewards.address
+    for caller in (market.treasury, market.requesters[0].account):
+        with refused("OnlyMinter", str(caller)):
+            minted.mint(str(caller), 1, {"from": caller})
+        with refused("OnlyMinter", str(caller)):
+            market.token.mint(str(caller), 1, {"from": caller})
+
+
+def test_mint__over_the_cap__is_refused(market: Market, minted: Any) -> None:
+    with refused("ERC20ExceededCap", CAP + 1, CAP):
+        minted.mint(market.stranger.address, 2, {"from": market.stranger.account})
+
+
+def test_mint__up_to_the_cap__adds_to_the_supply_and_not_to_the_genesis(market: Market, minted: Any) -> None:
+    minted.mint(market.requesters[0].address, 1, {"from": market.stranger.account})
+    assert (minted.totalSupply(), minted.genesisSupply()) == (CAP, CAP - 1)
+    assert minted.balanceOf(market.requesters[0].address) == 1
 
 
 def test_burn__of_more_than_is_held__is_refused(market: Market) -> None:

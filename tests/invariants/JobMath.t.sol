@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
-import {Staking} from "../../contracts/Staking.sol";
 import {JobMath} from "../../contracts/libraries/JobMath.sol";
 import {Base} from "./Base.sol";
-import {Stage} from "./Stage.sol";
 
-/// @title Fees, prices, the deterrence bound and slashes over their whole range
+/// @title Fees, prices, the deterrence bound and the coverage over their whole range
 contract JobMathTest is Base {
-    Stage private _stage;
-
-    function setUp() public {
-        _stage = new Stage();
-    }
-
     /// R4: the fee is rounded down, and by less than one wei.
     function test_fee__of_any_payment__is_the_floor_of_the_share(uint96 payment, uint16 bps) public pure {
         bps = uint16(_bound(bps, 0, 2_000));
@@ -48,45 +40,45 @@ contract JobMathTest is Base {
         _assertEq(price, uint256(input) * inputPrice + uint256(output) * outputPrice, "price");
     }
 
-    /// R9: `neededStake` is the least stake with slash * chance >= gain * chance of getting away.
-    function test_needed_stake__of_any_price__is_the_least_that_deters(uint96 price, uint16 slash, uint16 detection)
-        public
-        pure
-    {
+    /// R9: `neededStake` is the least stake with slash * (1 - kappa) * chance >= gain * chance of getting away.
+    function test_needed_stake__of_any_price__is_the_least_that_deters(
+        uint96 price,
+        uint16 slash,
+        uint16 share,
+        uint16 detection
+    ) public pure {
         slash = uint16(_bound(slash, 100, 10_000));
+        share = uint16(_bound(share, 0, 3_000));
         detection = uint16(_bound(detection, 100, 9_999));
-        uint256 needed = JobMath.neededStake(price, slash, detection);
-        _assertTrue(_deters(needed, price, slash, detection), "the needed stake deters");
-        if (needed != 0) _assertTrue(!_deters(needed - 1, price, slash, detection), "a wei less does not");
+        uint256 needed = JobMath.neededStake(price, slash, share, detection);
+        _assertTrue(_deters(needed, price, slash, share, detection), "the needed stake deters");
+        if (needed != 0) _assertTrue(!_deters(needed - 1, price, slash, share, detection), "a wei less does not");
     }
 
     function test_needed_stake__of_the_design__is_38_times_the_price(uint96 price) public pure {
-        // One conviction in twenty, half of the stake: 19 times the price, twice.
-        _assertEq(JobMath.neededStake(price, 5_000, 500), uint256(price) * 38, "38 r");
+        // One conviction in twenty, half of the stake, no share: 19 times the price, twice.
+        _assertEq(JobMath.neededStake(price, 5_000, 0, 500), uint256(price) * 38, "38 r");
     }
 
-    /// R19: the share of every part, unstaking included, is burned.
-    function test_slash__of_any_stake__burns_each_part_rounded_up(uint96 active, uint96 part, uint16 bps) public {
-        address provider = _stage.actors(2);
-        active = uint96(_bound(active, 1, 5_000 ether));
-        part = uint96(_bound(part, 1, 2_000 ether));
-        bps = uint16(_bound(bps, 1, 10_000));
-        Staking staking = _stage.staking();
-        address escrow = address(_stage.escrow());
-        vm.startPrank(provider);
-        staking.stake(active);
-        staking.unstake(part);
-        vm.stopPrank();
-        uint256 rest = uint256(active) + 2_000 ether - part;
-        uint256 supply = _stage.token().totalSupply();
-        vm.prank(escrow);
-        uint256 slashed = staking.slash(provider, bps);
-        _assertEq(slashed, (rest * bps + 9_999) / 10_000 + (uint256(part) * bps + 9_999) / 10_000, "slashed");
-        _assertEq(_stage.token().totalSupply(), supply - slashed, "burned");
-        _assertEq(staking.slashableStake(provider), rest + part - slashed, "left");
+    /// R49: what is covered is rounded down to gwei, and never negative.
+    function test_coverage__of_any_cover__is_what_is_left_in_whole_gwei(uint96 cover, uint16 share, uint96 ceiling)
+        public
+        pure
+    {
+        share = uint16(_bound(share, 0, 3_000));
+        uint256 shares = (uint256(ceiling) * share + 9_999) / 10_000;
+        uint256 covered = uint256(JobMath.coverageOf(cover, share, ceiling)) * 1 gwei;
+        if (shares >= cover) _assertEq(covered, 0, "nothing is left");
+        else if (cover - shares < uint256(type(uint64).max) * 1 gwei) {
+            _assertTrue(covered <= cover - shares && covered + 1 gwei > cover - shares, "rounded down to gwei");
+        }
     }
 
-    function _deters(uint256 stake, uint256 price, uint256 slash, uint256 detection) private pure returns (bool) {
-        return slash * detection * stake >= price * (10_000 - detection) * 10_000;
+    function _deters(uint256 stake, uint256 price, uint256 slash, uint256 share, uint256 detection)
+        private
+        pure
+        returns (bool)
+    {
+        return slash * (10_000 - share) * detection * stake >= price * (10_000 - detection) * 1e8;
     }
 }

@@ -2,14 +2,14 @@
 pragma solidity 0.8.35;
 
 import {JobSlot, PackedJob} from "../../contracts/libraries/JobSlot.sol";
-import {IJobEscrow} from "../../contracts/interfaces/IJobEscrow.sol";
+import {IEscrowJobs} from "../../contracts/interfaces/escrow/IEscrowJobs.sol";
 import {Base} from "./Base.sol";
 
 /// @title A job's word says what was put into it, over the whole range of every field
 contract JobSlotTest is Base {
     function test_slot__opened__holds_its_times_and_nothing_else(uint40 openedAt, uint40 deadline) public pure {
         _assertRecord(
-            JobSlot.opened(openedAt, deadline), IJobEscrow.JobRecord(_open(), _none(), openedAt, deadline, 0, 0)
+            JobSlot.opened(openedAt, deadline, 3), IEscrowJobs.JobRecord(_open(), _none(), openedAt, deadline, 0, 0, 3)
         );
     }
 
@@ -18,9 +18,9 @@ contract JobSlotTest is Base {
         uint40 deadline,
         uint40 later
     ) public pure {
-        PackedJob slot = JobSlot.opened(openedAt, deadline).cancelled(later);
-        IJobEscrow.RefundReason reason = IJobEscrow.RefundReason.CANCELLED;
-        _assertRecord(slot, IJobEscrow.JobRecord(_open(), reason, openedAt, later, 0, 0));
+        PackedJob slot = JobSlot.opened(openedAt, deadline, 3).cancelled(later);
+        IEscrowJobs.RefundReason reason = IEscrowJobs.RefundReason.CANCELLED;
+        _assertRecord(slot, IEscrowJobs.JobRecord(_open(), reason, openedAt, later, 0, 0, 3));
         _assertTrue(slot.isCancelled(), "cancelled");
     }
 
@@ -30,35 +30,36 @@ contract JobSlotTest is Base {
         uint64 batchId,
         uint16 index
     ) public pure {
-        IJobEscrow.JobRecord memory expected = IJobEscrow.JobRecord(
-            IJobEscrow.JobState.COMMITTED, _none(), openedAt, deadline, batchId, index
+        IEscrowJobs.JobRecord memory expected = IEscrowJobs.JobRecord(
+            IEscrowJobs.JobState.COMMITTED, _none(), openedAt, deadline, batchId, index, 3
         );
-        PackedJob slot = JobSlot.opened(openedAt, deadline);
+        PackedJob slot = JobSlot.opened(openedAt, deadline, 3);
         _assertRecord(slot.committed(batchId, index), expected);
         _assertRecord(slot.cancelled(deadline).committed(batchId, index), expected);
     }
 
     function test_slot__refunded__holds_its_reason(uint40 openedAt, uint40 deadline, uint8 which) public pure {
-        IJobEscrow.RefundReason reason = IJobEscrow.RefundReason(uint8(_bound(which, 1, 7)));
-        IJobEscrow.JobRecord memory expected =
-            IJobEscrow.JobRecord(IJobEscrow.JobState.REFUNDED, reason, openedAt, deadline, 0, 0);
-        PackedJob slot = JobSlot.opened(openedAt, deadline);
+        IEscrowJobs.RefundReason reason = IEscrowJobs.RefundReason(uint8(_bound(which, 1, 7)));
+        IEscrowJobs.JobRecord memory expected =
+            IEscrowJobs.JobRecord(IEscrowJobs.JobState.REFUNDED, reason, openedAt, deadline, 0, 0, 3);
+        PackedJob slot = JobSlot.opened(openedAt, deadline, 3);
         _assertRecord(slot.refunded(reason), expected);
         _assertRecord(slot.cancelled(deadline).refunded(reason), expected);
     }
 
-    function _assertRecord(PackedJob slot, IJobEscrow.JobRecord memory expected) private pure {
+    function _assertRecord(PackedJob slot, IEscrowJobs.JobRecord memory expected) private pure {
         _assertEq(keccak256(abi.encode(slot.record())), keccak256(abi.encode(expected)), "record");
         _assertTrue(slot.state() == expected.state, "state");
         _assertEq(slot.openedAt(), expected.openedAt, "openedAt");
         _assertEq(slot.deadline(), expected.deadline, "deadline");
+        _assertEq(slot.termsVersion(), expected.termsVersion, "terms");
     }
 
-    function _open() private pure returns (IJobEscrow.JobState) {
-        return IJobEscrow.JobState.OPEN;
+    function _open() private pure returns (IEscrowJobs.JobState) {
+        return IEscrowJobs.JobState.OPEN;
     }
 
-    function _none() private pure returns (IJobEscrow.RefundReason) {
-        return IJobEscrow.RefundReason.NONE;
+    function _none() private pure returns (IEscrowJobs.RefundReason) {
+        return IEscrowJobs.RefundReason.NONE;
     }
 }

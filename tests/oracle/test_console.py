@@ -33,7 +33,7 @@ def drawn(world: World, short_reveals: None, monkeypatch: pytest.MonkeyPatch) ->
         return OracleSeat(Wei(1), 0, member.anchor_epoch, Digest(member.anchor), member.encryption_key, member.url)
 
     found = ChainEvent(85, b"", 0, TX, 0, event)
-    monkeypatch.setattr(world.chain, "events", lambda first, last: [found], raising=False)
+    monkeypatch.setattr(world.chain, "commitment_of", lambda batch_id: found, raising=False)
     monkeypatch.setattr(world.chain, "oracle", seat, raising=False)
     return world
 

@@ -69,7 +69,7 @@ def test_report__job_that_is_only_open__is_refused_as_wrong_job(world: World) ->
 
 def test_report__batch_not_projected_yet__is_not_ready(world: World) -> None:
     work = world.open_job()
-    world.chain.jobs[work.job_id] = JobRecord(JobState.COMMITTED, RefundReason.NONE, NOW - 50, NOW, 1, 0)
+    world.chain.jobs[work.job_id] = JobRecord(JobState.COMMITTED, RefundReason.NONE, NOW - 50, NOW, 1, 0, 1)
     assert refusal(world, work.report()) is Reason.NOT_READY
 
 

@@ -85,10 +85,11 @@ def test_sweep__nobody_needs_it__goes_and_what_a_job_needs_stays(world: World) -
     ({"model": Digest(keccak(b"other"))}, Reason.UNKNOWN_MODEL),
     ({"profile": Digest(keccak(b"other"))}, Reason.UNKNOWN_PROFILE),
     ({"nonce": 66}, Reason.OFFER_REVOKED),
+    ({"nonce": 1}, Reason.OFFER_REVOKED),
 ])  # fmt: skip
 def test_offer__could_open_nothing__is_refused(world: World, change: dict[str, object], reason: Reason) -> None:
     world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 0, 67)
-    offer = world.sign_offer(replace(world.offer.offer, **change))
+    offer = world.sign_offer(replace(world.offer.offer, **{"nonce": 67, **change}))
     assert reason_of(accept_offer, world.node, offer) is reason
 
 
@@ -107,11 +108,11 @@ def test_offer__signature_malformed__is_refused(world: World) -> None:
         accept_offer(world.node, replace(world.offer, signature=b"\1" * 64))
 
 
-@pytest.mark.parametrize("stake", [0, 37 * 50])
+@pytest.mark.parametrize("stake", [0, 2111])
 def test_offer__stake_deters_no_job_at_all__is_refused(world: World, stake: int) -> None:
     set_stake(world, world.owner.address, stake)
     assert reason_of(accept_offer, world.node, world.offer) is Reason.STAKE_TOO_LOW
-    set_stake(world, world.owner.address, 38 * 50)  # slash 50 %, detection 5 %, one token each for 10 and 40 wei
+    set_stake(world, world.owner.address, 2112)  # 50 wei * 19 / (slash 50 % * 90 % that no challenger gets)
     accept_offer(world.node, world.offer)
 
 

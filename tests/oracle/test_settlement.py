@@ -100,6 +100,19 @@ def test_propose__provider_frozen_at_the_head__leaves_it(world: World) -> None:
     assert propose(turn_of(world, 0)) == []
 
 
+def test_propose__provider_frozen_and_not_opened__is_frozen_as_well(world: World) -> None:
+    """R48: a freeze shields no other batch."""
+    world.link()
+    world.ready()
+    world.clock.now += 3 * 60 + 180
+    world.chain.records[world.owner.address] = ProviderRecord(Wei(0), 0, 0, 7, 0)
+    node = turn_of(world, 0)
+    assert len(propose(node)) == 1
+    (call,) = node.sender.calls.values()  # type: ignore[attr-defined]
+    _, decisions, _, entries, _ = call.arguments
+    assert ([d.outcome for d in decisions], entries) == ([Outcome.NOT_OPENED], [[]])
+
+
 def test_propose__peer_signs_another_list__its_signature_does_not_count(world: World) -> None:
     world.link(3)
     passed(world)

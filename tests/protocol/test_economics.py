@@ -74,8 +74,10 @@ def test_deters__one_in_twenty__nineteen_times_the_price_over_the_slash() -> Non
 
 
 @given(prices, prices, st.integers(0, 32), prices)
-def test_split_fee__any_fees__adds_up_and_pays_whole_fees_only(kept: int, audit: int, auditors: int, submit: int) -> None:
-    """R1: nothing of a fee is lost or made."""
+def test_split_fee__any_fees__adds_up_and_pays_whole_fees_only(
+    kept: int, audit: int, auditors: int, submit: int
+) -> None:
+    """R4: what of a fee pays nobody is burned."""
     split = split_fee(kept, audit, auditors, submit)
     assert split.audits + split.submission + split.burned == kept and min(split.audits, split.burned) >= 0
     assert split.submission in (0, submit)

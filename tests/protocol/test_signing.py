@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from protocol.encoding import keccak
 from protocol.errors import SignatureInvalid
-from protocol.signing import Signer, recover, require_signer
+from protocol.signing import Signer, compact, expand, recover, require_signer
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 DIGEST = keccak(b"digest")
@@ -71,3 +71,32 @@ def test_recover__one_bit_changed__never_the_signer(bit: int) -> None:
     except SignatureInvalid:
         return
     assert found != ONE.address
+
+
+@given(secrets, st.binary(min_size=32, max_size=32))
+def test_compact__any_signature__expands_to_the_same(secret: bytes, digest: bytes) -> None:
+    """EIP-2098: 64 bytes, the recovery bit in the highest bit of the second word."""
+    signature = Signer(secret).sign(digest)
+    r, vs = compact(signature)
+    assert (len(r), len(vs), vs[0] >> 7) == (32, 32, signature[64] - 27)
+    assert expand(r, vs) == signature
+
+
+def test_compact__known_vector__is_that_of_the_standard() -> None:
+    """The first example of EIP-2098."""
+    r = bytes.fromhex("68a020a209d3d56c46f38cc50a33f704f4a9a10a59377f8dd762ac66910e9b90")
+    s = bytes.fromhex("7e865ad05c4035ab5792787d4a0297a43617ae897930a6fe4d822b8faea52064")
+    assert compact(r + s + b"\x1b") == (r, s)
+
+
+@pytest.mark.parametrize("signature", [b"", ONE.sign(DIGEST)[:64], ONE.sign(DIGEST)[:64] + b"\1",
+                                       malleable(ONE.sign(DIGEST))[:32] + b"\xff" * 32 + b"\x1b"])
+def test_compact__no_signature_of_ours__invalid(signature: bytes) -> None:
+    with pytest.raises(SignatureInvalid):
+        compact(signature)
+
+
+@pytest.mark.parametrize("words", [(b"", b"\1" * 32), (b"\1" * 32, b"\1" * 31)])
+def test_expand__words_of_another_length__invalid(words: tuple[bytes, bytes]) -> None:
+    with pytest.raises(SignatureInvalid):
+        expand(*words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,28 @@ def test_chores__recorded_before__not_recorded_again(world: World) -> None:
     do_chores(world.chores)
     sent: list[Any] = world.sender.of("record_stored")
     assert [indexes for _, indexes, _ in sent] == [(1,)]
+
+
+def test_chores__openings_posted_on_chain__the_window_counts_from_then(world: World) -> None:
+    """R22: it begins again with them."""
+    delivered(world)
+    batch = world.journal.its_batches[1]
+    world.journal.its_batches[1] = replace(batch, opened_at=batch.committed_at + 400)
+    world.clock.now += 999
+    do_chores(world.chores)
+    assert world.sender.sent == {}
+    world.clock.now += 61
+    do_chores(world.chores)
+    assert world.sender.of("mature_by_default") == [1]
+
+
+def test_chores__terms_changed_since__the_batch_keeps_its_own(world: World) -> None:
+    delivered(world)
+    world.chain.older_terms = {1: world.chain.the_terms}
+    world.chain.the_terms = replace(world.chain.the_terms, maturity_window=10, evidence_window=10)
+    world.clock.now += 599
+    do_chores(world.chores)
+    assert world.sender.sent == {}
 
 
 def test_chores__after_the_evidence_window__matured_by_default_once(world: World) -> None:

@@ -61,6 +61,17 @@ def test_commit__full_batch__goes_at_once_and_no_further(world: World) -> None:
     assert commit_work(replace(world.committing, max_batch=2)) == 0
 
 
+def test_commit__jobs_of_two_versions_of_the_terms__one_batch_for_each(world: World) -> None:
+    """A batch pays and refunds under one version, so the escrow takes no other."""
+    old, new, other = world.do_job(), world.do_job(), world.do_job()
+    world.chain.job_versions = {old: 1, new: 2, other: 1}
+    world.clock.now += 2
+    assert [commit_work(world.committing), commit_work(world.committing), commit_work(world.committing)] == [2, 1, 0]
+    digests = [{line.job.spec_digest for line in batch} for batch in commits(world)]
+    spec = {job: world.journal.rows[job].job.spec_digest for job in (old, new, other)}
+    assert digests == [{spec[old], spec[other]}, {spec[new]}]
+
+
 def test_commit__each_line__is_what_the_journal_holds(world: World) -> None:
     job = world.do_job()
     world.clock.now += 2

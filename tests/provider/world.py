@@ -9,7 +9,7 @@ from protocol.encoding import keccak
 from protocol.messages import entries_hash, job_id, offer_digest
 from protocol.sealing import new_secret, public_key, seal
 from protocol.transcript import prompt_bytes, spec_bytes
-from protocol.types import BatchState, Entry, Job, JobSpec, Offer, Prompt, Sampler
+from protocol.types import BatchState, Entry, Job, JobSpec, Offer, Outcome, Prompt, Sampler
 from protocol.units import Address, Digest, Seconds, Wei
 from provider.edges.fake_journal import FakeJournal
 from provider.edges.fake_market import FakeChain, FakeOracles, FakeSender
@@ -19,6 +19,7 @@ from provider.flow.delivery import Delivering
 from provider.flow.inference import Inference, infer
 from provider.flow.offers import Publishing, sign_offer
 from provider.flow.openings import Opening
+from provider.flow.posting import Posting
 from provider.flow.serving import Serving, take_jobs
 from provider.flow.work import Committing
 from provider.ports import Log
@@ -73,6 +74,10 @@ class World:
     @property
     def opening(self) -> Opening:
         return Opening(OWNER, self.journal, self.chain, self.oracles, self.keys, self.clock, self.log)
+
+    @property
+    def posting(self) -> Posting:
+        return Posting(self.opening, self.sender)
 
     @property
     def publishing(self) -> Publishing:
@@ -133,6 +138,11 @@ class World:
         self.journal.its_batches[batch_id] = batch
         assert entries_hash(entries)
         return batch
+
+    def freeze_on_chain(self, outcome: Outcome, batch_id: int = 1) -> None:
+        """What the follower writes when a quorum found against the batch."""
+        batch = self.journal.its_batches[batch_id]
+        self.journal.its_batches[batch_id] = replace(batch, state=BatchState.FROZEN, outcome=outcome)
 
     def stage(self, identity: bytes) -> Stage:
         return self.journal.rows[identity].stage

@@ -16,6 +16,7 @@ from protocol.messages import (
 )
 from protocol.signing import Signer
 from protocol.types import (
+    BatchHead,
     Entry,
     JobState,
     Outcome,
@@ -41,7 +42,7 @@ from requester.records import JobFile, StorageReceipt
 START = 1_700_000_000
 MODEL, PROFILE = keccak(b"model"), keccak(b"profile")
 CHOICE = ModelChoice("Tiny-1M", MODEL, 1000, (2,), frozenset({PROFILE}))
-TERMS = Terms(Wei(TOKEN // 1000), 5_000, 500, 900, 600, 60)
+TERMS = Terms(Wei(TOKEN // 1000), 5_000, 1_000, 500, 900, 600, 60)
 ANSWER_IDS = (72, 105, 2)
 
 
@@ -151,14 +152,18 @@ class FakeChain:
     ended: dict[Digest, Ended] = field(default_factory=dict)
     convicted: set[Address] = field(default_factory=set)
     frozen: dict[Digest, int] = field(default_factory=dict)
+    reopened: dict[Digest, int] = field(default_factory=dict)
+    older_terms: dict[int, Terms] = field(default_factory=dict)
+    heads: list[BatchHead] = field(default_factory=list)
+    """With which exits were called."""
     refuse: ChainRefused | None = None
     calls: list[str] = field(default_factory=list)
 
     def now(self) -> int:
         return self.time
 
-    def terms(self) -> Terms:
-        return TERMS
+    def terms(self, version: int | None = None) -> Terms:
+        return self.older_terms.get(version or 0, TERMS)
 
     def seats(self) -> tuple[Seat, ...]:
         return tuple(Seat(o.address, o.url) for o in self.oracles)
@@ -180,7 +185,7 @@ class FakeChain:
 
     def facts(self, job_id: Digest, provider: Address, opened_at: int, since_block: int) -> JobFacts:
         return JobFacts(self.time, False, self.committed.get(job_id), self.ended.get(job_id),
-                        provider in self.convicted, self.frozen.get(job_id, 0))
+                        provider in self.convicted, self.frozen.get(job_id, 0), 0, self.reopened.get(job_id, 0))
 
     def has_settlement(self, tx_hash: Digest, job_id: Digest) -> bool:
         return job_id in self.ended and self.ended[job_id].tx_hash == tx_hash
@@ -200,10 +205,12 @@ class FakeChain:
     def refund_call(self, job: Any) -> Any:
         return ("refund", job)
 
-    def mature_call(self, batch_id: int, entries: Sequence[Entry]) -> Any:
+    def mature_call(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Any:
+        self.heads.append(head)
         return ("mature", entries)
 
-    def forfeit_call(self, batch_id: int, entries: Sequence[Entry]) -> Any:
+    def forfeit_call(self, batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> Any:
+        self.heads.append(head)
         return ("forfeit", entries)
 
     def carry_out(self, call: Any) -> None:

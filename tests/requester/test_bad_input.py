@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from protocol.chain.deployment import CONTRACTS
 from protocol.chain.keystore import create_keystore
 from protocol.chain.rpc import Rpc
 from protocol.errors import ConfigInvalid
@@ -22,7 +23,7 @@ from scripts import request_batch, request_job
 from tests.requester.world import World
 
 PASSWORD = "a long password"
-ADDRESSES = {name: "0x" + "22" * 20 for name in ("token", "staking", "committee", "escrow")}
+ADDRESSES = {name: "0x" + "22" * 20 for name in CONTRACTS}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from protocol.chain.deployment import CONTRACTS
 from protocol.errors import ChainUnreachable
 from protocol.receipt import Receipt
 from requester import terminal, wiring
@@ -129,10 +130,10 @@ def receipt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     Client(world.market).run("Hello?", max_tokens=8)
     zero = "0x" + "00" * 20
     deployment = {
-        "chain_id": 31337, "block": 1, "token": zero, "staking": zero, "committee": zero,
-        "escrow": world.domain.contract, "seats": [oracle.address for oracle in world.oracles],
-        "code_hashes": {name: "0x" + "00" * 32 for name in ("token", "staking", "committee", "escrow")},
-    }  # fmt: skip
+        "chain_id": 31337, "block": 1, **dict.fromkeys(CONTRACTS, zero), "escrow": world.domain.contract,
+        "seats": [oracle.address for oracle in world.oracles],
+        "code_hashes": {name: "0x" + "00" * 32 for name in CONTRACTS},
+    }
     (tmp_path / "deployment.json").write_text(json.dumps(deployment))
     monkeypatch.setattr(wiring, "build_models", lambda cache: FakeModels())
     return receipt_document(found[0])

@@ -10,12 +10,14 @@ import pytest
 from protocol.chain.events import (
     BatchCommitted,
     BatchFrozen,
+    BatchHeld,
     BatchMatured,
     ChainEvent,
     Event,
     JobOpened,
     JobRefunded,
     JobSettled,
+    OpeningsPosted,
     ProviderConvicted,
 )
 from protocol.chain.records import BlockRef, TxReceipt
@@ -62,7 +64,7 @@ def opened(job_id: bytes) -> JobOpened:
 
 def test_facts__not_final_yet__says_nothing(chain: FakeChain) -> None:
     index = EventIndex(chain, 2)  # type: ignore[arg-type]
-    chain.blocks[10], chain.number = [opened(JOB), BatchCommitted(1, PROVIDER, 1, (ENTRY,))], 11
+    chain.blocks[10], chain.number = [opened(JOB), BatchCommitted(1, PROVIDER, 1, 1, (ENTRY,))], 11
     assert index.facts(JOB, PROVIDER, 1010, 10).committed is None
     chain.number = 12
     facts = index.facts(JOB, PROVIDER, 1010, 10)
@@ -71,7 +73,7 @@ def test_facts__not_final_yet__says_nothing(chain: FakeChain) -> None:
 
 
 def test_facts__settled__has_amounts_outcome_transaction_and_gas(chain: FakeChain) -> None:
-    chain.blocks = {10: [BatchCommitted(1, PROVIDER, 1, (ENTRY,))],
+    chain.blocks = {10: [BatchCommitted(1, PROVIDER, 1, 1, (ENTRY,))],
                     15: [JobSettled(JOB, 1, Wei(4), Wei(6)), BatchMatured(1, PROVIDER, Outcome.PASS, Wei(4), Wei(0))]}
     chain.number = 30
     ended = EventIndex(chain, 2).facts(JOB, PROVIDER, 1010, 9).ended  # type: ignore[arg-type]
@@ -81,12 +83,41 @@ def test_facts__settled__has_amounts_outcome_transaction_and_gas(chain: FakeChai
 
 
 def test_facts__frozen_then_forfeited__is_fraud(chain: FakeChain) -> None:
-    chain.blocks = {10: [BatchCommitted(1, PROVIDER, 1, (ENTRY,))], 12: [BatchFrozen(1, PROVIDER, 1500)]}
+    chain.blocks = {10: [BatchCommitted(1, PROVIDER, 1, 1, (ENTRY,))],
+                    12: [BatchFrozen(1, PROVIDER, Outcome.FRAUD, 1500)]}
     chain.number, index = 20, EventIndex(chain, 2)  # type: ignore[arg-type]
     assert index.facts(JOB, PROVIDER, 1010, 9).frozen_until == 1500
     chain.blocks[22], chain.number = [JobRefunded(JOB, REQUESTER, Wei(10), RefundReason.FRAUD)], 30
     ended = index.facts(JOB, PROVIDER, 1010, 9).ended
     assert ended is not None and (ended.reason, ended.outcome) == (RefundReason.FRAUD, Outcome.FRAUD)
+
+
+def test_facts__frozen_for_not_opened_then_opened_on_chain__is_frozen_no_more(chain: FakeChain) -> None:
+    chain.blocks = {10: [BatchCommitted(1, PROVIDER, 1, 2, (ENTRY,))],
+                    12: [BatchFrozen(1, PROVIDER, Outcome.NOT_OPENED, 1500)]}
+    chain.number, index = 20, EventIndex(chain, 2)  # type: ignore[arg-type]
+    facts = index.facts(JOB, PROVIDER, 1010, 9)
+    assert facts.committed is not None and (facts.committed.block, facts.committed.terms_version) == (10, 2)
+    assert (facts.frozen_until, facts.reopened_at) == (1500, 0)
+    chain.blocks[22], chain.number = [OpeningsPosted(1, PROVIDER, (b"x",))], 30
+    facts = index.facts(JOB, PROVIDER, 1010, 9)
+    assert (facts.frozen_until, facts.reopened_at) == (0, 1022)
+
+
+def test_facts__never_opened__is_not_opened(chain: FakeChain) -> None:
+    chain.blocks = {10: [BatchCommitted(1, PROVIDER, 1, 1, (ENTRY,))],
+                    12: [BatchFrozen(1, PROVIDER, Outcome.NOT_OPENED, 1013)],
+                    14: [JobRefunded(JOB, REQUESTER, Wei(10), RefundReason.NOT_OPENED)]}
+    chain.number = 30
+    ended = EventIndex(chain, 2).facts(JOB, PROVIDER, 1010, 9).ended  # type: ignore[arg-type]
+    assert ended is not None and (ended.reason, ended.outcome) == (RefundReason.NOT_OPENED, Outcome.NOT_OPENED)
+
+
+def test_facts__held_by_the_court__frozen_for_longer(chain: FakeChain) -> None:
+    chain.blocks = {10: [BatchCommitted(1, PROVIDER, 1, 1, (ENTRY,))],
+                    12: [BatchFrozen(1, PROVIDER, Outcome.FRAUD, 1500)], 13: [BatchHeld(1, 1900)]}
+    chain.number = 20
+    assert EventIndex(chain, 2).facts(JOB, PROVIDER, 1010, 9).frozen_until == 1900  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("opened_at", "batch", "through", "reached"), [
@@ -96,7 +127,7 @@ def test_facts__conviction__reaches_what_was_there_before(
     chain: FakeChain, opened_at: int, batch: int | None, through: int, reached: bool
 ) -> None:
     if batch is not None:
-        chain.blocks[10] = [BatchCommitted(batch, PROVIDER, 1, (ENTRY,))]
+        chain.blocks[10] = [BatchCommitted(batch, PROVIDER, 1, 1, (ENTRY,))]
     chain.blocks[12], chain.number = [ProviderConvicted(PROVIDER, 1, Wei(5), through)], 20
     index = EventIndex(chain, 2)  # type: ignore[arg-type]
     assert index.facts(JOB, PROVIDER, opened_at, 9).convicted is reached

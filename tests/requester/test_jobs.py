@@ -8,7 +8,8 @@ import pytest
 
 from protocol.encoding import to_hex
 from protocol.errors import ChainRefused, Unavailable
-from protocol.types import Outcome, RefundReason
+from protocol.messages import entries_hash
+from protocol.types import BatchHead, Outcome, RefundReason
 from requester.client import Client
 from requester.errors import BalanceTooLow, GasMissing, WaitTimeout
 from requester.records import Progress, Stage
@@ -119,6 +120,29 @@ def test_wait__frozen_batch_nobody_forfeits__calls_forfeit(world: World) -> None
     world.acts = [freeze]
     result = Client(world.market).run("Hello?", max_tokens=8)
     assert (result.reason, result.verdict, world.chain.calls[-1]) == ("FRAUD", "FRAUD", "forfeit")
+    found = world.chain.committed[world.job().job_id]
+    assert world.chain.heads == [
+        BatchHead(world.owner.address, found.timestamp, 77, 1, 1, entries_hash(found.entries))]
+
+
+def test_wait__openings_posted_on_chain__the_default_counts_from_then(world: World) -> None:
+    """R22: and not from the commitment."""
+    def reopen() -> None:
+        world.commit()
+        world.chain.reopened[world.job().job_id] = world.chain.time + 300
+
+    world.acts = [reopen]
+    result = Client(world.market).run("Hello?", max_tokens=8)
+    assert world.chain.calls[-1] == "mature"
+    assert result.settled_at >= result.committed_at + 300 + TERMS.maturity_window + TERMS.evidence_window
+
+
+def test_wait__terms_changed_since__the_batch_keeps_its_own(world: World) -> None:
+    longer = replace(TERMS, maturity_window=TERMS.maturity_window + 500)
+    world.chain.older_terms = {1: longer}
+    world.acts = [world.commit]
+    result = Client(world.market).run("Hello?", max_tokens=8)
+    assert result.settled_at >= result.committed_at + longer.maturity_window + TERMS.evidence_window
 
 
 def test_wait__no_quorum__matures_by_default(world: World) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from protocol.economics import needed_stake
 from protocol.encoding import keccak
 from protocol.errors import Reason, Refused
 from protocol.units import TOKEN, Address, Wei
@@ -79,11 +80,12 @@ def test_choose__no_offer_at_all__names_the_model(world: World) -> None:
 
 
 def test_choose__stake_exactly_enough__fits(world: World) -> None:
-    # slash 50 %, detection 5 %: stake >= 38 prices of 0.021 tokens
-    enough = candidate(world, standing={"active_stake": Wei(38 * 21 * 10**15)})
+    # a slash of 50 %, of which a tenth may be the cheat's own, and one conviction in twenty, for 0.021 tokens
+    needed = needed_stake(21 * 10**15, 5_000, 1_000, 500)
+    enough = candidate(world, standing={"active_stake": Wei(needed)})
     assert choose(world, [enough]) is enough
     with pytest.raises(Refused, match="deter"):
-        choose(world, [candidate(world, standing={"active_stake": Wei(38 * 21 * 10**15 - 1)})])
+        choose(world, [candidate(world, standing={"active_stake": Wei(needed - 1)})])
 
 
 def test_choose__price_exactly_the_cap__fits(world: World) -> None:

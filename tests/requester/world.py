@@ -101,7 +101,7 @@ class World:
         offer = self.offer.offer
         amount = payment(spec.input_tokens, len(ANSWER_IDS), offer.input_price, offer.output_price)
         entry = Entry(file.job_id, file.job.requester, file.job.price, amount, leaf(answer, spec), keccak(sealed))
-        self.chain.committed[file.job_id] = Committed(self.chain.time, 1, 0, 1, (entry,))
+        self.chain.committed[file.job_id] = Committed(self.chain.time, 1, 0, 1, (entry,), 77, 1)
         telemetry = {"gpu": None, "note": "no GPU"}
         report = Report(file.job_id, file.job.spec_digest, entry.leaf, entry.answer_digest, spec.input_tokens,
                         len(ANSWER_IDS), amount, telemetry_digest(telemetry), self.chain.time)
@@ -116,7 +116,7 @@ class World:
         """A quorum signs PASS, the batch matures, every oracle has the receipt."""
         file = self.job()
         (entry,) = self.chain.committed[file.job_id].entries
-        decisions = (Decision(1, entries_hash((entry,)), Outcome.PASS, entry.amount),)
+        decisions = (Decision(1, entries_hash((entry,)), Outcome.PASS, entry.amount, 0b10),)
         digest = settlement_digest(self.domain, 1, decisions)
         receipt = Receipt(
             self.domain.chain_id, self.domain.contract, file.job, file.spec, self.answer, self.report,

@@ -98,4 +98,6 @@ def test_describe__another_attempt_or_proposer__is_another_text() -> None:
     change = Change("rewards", "betaBps", "setBeta", (1,), 2, 1)
     text = describe(change, 1, ALICE)
     assert text == f"Malla: rewards.betaBps from 2 to 1 (1)#proposer={ALICE.lower()}"
+    seat = Change("committee", "addSeat", "addSeat", (BOB,), False, True)
+    assert BOB in describe(seat, 1, ALICE)
     assert len({text, describe(change, 2, ALICE), describe(change, 1, BOB)}) == 3

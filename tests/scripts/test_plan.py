@@ -7,21 +7,19 @@ from typing import Any
 import pytest
 
 from protocol.units import TOKEN, UINT96_MAX
-from scripts import plan as planning
 from scripts.grants import GRANTS, Party, read_parties, seats_of
 from scripts.parameters import PROFILES, TERMS
 from scripts.plan import (
     GENESIS_SUPPLY,
     KEYS,
-    LIBRARIES,
     NOBODY,
     ORDER,
+    PARTS,
     SEAT_STAKE,
     constructor_arguments,
     created_address,
     deployment_file,
     deployment_record,
-    linked,
     plan,
     predicted_addresses,
 )
@@ -57,10 +55,9 @@ def test_predicted_addresses__follow_the_order_of_deployment() -> None:
     assert [addresses[name] for name in ORDER] == [created_address(DEPLOYER, nonce) for nonce in nonces]
 
 
-def test_order__libraries__come_before_the_contracts_that_are_linked_to_them() -> None:
-    assert ORDER[0] == "MallaToken" and ORDER[-1] == "JobEscrow"
-    assert set(ORDER) == {*KEYS, *LIBRARIES} and len(set(ORDER)) == len(ORDER)
-    assert all(ORDER.index(name) < ORDER.index("OracleCommittee") for name in LIBRARIES)
+def test_order__escrow__comes_last_behind_its_parts() -> None:
+    """Its constructor is the only one that calls the others."""
+    assert ORDER[-1] == "JobEscrow" and set(ORDER) == {*KEYS, *PARTS} and len(set(ORDER)) == len(ORDER)
 
 
 def test_constructor_arguments__contracts_that_work_together__name_each_other() -> None:
@@ -72,7 +69,9 @@ def test_constructor_arguments__contracts_that_work_together__name_each_other() 
     names = ("MallaToken", "JobEscrow", "DisputeCourt", "Rewards", "MallaTimelock")
     assert arguments["Staking"][0] == [at[name] for name in names]
     names = ("MallaToken", "Staking", "OracleCommittee", "Rewards", "DisputeCourt", "MallaTimelock")
-    assert arguments["JobEscrow"][0] == [at[name] for name in names]
+    wiring = [at[name] for name in names]
+    assert [arguments[name][0] for name in ("JobEscrow", *PARTS)] == [wiring] * 3
+    assert arguments["JobEscrow"][3:] == [at["EscrowDesk"], at["EscrowEnds"]]
     assert arguments["JobEscrow"][1] == list(dataclasses.astuple(TERMS["testnet"]))
 
 
@@ -84,24 +83,17 @@ def test_constructor_arguments__governed_contracts__obey_the_timelock_alone() ->
     assert arguments["MallaGovernor"][:2] == [at["MallaToken"], at["MallaTimelock"]]
     for name in ("OracleCommittee", "Staking", "Rewards", "DisputeCourt", "JobEscrow"):
         assert at["MallaTimelock"] in str(arguments[name])
-    assert arguments["Staking"][-1] == arguments["JobEscrow"][-1] == GUARDIAN
-
-
-def test_linked__creation_code__names_the_libraries_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "LIBRARIES", ("TermsBook",))
-    mark = f"__{'TermsBook':_<36}__"
-    assert linked(f"60{mark}61{mark}", {"TermsBook": SEATS[3]}) == f"60{SEATS[3][2:]}61{SEATS[3][2:]}"
-    with pytest.raises(ValueError, match="linked to SessionBook"):
-        linked(f"60__{'SessionBook':_<36}__", {"TermsBook": SEATS[3]})
+    assert arguments["Staking"][-1] == arguments["JobEscrow"][2] == GUARDIAN
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_plan__delays__outlast_the_longest_way_and_the_court(profile: Any) -> None:
-    """R68: stake leaves only after the last moment at which it can be slashed, and before a change is there."""
+    """R67: stake leaves only after the last moment at which it can be slashed, and before a change is there."""
     what = plan(profile, DEPLOYER, SEATS)
     terms = what.terms
-    windows = (terms.max_duration, 2 * terms.maturity_window, terms.evidence_window, terms.last_chance)
-    assert terms.longest_way == sum(windows) + terms.appeal_window + terms.slash_epoch
+    undecided = terms.maturity_window + terms.evidence_window
+    freeze = terms.last_chance + terms.appeal_window + terms.slash_epoch
+    assert terms.longest_way == terms.max_duration + 2 * undecided + freeze
     assert what.unstake_delay >= terms.longest_way + what.court.ruling_window
     assert what.stake_delay >= terms.longest_way + what.court.ruling_window
     assert what.timelock_delay >= what.unstake_delay
@@ -168,7 +160,8 @@ def test_deployment_record__holds_each_contract_under_its_word() -> None:
     assert record["code_hashes"]["escrow"] == hashes["JobEscrow"]
     assert record["parameters"]["genesis_supply"] == GENESIS_SUPPLY
     assert {key: record[key] for key in KEYS.values()} == {key: addresses[name] for name, key in KEYS.items()}
-    assert record["libraries"] == {name: addresses[name] for name in LIBRARIES}
+    assert record["parts"] == {name: addresses[name] for name in PARTS}
+    assert set(record["code_hashes"]) == {*KEYS.values(), *PARTS}
     assert record["guardian"] == GUARDIAN
     assert len(record["seats"]) == 4
 

@@ -79,7 +79,7 @@ interface IEscrowJobs {
     /// @param reserved Sum of the prices of the provider's open jobs, wei.
     /// @param convictedAt Second of its last conviction; what was opened until then can only be refunded.
     /// @param convictedThrough Last batch id that its last conviction reaches.
-    /// @param frozenBatch The frozen batch that holds all its pending batches; zero if none.
+    /// @param frozenBatch Nonzero while a batch of it is frozen, which holds all its pending ones: the one frozen last.
     /// @param offersFrom Offers with a lower nonce open nothing.
     struct ProviderRecord {
         uint96 reserved;

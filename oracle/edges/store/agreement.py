@@ -32,10 +32,16 @@ WATCH = "watch"
 class AgreementStore(Session):
     def sign_once(self, decision: Decision, set_version: int, now: float, reopened: bool = False) -> Decision:
         """Note what is about to be signed; returns what was noted first. Sign only when the two are equal. `reopened`:
-        openings of the batch were posted on-chain, so it is decided anew."""
+        openings of the batch were posted on-chain, so whoever had signed NOT_OPENED decides anew."""
         at = SIGNED_DECISIONS.c
-        key = and_(at.batch_id == decision.batch_id, at.set_version == set_version, at.reopened.is_(reopened))
+        its = and_(at.batch_id == decision.batch_id, at.set_version == set_version)
         with self._begin() as c:
+            # Two processes of this oracle sign; one after the other for each batch.
+            c.execute(select(BATCHES.c.batch_id).where(BATCHES.c.batch_id == decision.batch_id).with_for_update())
+            lasting = its & ((at.outcome != int(Outcome.NOT_OPENED)) | at.reopened)
+            if (signed := c.execute(select(SIGNED_DECISIONS).where(lasting)).first()) is not None:
+                return _decision(signed)
+            key = its & at.reopened.is_(reopened)
             c.execute(
                 self._insert(SIGNED_DECISIONS)
                 .values(batch_id=decision.batch_id, set_version=set_version, reopened=reopened,
@@ -43,8 +49,7 @@ class AgreementStore(Session):
                         auditors=decision.auditors, signed_at=now)
                 .on_conflict_do_nothing()
             )
-            r = c.execute(select(SIGNED_DECISIONS).where(key)).one()
-            return Decision(r.batch_id, Digest(bytes(r.entries_hash)), Outcome(r.outcome), Wei(r.amount), r.auditors)
+            return _decision(c.execute(select(SIGNED_DECISIONS).where(key)).one())
 
     def hold(self, batch_ids: Sequence[int], now: float) -> None:
         """Note that a settlement of these batches is on its way."""
@@ -166,3 +171,7 @@ class AgreementStore(Session):
     def models_loaded(self) -> int:
         with self._begin() as c:
             return int(c.execute(select(func.count()).select_from(MODELS_LOADED)).scalar_one())
+
+
+def _decision(r: Any) -> Decision:
+    return Decision(r.batch_id, Digest(bytes(r.entries_hash)), Outcome(r.outcome), Wei(r.amount), r.auditors)

@@ -49,7 +49,8 @@ class ProjectionStore(AuditStore):
                 .values(
                     batch_id=event.batch_id, provider=head.provider, set_version=head.set_version,
                     terms_version=head.terms_version, entries_hash=head.entries_hash, committed_at=at,
-                    committed_block=block, committed_tx=tx_hash, state=int(BatchState.PENDING), outcome=int(Outcome.NONE),
+                    committed_block=block, committed_tx=tx_hash, state=int(BatchState.PENDING),
+                    outcome=int(Outcome.NONE),
                 )
                 .on_conflict_do_nothing()
             )

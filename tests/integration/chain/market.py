@@ -18,9 +18,9 @@ from protocol.chain.records import Call, TxReceipt
 from protocol.chain.rpc import Rpc
 from protocol.chain.sender import send_and_wait
 from protocol.encoding import keccak, to_hex
-from protocol.messages import Domain, node_key_digest, offer_digest, settlement_digest
+from protocol.messages import Domain, entries_hash, node_key_digest, offer_digest, settlement_digest
 from protocol.signing import Signer
-from protocol.types import Commitment, Decision, Entry, Job, Offer, Outcome, SignedOffer
+from protocol.types import BatchHead, Commitment, Decision, Entry, Job, Offer, Outcome, SignedOffer
 from protocol.units import TOKEN, Address, Wei
 from scripts.build import ARTIFACTS, compile_contracts
 from scripts.plan import (
@@ -142,14 +142,21 @@ class Market:
         receipt = self.send(self.node, self.chain.commit_batch([self.commitment(job) for job in jobs]))
         return next(found.event for found in receipt.events if isinstance(found.event, BatchCommitted))
 
+    def head(self, batch_id: int) -> BatchHead:
+        """As anybody builds it: from the event and its block."""
+        placed = self.chain.commitment_of(batch_id)
+        assert placed is not None and isinstance(placed.event, BatchCommitted)
+        return placed.event.head(placed.block, placed.timestamp)
+
     def settling(self, decisions: Sequence[Decision], entries: Sequence[Sequence[Entry]], signers: int = 3) -> Call:
         digest = settlement_digest(self.domain, 4, decisions)
-        return self.chain.settle(4, decisions, entries, [oracle.sign(digest) for oracle in ORACLES[:signers]])
+        heads = [self.head(one.batch_id) for one in decisions]
+        return self.chain.settle(4, decisions, heads, entries, [oracle.sign(digest) for oracle in ORACLES[:signers]])
 
 
-def decision(batch: BatchCommitted, entries_hash: bytes, outcome: Outcome = Outcome.PASS) -> Decision:
+def decision(batch: BatchCommitted, outcome: Outcome = Outcome.PASS, auditors: int = 0) -> Decision:
     amount = sum(entry.amount for entry in batch.entries) if outcome is Outcome.PASS else 0
-    return Decision(batch.batch_id, entries_hash, outcome, Wei(amount))  # type: ignore[arg-type]
+    return Decision(batch.batch_id, entries_hash(batch.entries), outcome, Wei(amount), auditors)
 
 
 def address_of(name: str) -> Address:

@@ -9,7 +9,7 @@ from protocol.chain.records import SkipReason, TxReceipt
 from protocol.economics import slashed
 from protocol.encoding import keccak
 from protocol.errors import ChainRefused
-from protocol.messages import entries_hash, node_key_digest, storage_receipt_digest
+from protocol.messages import node_key_digest, storage_receipt_digest
 from protocol.types import BatchState, JobState, Outcome, RefundReason
 from protocol.units import TOKEN
 from tests.integration.chain.market import DEPOSIT, ORACLES, STAKE, Market, decision, signer
@@ -26,10 +26,11 @@ def told(receipt: TxReceipt) -> list[object]:
 
 def test_forfeit__before_the_appeal_window_is_over__refused_with_the_second(market: Market) -> None:
     batch = market.commit([market.open().job])
-    market.send(ORACLES[0], market.settling([decision(batch, entries_hash(batch.entries), Outcome.FRAUD)], [[]]))
+    market.send(ORACLES[0], market.settling([decision(batch, Outcome.FRAUD)], [[]]))
     with pytest.raises(ChainRefused) as refused:
-        market.chain.simulate(market.chain.forfeit(batch.batch_id, batch.entries), market.requester.address)
-    until = market.chain.frozen_until(batch.batch_id)
+        call = market.chain.forfeit(batch.batch_id, market.head(batch.batch_id), batch.entries)
+        market.chain.simulate(call, market.requester.address)
+    until = market.chain.freeze_of(batch.batch_id).until
     assert (refused.value.error, refused.value.operands) == ("TooEarly", {"batchId": batch.batch_id, "from": until})
 
 
@@ -37,10 +38,10 @@ def test_settle_fraud__after_the_appeal_window__refunds_slashes_and_convicts(mar
     chain, owner = market.chain, market.owner.address
     opened, later = market.open(), market.open()
     batch = market.commit([opened.job])
-    listed = [decision(batch, entries_hash(batch.entries), Outcome.FRAUD)]
+    listed = [decision(batch, Outcome.FRAUD)]
     receipt = market.send(ORACLES[0], market.settling(listed, [[]]))
-    until = chain.frozen_until(batch.batch_id)
-    assert told(receipt) == [events.BatchFrozen(batch.batch_id, owner, until)]
+    until = chain.freeze_of(batch.batch_id).until
+    assert told(receipt) == [events.BatchFrozen(batch.batch_id, owner, Outcome.FRAUD, until)]
     assert until == receipt.events[0].timestamp + market.plan.terms.appeal_window
     assert (chain.batch(batch.batch_id).state, chain.provider_record(owner).frozen_batch) == (
         BatchState.FROZEN, batch.batch_id)
@@ -48,9 +49,10 @@ def test_settle_fraud__after_the_appeal_window__refunds_slashes_and_convicts(mar
         events.BatchSkipped(batch.batch_id, SkipReason.NOT_PENDING)]
 
     pass_time(market, market.plan.terms.appeal_window)
-    found = told(market.send(market.requester, chain.forfeit(batch.batch_id, batch.entries)))
+    call = chain.forfeit(batch.batch_id, market.head(batch.batch_id), batch.entries)
+    found = told(market.send(market.requester, call))
     lost = slashed([STAKE], market.plan.terms.slash_bps)
-    assert events.Slashed(owner, lost, 0, market.plan.terms.slash_bps) in found  # type: ignore[arg-type]
+    assert events.Slashed(owner, lost, 0, 0, market.plan.terms.slash_bps) in found  # type: ignore[arg-type]
     assert events.ProviderConvicted(owner, batch.batch_id, lost, batch.batch_id) in found
     assert events.JobRefunded(
         opened.job_id, market.requester.address, opened.job.price, RefundReason.FRAUD) in found
@@ -65,6 +67,10 @@ def test_settle_fraud__after_the_appeal_window__refunds_slashes_and_convicts(mar
     assert chain.free_balance(market.requester.address) == DEPOSIT - fees
     assert told(market.send(market.requester, chain.burn_fees())) == [events.FeesBurned(fees)]  # type: ignore[arg-type]
     assert chain.fees_to_burn() == 0
+    assert chain.total_supply() == chain.genesis_supply() - fees
+    assert chain.condemned() == lost
+    burned = told(market.send(market.requester, chain.burn_condemned()))
+    assert burned == [events.CondemnedBurned(lost)]
     assert chain.total_supply() == chain.genesis_supply() - fees - lost
 
 
@@ -74,11 +80,12 @@ def test_mature_by_default__stored_paid_others_refunded(market: Market) -> None:
     batch = market.commit([opened.job for opened in jobs])
     digest = storage_receipt_digest(market.domain, batch.entries[1].answer_digest)
     receipts = [oracle.sign(digest) for oracle in (ORACLES[3], ORACLES[0])]
-    recorded = market.send(market.node, chain.record_stored(batch.batch_id, batch.entries, [1], [receipts]))
+    head = market.head(batch.batch_id)
+    recorded = market.send(market.node, chain.record_stored(batch.batch_id, head, batch.entries, [1], [receipts]))
     assert told(recorded) == [events.AnswerStored(batch.batch_id, 1)]
     assert chain.stored_bitmap(batch.batch_id) == 0b10
     pass_time(market, terms.maturity_window + terms.evidence_window)
-    found = told(market.send(ORACLES[0], chain.mature_by_default(batch.batch_id, batch.entries)))
+    found = told(market.send(ORACLES[0], chain.mature_by_default(batch.batch_id, head, batch.entries)))
     states = [(chain.job(opened.job_id).state, chain.job(opened.job_id).reason) for opened in jobs]
     refunded = (JobState.REFUNDED, RefundReason.NOT_DELIVERED)
     assert states == [refunded, (JobState.SETTLED, RefundReason.NONE), refunded]
@@ -130,6 +137,6 @@ def test_seat__url_resign_withdraw__each_with_its_event(market: Market) -> None:
 
 def test_owner__offer_and_metadata__each_with_its_event(market: Market) -> None:
     chain, owner = market.chain, market.owner
-    assert told(market.send(owner, chain.revoke_offer(7))) == [events.OfferRevoked(owner.address, 7)]
+    assert told(market.send(owner, chain.revoke_offers(7))) == [events.OffersRevoked(owner.address, 7)]
     changed = market.send(owner, chain.set_metadata(b"\1" * 32))
     assert told(changed) == [events.MetadataChanged(owner.address, b"\1" * 32)]  # type: ignore[arg-type]

@@ -16,17 +16,23 @@ from protocol.economics import deters, fee, payment, reserve, slashed
 from protocol.encoding import keccak
 from protocol.errors import ChainRefused
 from protocol.messages import (
-    entries_hash,
+    decision_tuple,
+    entry_tuple,
+    head_digest,
+    head_tuple,
     job_id,
     job_tuple,
     node_key_digest,
     offer_digest,
+    session_id,
+    session_tuple,
     settlement_digest,
     storage_receipt_digest,
+    voucher_digest,
 )
 from protocol.signing import Signer
-from protocol.types import Decision, Job, Offer, Outcome
-from protocol.units import TOKEN, Wei
+from protocol.types import Decision, Job, Offer, Outcome, Session, Voucher
+from protocol.units import TOKEN, Digest, Wei
 from tests.integration.chain.market import STAKE, Market, decision
 
 FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -42,18 +48,19 @@ offers = st.builds(
     Offer, addresses, digests, digests, whole(96), whole(96), whole(32), whole(32), whole(32), whole(96), whole(64),
     whole(40),
 )
+sessions = st.builds(Session, addresses, addresses, digests, addresses, whole(96), whole(40), whole(64))
 jobs = st.builds(Job, addresses, addresses, digests, digests, whole(32), whole(32), whole(96), whole(64))
 outcomes = st.sampled_from(list(Outcome))
-decisions = st.lists(st.builds(Decision, whole(64), digests, outcomes, whole(96)), max_size=5)
+decisions = st.lists(st.builds(Decision, whole(64), digests, outcomes, whole(96), whole(32)), max_size=5)
 
 
 @pytest.fixture
 def stakes(market: Market) -> Iterator[tuple[Market, list[int]]]:
-    """The provider's stake in four parts of uneven sizes: the active one, then three that are unstaking."""
+    """The provider's stake in two parts of uneven sizes: the active one, and three unstakings, which are one pool."""
     parts = [1, 777 * TOKEN + 13, 10**18 - 7]
     for part in parts:
         market.send(market.owner, market.chain.unstake(part))
-    yield market, [STAKE - sum(parts), *parts]
+    yield market, [STAKE - sum(parts), sum(parts)]
 
 
 @FEW
@@ -75,7 +82,7 @@ def test_job_id__any_job__equals_the_contracts(market: Market, job: Job) -> None
 def test_settlement_digest__any_list__equals_the_contracts(
     market: Market, set_version: int, listed: list[Decision]
 ) -> None:
-    rows = [(d.batch_id, d.entries_hash, int(d.outcome), d.amount) for d in listed]
+    rows = [decision_tuple(one) for one in listed]
     found = market.chain.read("escrow", "settlementDigest", [set_version, rows])[0]
     assert found == settlement_digest(market.domain, set_version, listed)
 
@@ -99,9 +106,32 @@ def test_node_key_digest__signed_for_another_owner__refused_with_the_recovered_k
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_entries_hash__committed_batch__equals_the_contracts(market: Market, count: int) -> None:
+def test_head_digest__committed_batch__equals_the_contracts(market: Market, count: int) -> None:
+    """With it the entries' hash, which the head holds."""
     batch = market.commit([market.open().job for _ in range(count)])
-    assert market.chain.batch(batch.batch_id).entries_hash == entries_hash(batch.entries)
+    found = head_digest(batch.batch_id, market.head(batch.batch_id))
+    assert market.chain.batch(batch.batch_id).digest == found[:31] + b"\0"
+    assert market.chain.read("escrow", "requireBatch", [
+        batch.batch_id, head_tuple(market.head(batch.batch_id)), [entry_tuple(entry) for entry in batch.entries]])
+
+
+@FEW
+@given(session=sessions)
+def test_session_id__any_session__equals_the_contracts(market: Market, session: Session) -> None:
+    deployment = market.chain.deployment
+    found = market.chain.read("escrow", "sessionIdOf", [session_tuple(session)])[0]
+    assert found == session_id(deployment.chain_id, deployment.escrow, session)
+
+
+@FEW
+@given(session=sessions, amount=whole(96), units=whole(64), calls=whole(32), head=digests)
+def test_voucher_digest__any_voucher__equals_the_contracts(
+    market: Market, session: Session, amount: int, units: int, calls: int, head: bytes
+) -> None:
+    its = session_id(market.chain.deployment.chain_id, market.chain.deployment.escrow, session)
+    found = market.chain.read("escrow", "voucherDigest", [its, amount, units, calls, head])[0]
+    voucher = Voucher(session, Wei(amount), units, calls, Digest(head), b"")
+    assert found == voucher_digest(market.domain, its, voucher)
 
 
 @FEW
@@ -133,7 +163,7 @@ def test_fee__of_a_batch__taken_once_from_the_sum(market: Market, amounts: list[
     ]
     receipt = market.send(market.node, market.chain.commit_batch(commitments))
     batch: Any = receipt.events[-1].event
-    call = market.settling([decision(batch, entries_hash(batch.entries))], [batch.entries])
+    call = market.settling([decision(batch)], [batch.entries])
     matured = next(f.event for f in market.send(market.owner, call).events if isinstance(f.event, BatchMatured))
     expected = fee(sum(amounts), market.plan.terms.fee_bps)
     assert (matured.fee, matured.payout) == (expected, sum(amounts) - expected)
@@ -146,7 +176,8 @@ def test_slashed__any_share_of_an_uneven_stake__equals_the_contracts(
 ) -> None:
     market, parts = stakes
     staking, escrow = market.chain.deployment.staking, market.chain.deployment.escrow
-    data = market.chain.abis["staking"].encode("slash", [market.owner.address, bps])
+    arguments = [market.owner.address, bps, market.requester.address, 1_000, TOKEN]
+    data = market.chain.abis["staking"].encode("slash", arguments)
     answer = market.rpc.call(staking, data, sender=escrow)
     assert market.chain.abis["staking"].decode("slash", answer) == (slashed(parts, bps),)
 
@@ -155,7 +186,8 @@ def test_slashed__any_share_of_an_uneven_stake__equals_the_contracts(
 @given(distance=st.one_of(st.integers(-3, 3), st.integers(-(40 * TOKEN), 40 * TOKEN)))
 def test_deters__any_price_around_the_bound__equals_the_contracts(market: Market, distance: int) -> None:
     terms = market.plan.terms
-    bound = terms.slash_bps * terms.detection_bps * STAKE // ((10_000 - terms.detection_bps) * 10_000)
+    kept = terms.slash_bps * (10_000 - terms.challenger_bps) * terms.detection_bps
+    bound = kept * STAKE // ((10_000 - terms.detection_bps) * 10_000**2)
     price = bound + distance
     offer = market.offer(input_price=Wei(price - 1), output_price=Wei(1))
     call = market.opening(offer=offer, input_tokens=1, max_output_tokens=1)
@@ -164,5 +196,5 @@ def test_deters__any_price_around_the_bound__equals_the_contracts(market: Market
         error = None
     except ChainRefused as refused:
         error = refused.error
-    expected = deters(STAKE, price, terms.slash_bps, terms.detection_bps)
+    expected = deters(STAKE, price, terms.slash_bps, terms.challenger_bps, terms.detection_bps)
     assert error == (None if expected else "StakeDoesNotDeter")

@@ -9,7 +9,7 @@ import pytest
 from protocol.chain.connect import connect
 from protocol.chain.events import BatchMatured, JobRefunded, JobSettled
 from protocol.errors import ChainRefused, ChainUnreachable, ConfigInvalid
-from protocol.messages import entries_hash, job_id
+from protocol.messages import head_digest, job_id
 from protocol.types import BatchState, JobState, Outcome, RefundReason
 from protocol.units import TOKEN
 from tests.integration.chain.market import DEPOSIT, ORACLES, STAKE, Market, decision, signer
@@ -51,7 +51,11 @@ def test_members__unknown_version__refused_with_operand(market: Market) -> None:
 
 def test_reads__as_deployed__tell_parameters_and_parties(market: Market) -> None:
     chain = market.chain
-    assert dataclasses.astuple(chain.parameters()) == dataclasses.astuple(market.plan.terms)
+    assert dataclasses.asdict(chain.parameters()) == dataclasses.asdict(market.plan.terms)
+    assert chain.parameters_at(1) == chain.parameters() and chain.terms_version() == 1
+    assert dataclasses.asdict(chain.court_terms()) == dataclasses.asdict(market.plan.court)
+    assert (chain.exposure(), chain.paused_until(), chain.condemned()) == (0, 0, 0)
+    assert chain.seats() == tuple(oracle.address for oracle in ORACLES)
     assert chain.epoch_blocks() == market.plan.epoch_blocks
     assert chain.unstake_delay() == market.plan.unstake_delay
     assert chain.members(chain.set_version()) == tuple(oracle.address for oracle in ORACLES)
@@ -82,14 +86,15 @@ def test_job__opened_committed_settled__each_state_is_read(market: Market) -> No
 
     batch = market.commit([opened.job])
     stored = chain.batch(batch.batch_id)
-    assert (stored.state, stored.entries_hash, stored.provider) == (
-        BatchState.PENDING, entries_hash(batch.entries), market.owner.address)
-    assert (stored.set_version, stored.committed_block) == (4, chain.head().number)
+    head = market.head(batch.batch_id)
+    assert (stored.state, stored.outcome) == (BatchState.PENDING, Outcome.NONE)
+    assert stored.digest == head_digest(batch.batch_id, head)[:31] + b"\0"
+    assert (head.set_version, head.terms_version, head.committed_block) == (4, 1, chain.head().number)
     assert chain.job(opened.job_id).state is JobState.COMMITTED
     assert chain.job(opened.job_id, block=before).state is JobState.OPEN
 
     settled = market.send(
-        market.owner, market.settling([decision(batch, stored.entries_hash)], [batch.entries])
+        market.owner, market.settling([decision(batch)], [batch.entries])
     )
     kinds = {type(found.event): found.event for found in settled.events}
     assert kinds[JobSettled].paid == batch.entries[0].amount
@@ -129,8 +134,8 @@ def test_calls__of_owner_and_oracle__take_effect(market: Market) -> None:
     assert chain.unstakings(market.owner.address)[0].amount == TOKEN
     market.send(market.owner, chain.set_metadata(b"\1" * 32))
     assert chain.provider(market.owner.address).metadata_digest == b"\1" * 32
-    market.send(market.node, chain.revoke_offer(7))
-    assert chain.is_offer_revoked(market.owner.address, 7) and not chain.is_offer_revoked(market.owner.address, 8)
+    market.send(market.node, chain.revoke_offers(7))
+    assert chain.is_offer_revoked(market.owner.address, 6) and not chain.is_offer_revoked(market.owner.address, 7)
     market.send(ORACLES[0], chain.set_url("http://elsewhere"))
     assert chain.oracle(ORACLES[0].address).url == "http://elsewhere"
     market.send(ORACLES[0], chain.resign())

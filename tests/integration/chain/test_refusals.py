@@ -12,7 +12,6 @@ from protocol.chain.sender import send_and_wait
 from protocol.chain.transactions import Price, revert_cause, sign
 from protocol.encoding import keccak, to_hex
 from protocol.errors import ChainRefused, Unavailable
-from protocol.messages import entries_hash
 from protocol.signing import Signer
 from protocol.types import Outcome
 from protocol.units import TOKEN, Wei
@@ -65,21 +64,22 @@ def test_open_job__against_a_rule__is_named_and_told(
 
 
 def test_open_job__revoked_offer__refused(market: Market) -> None:
-    market.send(market.owner, market.chain.revoke_offer(1))
+    market.send(market.owner, market.chain.revoke_offers(2))
     found = refused(market, market.requester, market.opening())
-    assert (found.error, found.operands) == ("OfferIsRevoked", {"provider": market.owner.address, "nonce": 1})
+    operands = {"provider": market.owner.address, "nonce": 1, "offersFrom": 2}
+    assert (found.error, found.operands) == ("OfferIsRevoked", operands)
 
 
 def test_settle__too_few_signatures__the_committees_error_is_decoded(market: Market) -> None:
     batch = market.commit([market.open().job])
-    call = market.settling([decision(batch, entries_hash(batch.entries))], [batch.entries], signers=2)
+    call = market.settling([decision(batch)], [batch.entries], signers=2)
     found = refused(market, market.owner, call)
     assert (found.error, found.operands) == ("TooFewSignatures", {"given": 2, "needed": 3})
 
 
 def test_settle__signature_of_a_stranger__refused_with_its_address(market: Market) -> None:
     batch = market.commit([market.open().job])
-    listed = [decision(batch, entries_hash(batch.entries), Outcome.FRAUD)]
+    listed = [decision(batch, Outcome.FRAUD)]
     good = market.settling(listed, [[]])
     assert market.chain.simulate(good, market.owner.address).gas > 0
     ORACLES.append(signer("stranger"))

@@ -30,7 +30,7 @@ from protocol.chain.sender import Sender
 from protocol.economics import fee
 from protocol.encoding import keccak
 from protocol.sealing import derive_secret, public_key
-from protocol.types import AuditStatistics, BatchState, Commitment, JobState, VerdictKind
+from protocol.types import AuditStatistics, BatchState, Commitment, JobState, Outcome, VerdictKind
 from scripts.testnet.engines import Postgres, anvil
 from tests.integration.chain.market import ORACLES, Market
 from tests.oracle.world import Work, World
@@ -136,12 +136,17 @@ def test_settle__by_two_oracles_at_once__pays_once(committee: Committee) -> None
     market.rpc.request("evm_setAutomine", [True])
     committee.finish()
     paid = work.entry.amount - fee(work.entry.amount, chain.parameters().fee_bps)
+    settled = next(node.store.settlement(row.closed_tx) for node in committee.nodes
+                   if read_settlements(node) and (row := node.store.job(work.job_id)))
+    (auditor,) = {entry.auditor for entry in committee.nodes[0].store.entries(work.batch_id)}
+    assert settled.decisions[0].auditors == 1 << auditor
     assert chain.free_balance(market.owner.address) - before == paid
     assert chain.batch(work.batch_id).state == BatchState.MATURED
     for node in committee.nodes:
         row = node.store.job(work.job_id)
         assert row is not None and (row.state, row.paid) == (JobState.SETTLED, work.entry.amount)
-        assert read_settlements(node) == 1
+        read_settlements(node)
+        assert node.store.settlement(row.closed_tx) == settled
 
 
 def test_fraud__found_by_every_replay__freezes_and_is_forfeited(committee: Committee) -> None:
@@ -164,3 +169,37 @@ def test_fraud__found_by_every_replay__freezes_and_is_forfeited(committee: Commi
     assert chain.batch(work.batch_id).state == BatchState.FORFEITED
     assert chain.job(work.job_id).state == JobState.REFUNDED
     assert chain.plain.provider(market.owner.address).active < stake
+
+
+def test_not_opened__then_opened_on_chain__is_audited_and_paid(committee: Committee) -> None:
+    """R45, R46: frozen, shown to everybody, pending again, passed by the auditor that the draw names."""
+    chain, market = committee.chain, committee.market
+    work = committee.commit_work(1)
+    for node in committee.nodes:
+        accept_report(node, work.report())
+        node.store.put_blob(work.entry.answer_digest, work.answer, node.clock())
+        draw_batches(node, chain.head().number)
+    late = time.time() + 3 * 60 + chain.parameters().open_window + 1
+    fast = [replace(node, clock=lambda: late) for node in committee.nodes]
+    slow, committee.nodes[:] = list(committee.nodes), fast
+    committee.link()
+    committee.settle_by(1)
+    committee.finish()
+    assert (chain.batch(work.batch_id).state, chain.batch(work.batch_id).outcome) == (
+        BatchState.FROZEN, Outcome.NOT_OPENED)
+    committee.nodes[:] = slow
+    committee.link()
+
+    openings = [work.posted(seat) for seat in range(4)]
+    market.send(committee.node_signer, chain.post_openings(work.batch_id, market.head(work.batch_id), openings))
+    committee.finish()
+    batch = committee.nodes[0].store.batch(work.batch_id)
+    assert batch is not None and batch.state is BatchState.PENDING and batch.opened_at is not None
+    made = [perform_audit(node, committee.replayers[seat], work.batch_id, 0)
+            for seat, node in enumerate(committee.nodes) if want_audits(node)]
+    assert made == [VerdictKind.PASS]
+    for node in committee.nodes:
+        deliver(node)
+    committee.settle_by(2)
+    committee.finish()
+    assert chain.job(work.job_id).state == JobState.SETTLED

@@ -32,7 +32,7 @@ def world(engine: Engine) -> World:
 
 
 def decision(outcome: Outcome, amount: int = 0) -> Decision:
-    return Decision(1, Digest(b"\1" * 32), outcome, Wei(amount))
+    return Decision(1, Digest(b"\1" * 32), outcome, Wei(amount), 0b11)
 
 
 def test_migrate__database_away__is_unavailable(database_url: str) -> None:

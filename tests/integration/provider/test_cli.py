@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from protocol.signing import Signer
 from protocol.units import TOKEN
 from provider.cli import app
 from provider.cli.options import Place
+from provider.edges.offer_files import OfferFiles
 from tests.integration.provider.world import World
 
 PASSWORD = "a long one"
@@ -136,6 +138,21 @@ def test_offer__set_list_remove__signed_published_revoked(shell: Shell) -> None:
     owner = keystore_address(Place(shell.home).owner_keystore)
     assert shell.world.market.chain.is_offer_revoked(owner, made["nonce"])
     assert shell.run("offer", "list")["offers"] == []
+
+
+def test_offer_remove__an_older_one_stands__both_are_revoked_and_told(shell: Shell) -> None:
+    """The chain revokes by number: whoever revokes an offer revokes everything older."""
+    shell.run("register", "--yes")
+    newer = shell.run("offer", "set", "--input-price", "1000", "--output-price", "4000", "--yes")["nonce"]
+    files, older = OfferFiles(shell.home), newer - 1
+    signed = files.find(newer)
+    files.write(replace(signed, offer=replace(signed.offer, nonce=older)))
+    plan = shell.run("offer", "remove", str(newer), "--dry-run")
+    assert [change["what"] for change in plan["changes"]] == [f"offer {older}", f"offer {newer}"]
+    shell.run("offer", "remove", str(newer), "--yes")
+    assert shell.run("offer", "list")["offers"] == []
+    owner = keystore_address(Place(shell.home).owner_keystore)
+    assert shell.world.market.chain.is_offer_revoked(owner, older)
 
 
 def test_status_jobs_earnings__fresh_provider__nothing_yet(shell: Shell) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from protocol.chain.events import BatchCommitted, OpeningsPosted
 from protocol.encoding import keccak
 from protocol.messages import opening_digest
+from protocol.openings import unpack_opening
 from protocol.signing import recover
-from protocol.types import BatchState, JobState
+from protocol.types import BatchState, JobState, Outcome
 from provider.records import Stage
+from tests.integration.chain.market import ORACLES, decision
 from tests.integration.provider.world import World
 
 
@@ -74,3 +77,22 @@ def test_node__oracle_wants_an_opening__every_oracle_gets_it_signed_by_the_node_
     digest = opening_digest(world.market.domain, 1, 0, auditor.signer.address, sealed)
     assert recover(digest, bytes.fromhex(said["signature"][2:])) == world.market.node.address
     assert (said["batch_id"], said["index"], said["auditor"]) == (1, 0, auditor.signer.address)
+
+
+def test_node__frozen_for_want_of_openings__posts_them_and_is_pending_again(world: World) -> None:
+    """R45: the last chance needs nobody's help."""
+    delivered(world)
+    market = world.market
+    (batch,) = [found.event for found in market.chain.events(0, market.chain.head().number)
+                if isinstance(found.event, BatchCommitted)]
+    call = market.settling([decision(batch, Outcome.NOT_OPENED, 1)], [[]])
+    market.send(ORACLES[0], call)
+    assert market.chain.batch(1).state is BatchState.FROZEN
+    world.turn_until(lambda: market.chain.batch(1).state is BatchState.PENDING)
+    (posted,) = [found.event for found in market.chain.events(0, market.chain.head().number)
+                 if isinstance(found.event, OpeningsPosted)]
+    found = [unpack_opening(data) for data in posted.openings]
+    assert {(one.index, one.auditor) for one in found} == {(0, oracle.address) for oracle in ORACLES}
+    world.turn_until(lambda: world.node.journal.batch(1).opened_at > 0)
+    world.turn(2)
+    assert world.node.journal.batch(1).state is BatchState.PENDING

@@ -19,10 +19,11 @@ from protocol.chain.events import (
     JobOpened,
     JobRefunded,
     JobSettled,
+    OpeningsPosted,
     ProviderConvicted,
 )
 from protocol.chain.records import BlockRef
-from protocol.encoding import keccak
+from protocol.encoding import ZERO, keccak
 from protocol.types import BatchState, Entry, Job, Outcome, RefundReason
 from protocol.units import Address, Wei
 from provider.edges.journal import PostgresJournal, open_engine
@@ -36,7 +37,7 @@ OTHER = Address("0x0000000000000000000000000000000000000001")
 JOB = Job(OTHER, OWNER, keccak(b"offer"), keccak(b"spec"), 10, 20, Wei(100), 1)
 JOB_ID = keccak(b"job")
 OPENED = JobOpened(JOB_ID, JOB, 500, 100)
-COMMITTED = BatchCommitted(7, OWNER, 4, (Entry(JOB_ID, OTHER, Wei(100), Wei(60), keccak(b"l"), keccak(b"a")),))
+COMMITTED = BatchCommitted(7, OWNER, 4, 2, (Entry(JOB_ID, OTHER, Wei(100), Wei(60), keccak(b"l"), keccak(b"a")),))
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def after(engine: Engine, *events: Event) -> PostgresJournal:
 
 def test_apply__jobs_and_batches_of_others__leave_no_row(engine: Engine) -> None:
     others = Job(OTHER, OTHER, keccak(b"offer"), keccak(b"spec"), 10, 20, Wei(100), 1)
-    foreign = BatchCommitted(8, OTHER, 4, COMMITTED.entries)
-    journal = after(engine, JobOpened(JOB_ID, others, 500, 100), foreign, BatchFrozen(8, OTHER, 400),
+    foreign = BatchCommitted(8, OTHER, 4, 2, COMMITTED.entries)
+    journal = after(engine, JobOpened(JOB_ID, others, 500, 100), foreign, BatchFrozen(8, OTHER, Outcome.FRAUD, 400),
                     ProviderConvicted(OTHER, 8, Wei(5), 8), JobRefunded(JOB_ID, OTHER, Wei(1), RefundReason.EXPIRED))
     assert (journal.stages(), journal.batches(*BatchState), journal.earnings().slashed) == ({}, [], 0)
 
@@ -84,6 +85,7 @@ def test_apply__committed_and_matured__paid(engine: Engine) -> None:
     batch = journal.batch(7)
     assert (batch.state, batch.committed_block, batch.committed_at, batch.entries) == (
         BatchState.PENDING, 9, 300, COMMITTED.entries)
+    assert batch.head(OWNER) == COMMITTED.head(9, 300)
     assert (journal.job(JOB_ID).stage, journal.job(JOB_ID).batch_id) == (Stage.COMMITTED, 7)
     after(engine, JobSettled(JOB_ID, 7, Wei(60), Wei(40)), BatchMatured(7, OWNER, Outcome.PASS, Wei(57), Wei(3)))
     earned = journal.earnings()
@@ -91,8 +93,23 @@ def test_apply__committed_and_matured__paid(engine: Engine) -> None:
     assert journal.list_jobs(5)[0]["paid_wei"] == "60"
 
 
+def test_apply__frozen_for_not_opened_then_opened_on_chain__pending_again(engine: Engine) -> None:
+    batch = after(engine, OPENED, COMMITTED, BatchFrozen(7, OWNER, Outcome.NOT_OPENED, 400)).batch(7)
+    assert (batch.state, batch.outcome, batch.opened_at) == (BatchState.FROZEN, Outcome.NOT_OPENED, 0)
+    batch = after(engine, OpeningsPosted(7, OWNER, (b"x",))).batch(7)
+    assert (batch.state, batch.outcome, batch.opened_at) == (BatchState.PENDING, Outcome.NONE, 300)
+
+
+def test_apply__voucher_in_the_batch__is_kept_and_is_no_job(engine: Engine) -> None:
+    voucher = Entry(keccak(b"session"), OTHER, Wei(9), Wei(9), keccak(b"head"), ZERO)
+    committed = BatchCommitted(7, OWNER, 4, 2, (*COMMITTED.entries, voucher))
+    journal = after(engine, OPENED, committed)
+    assert [entry.is_voucher for entry in journal.batch(7).entries] == [False, True]
+    assert len(journal.jobs(*Stage)) == 1
+
+
 def test_apply__frozen_convicted_forfeited__refunded_and_slashed(engine: Engine) -> None:
-    journal = after(engine, OPENED, COMMITTED, BatchFrozen(7, OWNER, 400))
+    journal = after(engine, OPENED, COMMITTED, BatchFrozen(7, OWNER, Outcome.FRAUD, 400))
     assert journal.batch(7).state is BatchState.FROZEN
     after(engine, JobRefunded(JOB_ID, OTHER, Wei(100), RefundReason.FRAUD), BatchForfeited(7, OWNER),
           ProviderConvicted(OWNER, 7, Wei(1000), 7))

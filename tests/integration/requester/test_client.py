@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from protocol.encoding import ZERO, keccak, to_hex
-from protocol.messages import entries_hash
 from protocol.transcript import leaf, sealed_answer
 from protocol.types import Answer, Commitment, JobState, Outcome
 from protocol.units import TOKEN, Wei
@@ -87,9 +86,8 @@ class Side:
         return Commitment(file.job, Wei(file.job.price // 2), leaf(answer, file.spec), keccak(sealed))
 
     def settle(self, outcome: Outcome = Outcome.PASS) -> None:
-        entries = [] if outcome is Outcome.FRAUD else [self.batch.entries]
-        decided = [decision(self.batch, entries_hash(self.batch.entries), outcome)]
-        self.market.send(self.market.requester, self.market.settling(decided, entries or [[]]))
+        entries = self.batch.entries if outcome is Outcome.PASS else []
+        self.market.send(self.market.requester, self.market.settling([decision(self.batch, outcome)], [entries]))
 
 
 @pytest.fixture

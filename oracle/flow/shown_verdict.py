@@ -1,0 +1,58 @@
+"""The verdict that the api shows of a job: a finding, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oracle.flow.node import Node
+from oracle.flow.turns import FINAL
+from oracle.records import BatchRow, JobRow, RecordRow
+from protocol.types import BatchState, Outcome, VerdictKind
+from protocol.verdict import NOT_OPENED
+
+HARDEST_FIRST = (VerdictKind.FRAUD, VerdictKind.MALFORMED, VerdictKind.PASS, VerdictKind.UNKNOWN)
+
+
+def show_verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequence[RecordRow]) -> dict[str, Any] | None:
+    """The finding that counts: this oracle's own if it has one, else the hardest one of its peers."""
+    if batch is None or row.index is None:
+        return None
+    records = [r for r in found if (r.record.batch_id, r.record.index) == (row.batch_id, row.index)]
+    records.sort(key=lambda r: (r.oracle != node.address or r.record.verdict not in FINAL,
+                                HARDEST_FIRST.index(r.record.verdict)))
+    if not records:
+        fraud = any(r.record.batch_id == row.batch_id and r.record.verdict is VerdictKind.FRAUD for r in found)
+        return _unaudited(batch, fraud)
+    chosen = records[0]
+    evidence = chosen.evidence
+    return {
+        "kind": chosen.record.verdict.name,
+        "reason": evidence.get("reason", ""),
+        "checks": evidence.get("checks", []),
+        "statistics": evidence.get("statistics"),
+        "thresholds": evidence.get("thresholds"),
+        "oracle": chosen.oracle,
+        "records": {r.oracle: r.record.verdict.name for r in records},
+    }
+
+
+def _unaudited(batch: BatchRow, fraud: bool) -> dict[str, Any] | None:
+    """`fraud`: an audit of another entry of the batch found it."""
+    if batch.state is BatchState.PENDING:
+        return None
+    if batch.outcome is Outcome.FRAUD and batch.opened_at is not None and not fraud:
+        return _no_record("FRAUD", "A drawn leaf of its batch was still not opened after its provider had posted "
+                          "openings on-chain.", NOT_OPENED)
+    reasons = {
+        Outcome.PASS: "Its report is valid and it was not drawn.",
+        Outcome.NOT_OPENED: "A drawn leaf of its batch was not opened in time.",
+        Outcome.DEFAULT: "No quorum decided; the stored answers did.",
+    }
+    reason = reasons.get(batch.outcome, "Its provider was convicted for other work.")
+    return _no_record(batch.outcome.name if batch.outcome in reasons else "CONVICTED", reason)
+
+
+def _no_record(kind: str, reason: str, *checks: str) -> dict[str, Any]:
+    return {"kind": kind, "reason": reason, "checks": list(checks), "statistics": None, "thresholds": None,
+            "oracle": None, "records": {}}

@@ -1,0 +1,106 @@
+"""The last chance: a batch that a quorum froze for NOT_OPENED is pending again once its openings are on-chain.
+
+They are sealed as ever, one for each auditor; the chain only makes sure that everybody got them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from protocol.draw import auditor_at
+from protocol.errors import ChainRefused
+from protocol.limits import MAX_POSTED_OPENINGS
+from protocol.openings import PostedOpening, pack_opening
+from protocol.sealing import new_secret, seal
+from protocol.types import BatchState, Outcome
+from provider.flow.openings import Opening, ask_wanted, draw_batch
+from provider.ports import Sender
+from provider.records import DeliveryKind, JournalBatch, Oracle
+
+ATTEMPTS = 3
+"""Transactions that may be mined and revert before a batch is given up."""
+
+
+@dataclass(frozen=True)
+class Posting:
+    opening: Opening
+    sender: Sender
+
+
+def post_openings(posting: Posting, oracles: Sequence[Oracle]) -> int:
+    """Post the openings of every batch that is frozen for want of them, once. Returns for how many."""
+    opening, posted = posting.opening, 0
+    for batch in opening.journal.batches(BatchState.FROZEN):
+        if batch.outcome is not Outcome.NOT_OPENED or (key := _free_key(posting, batch)) is None:
+            continue
+        openings = make_openings(opening, batch, oracles)
+        if not openings:
+            opening.log("transcripts_missing", batch_id=batch.batch_id)
+            continue
+        try:
+            posting.sender.post_openings(key, batch, openings)
+        except ChainRefused as error:
+            opening.log("openings_refused", batch_id=batch.batch_id, error=error.message)
+            continue
+        opening.log("openings_posted", batch_id=batch.batch_id, openings=len(openings), size=sum(map(len, openings)))
+        posted += 1
+    return posted
+
+
+def make_openings(opening: Opening, batch: JournalBatch, oracles: Sequence[Oracle]) -> list[bytes]:
+    """As many openings as a transaction takes, the most urgent ones first."""
+    members = opening.chain.oracles(batch.set_version)
+    made: list[bytes] = []
+    left = MAX_POSTED_OPENINGS
+    for index, seat in _wanted(opening, batch, members, oracles):
+        job = opening.journal.job(batch.entries[index].job_id)
+        if job is None or job.work is None:
+            continue
+        sealed = seal(job.work.transcript, members[seat].encryption_key, new_secret())
+        packed = pack_opening(PostedOpening(index, members[seat].address, sealed))
+        if len(packed) <= left:
+            made.append(packed)
+            left -= len(packed)
+    return made
+
+
+def _wanted(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
+            oracles: Sequence[Oracle]) -> Iterator[tuple[int, int]]:
+    """(entry, seat in the set): each leaf that is drawn, or that a member asked for, once, then all of them again for a
+    further member, and so on; of the members those that asked first, then the others in the order of their turns."""
+    asked = _asked(opening, batch, members, oracles)
+    drawn = draw_batch(opening, batch)
+    leaves = {index for index, _ in asked} | set(drawn.drawn if drawn is not None else ())
+    audited = [i for i, entry in enumerate(batch.entries) if not entry.is_voucher]
+    orders = []
+    for index in sorted(leaves) or audited:
+        turns = [auditor_at(drawn.auditors[index] if drawn else 0, rank, len(members)) for rank in range(len(members))]
+        orders.append([(index, seat) for seat in sorted(turns, key=lambda seat: (index, seat) not in asked)])
+    for choices in zip(*orders, strict=True):
+        yield from choices
+
+
+def _asked(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
+           oracles: Sequence[Oracle]) -> set[tuple[int, int]]:
+    """(entry, seat in the set) of what members ask for now, and of what they were given before."""
+    pairs = [(one.index, str(oracle.address)) for one, by in ask_wanted(opening, oracles).items() for oracle in by
+             if one.batch_id == batch.batch_id]
+    for subject in opening.journal.subjects(DeliveryKind.OPENING, batch.batch_id):
+        _, index, auditor = subject.split("/")
+        pairs.append((int(index), auditor))
+    seats = {str(member.address): seat for seat, member in enumerate(members)}
+    return {(index, seats[auditor]) for index, auditor in pairs
+            if auditor in seats and 0 <= index < len(batch.entries)}
+
+
+def _free_key(posting: Posting, batch: JournalBatch) -> str | None:
+    """The key of the next transaction; None while one is on its way, or when there were enough."""
+    for attempt in range(1, ATTEMPTS + 1):
+        key = f"openings/{batch.batch_id}/{attempt}"
+        outcome = posting.sender.outcome(key)
+        if outcome is None:
+            return key
+        if outcome.status != "REVERTED":
+            return None
+    return None

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.35;
+
+import {IMallaToken} from "../../contracts/interfaces/IMallaToken.sol";
+import {MallaToken} from "../../contracts/MallaToken.sol";
+
+/// @notice The two cheat codes that these proofs need.
+interface Sign {
+    function addr(uint256 key) external pure returns (address);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+}
+
+/// @title What works once: permits, and a voucher's running total
+contract OnceProofs {
+    Sign private constant VM = Sign(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
+    bytes32 private constant PERMIT_TYPEHASH =
+        keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+
+    MallaToken private _token;
+    address private _owner;
+
+    function setUp() public {
+        _owner = VM.addr(7);
+        IMallaToken.Allocation[] memory genesis = new IMallaToken.Allocation[](1);
+        genesis[0] = IMallaToken.Allocation(_owner, 1 ether);
+        _token = new MallaToken(genesis, address(1));
+    }
+
+    /// @notice A permit raises the nonce by one, whatever it allows, and never works again.
+    function check_permit__raises_the_nonce_by_one_and_works_once(address spender, uint256 value) public {
+        if (spender == address(0)) return;
+        uint256 nonce = _token.nonces(_owner);
+        bytes32 struct_ = keccak256(abi.encode(PERMIT_TYPEHASH, _owner, spender, value, nonce, type(uint256).max));
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", _token.DOMAIN_SEPARATOR(), struct_));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(7, digest);
+        _token.permit(_owner, spender, value, type(uint256).max, v, r, s);
+        assert(_token.nonces(_owner) == nonce + 1 && _token.allowance(_owner, spender) == value);
+        try _token.permit(_owner, spender, value, type(uint256).max, v, r, s) {
+            assert(false);
+        } catch {
+            assert(_token.nonces(_owner) == nonce + 1);
+        }
+    }
+
+    /// @notice R39: two vouchers of one session, in either order, never add up to more than the larger of them.
+    function check_vouchers__in_any_order__pay_the_largest_total(uint96 cap, uint96 one, uint96 two) public pure {
+        uint96 committed;
+        uint256 paid;
+        (committed, paid) = _claimed(committed, paid, one, cap);
+        (committed, paid) = _claimed(committed, paid, two, cap);
+        (committed, paid) = _claimed(committed, paid, one, cap);
+        assert(paid == committed && committed <= cap);
+        assert(paid <= one || paid <= two);
+    }
+
+    /// @dev `Vouchers._claim`, but for its signature: refused unless it adds something within the cap.
+    function _claimed(uint96 committed, uint256 paid, uint96 amount, uint96 cap)
+        private
+        pure
+        returns (uint96, uint256)
+    {
+        if (amount <= committed || amount > cap) return (committed, paid);
+        return (amount, paid + (amount - committed));
+    }
+}

@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup build demo testnet test lint types format gas bench chaos slither calibrate lock clean
+.PHONY: help setup build demo testnet test lint types format gas bench chaos slither invariants prove coverage mutate calibrate lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ test: build ## Run all tests; ONLY=unit, forge, brownie or e2e runs one part
 
 lint: setup ## Check the style of Python and Solidity
 	@$(BIN)/ruff check .
-	@$(BIN)/forge fmt --check contracts tests/invariants
+	@$(BIN)/forge fmt --check contracts tests/invariants tests/symbolic
 	@PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/solhint --noPoster --max-warnings 0 'contracts/**/*.sol'
 
 types: setup ## Check the types of Python
@@ -38,7 +38,7 @@ types: setup ## Check the types of Python
 
 format: setup ## Bring Python and Solidity into the agreed style
 	@$(BIN)/ruff check --fix .
-	@$(BIN)/forge fmt contracts tests/invariants
+	@$(BIN)/forge fmt contracts tests/invariants tests/symbolic
 
 gas: build ## Measure the gas of each on-chain step
 	@$(BIN)/python -m benchmarks.gas
@@ -53,7 +53,19 @@ slither: setup ## Look for known mistakes in the contracts
 	@mkdir -p var/slither
 	@FOUNDRY_OUT=var/slither/out FOUNDRY_CACHE_PATH=var/slither/cache PATH="$(CURDIR)/$(BIN):$$PATH" \
 		$(BIN)/slither . --filter-paths 'node_modules|tests/|contracts/mocks' \
-		--exclude-informational --exclude-optimization --fail-high
+		--exclude-informational --exclude-optimization --fail-medium
+
+invariants: setup ## Play a million random moves against the contracts, with every ledger checked after each
+	@$(BIN)/python tools/invariants.py
+
+prove: setup ## Prove arithmetic and state properties for all inputs (Halmos)
+	@$(BIN)/python tools/prove.py
+
+coverage: setup ## Fail unless the Forge tests reach every line and branch of the contracts
+	@$(BIN)/python tools/coverage.py
+
+mutate: setup ## Break the contracts in small ways and see whether the tests notice; MORE="--sample 50"
+	@$(BIN)/python tools/mutate.py $(MORE)
 
 calibrate: build ## Make a model's calibration profile from honest sequences
 	@$(BIN)/malla oracle calibrate SmolLM2-135M-Instruct

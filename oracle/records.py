@@ -45,7 +45,7 @@ class BatchRow:
     """`drawn_at` is when this oracle made its draw, by its own clock; a draw without a `seed` draws everything.
 
     `decided_tx` carried the quorum's decision, `closed_tx` ended the batch. `opened_at` is the second of the block in
-    which openings were posted on-chain, `skipped_at` that of a settlement that left the batch alone.
+    which openings were posted on-chain, `skipped_at` that of a freeze that found the slash ceiling reached.
     """
 
     batch_id: int

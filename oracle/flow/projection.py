@@ -38,7 +38,8 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
             rows.hold_freeze(event.batch_id, event.until)
         case "OpeningsPosted":
             rows.reopen_batch(event.batch_id, _openings(event, at), at)
-        case "BatchSkipped":
+        # Other reasons may be brought about at will, by sending an old settlement again: they hold up nothing.
+        case "BatchSkipped" if event.reason.name == "SLASH_CEILING":
             rows.skip_batch(event.batch_id, at)
         case "BatchForfeited":
             rows.end_batch(event.batch_id, BatchState.FORFEITED, None, tx_hash)

@@ -31,7 +31,7 @@ class Rules:
     reveal_wait: int = REVEAL_WAIT
     """How long after its epoch a reveal may be missing before everything is drawn."""
     skip_wait: int = 30
-    """How long a batch that a settlement skipped is left alone: the reason may need the next slash epoch."""
+    """How long a batch whose freeze found the slash ceiling reached is left alone: it may need the next epoch."""
     settle_hold: int = 6
     """How long a batch that was signed is left to whoever collects the signatures."""
     enqueue_again: int = 45

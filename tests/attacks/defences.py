@@ -24,8 +24,8 @@ REWARDS, REWARD_MATH = "contracts/Rewards.sol", "contracts/libraries/RewardMath.
 ANY_STATE = [
     Patch(
         SETTLEMENTS,
-        "if (!_state.batches[batchId].isPending()) {",
-        "if (_state.batches[batchId].status() == BatchStatus.NONE) {",
+        "if (!packed.isPending()) {",
+        "if (packed.status() == BatchStatus.NONE) {",
     )
 ]
 NO_DOMAIN = [
@@ -96,14 +96,14 @@ MONEY = (
         [
             Patch(
                 BATCHES,
-                "if (commitment.amount > commitment.job.price) {",
-                "if (commitment.amount > type(uint96).max) {",
+                "if (amount > price) revert AmountOverPrice",
+                "if (price == 0) revert AmountOverPrice",
             ),
             # The entry then claims more than its price: the arithmetic of the pay-off has to let it through as well.
             Patch(
                 PAYOFFS,
-                "uint96 refunded = entry.price - amount;",
-                "uint96 refunded = entry.price > amount ? entry.price - amount : 0;",
+                "uint96 refunded = price - amount;",
+                "uint96 refunded = price > amount ? price - amount : 0;",
             ),
         ],
     ),
@@ -164,37 +164,38 @@ MONEY = (
     ),
 )
 
-ALL_OF_IT = "if (voucher.amount <= record.committed) {"
+ADDS_NOTHING = "if (amount <= before) revert"
+ADDED = "added = amount - before;"
 SESSION_MONEY = (
     Attack(
         "VoucherTwice",
         "VoucherAddsNothing",
         [
-            Patch(VOUCHERS, ALL_OF_IT, "if (voucher.amount == 0) {"),
-            Patch(VOUCHERS, "added = voucher.amount - record.committed;", "added = voucher.amount;"),
+            Patch(VOUCHERS, ADDS_NOTHING, "if (amount == 0) revert"),
+            Patch(VOUCHERS, ADDED, "added = amount;"),
         ],
     ),
     Attack(
         "OlderVoucherAfterNewer",
         "VoucherAddsNothing",
         [
-            Patch(VOUCHERS, ALL_OF_IT, "if (voucher.amount == record.committed) {"),
+            Patch(VOUCHERS, ADDS_NOTHING, "if (amount == before) revert"),
             Patch(
                 VOUCHERS,
-                "added = voucher.amount - record.committed;",
-                "added = voucher.amount > record.committed ? voucher.amount - record.committed : voucher.amount;",
+                ADDED,
+                "added = amount > before ? amount - before : amount;",
             ),
         ],
     ),
     Attack(
         "RunningTotalAsAmount",
         "HeadMismatch",
-        [Patch(VOUCHERS, "added = voucher.amount - record.committed;", "added = voucher.amount;")],
+        [Patch(VOUCHERS, ADDED, "added = amount;")],
     ),
     Attack(
         "VoucherOverTheCap",
         "VoucherOverCap",
-        [Patch(VOUCHERS, "if (voucher.amount > record.cap)", "if (record.cap == 0)")],
+        [Patch(VOUCHERS, "if (amount > slot.cap())", "if (slot.cap() == 0)")],
     ),
     Attack(
         "VoucherByNobody",
@@ -233,12 +234,12 @@ SESSION_MONEY = (
     Attack(
         "CloseBeforeTheClaim",
         "SessionNotOver",
-        [Patch(SESSIONS, "if (!isConvicted && block.timestamp < record.endsAt) revert", "if (record.endsAt == 0) revert")],
+        [Patch(SESSIONS, "if (!isConvicted && block.timestamp < slot.endsAt()) revert", "if (slot.endsAt() == 0) revert")],
     ),
     Attack(
         "CloseTwice",
         "WrongSessionState",
-        [Patch(SESSIONS, "_state.sessions[sessionId].state = SessionState.CLOSED;", "")],
+        [Patch(SESSIONS, "_state.sessions[sessionId] = slot.closed();", "")],
     ),
     Attack(
         "ClaimAfterClosing",
@@ -246,8 +247,8 @@ SESSION_MONEY = (
         [
             Patch(
                 VOUCHERS,
-                "} else if (record.state != IEscrowSessions.SessionState.OPEN) {",
-                "} else if (record.state == IEscrowSessions.SessionState.NONE) {",
+                "} else if (slot.state() != IEscrowSessions.SessionState.OPEN) {",
+                "} else if (slot.state() == IEscrowSessions.SessionState.NONE) {",
             )
         ],
     ),
@@ -262,7 +263,7 @@ SESSION_MONEY = (
     Attack(
         "ConvictedProviderClaims",
         "SessionOfConvictedProvider",
-        [Patch(VOUCHERS, "if (_isConvicted(voucher.session.openedAt, convictedAt)) {", "if (sessionId == 0) {")],
+        [Patch(VOUCHERS, "if (_isConvicted(session.openedAt, convictedAt)) {", "if (sessionId == 0) {")],
     ),
     Attack(
         "ConvictedProviderCommits",
@@ -592,4 +593,63 @@ STAKES = (
     ),
 )
 
-ATTACKS = (*MONEY, *SESSION_MONEY, *ENDS, *SIGNATURES, *STAKES)
+INTAKE = "contracts/libraries/Intake.sol"
+UNCHECKED = Patch(INTAKE, "if (held != before + amount) revert", "if (held < before) revert")
+PUSHED = [
+    Patch(
+        PAYOFFS,
+        "_state.credit(entry.requester, refunded);",
+        "_token.transfer(entry.requester, refunded);",
+    )
+]
+CREDITED = "_state.credit(msg.sender, amount);"
+TOKENS = (
+    Attack("FeeOnTransfer", "TheftFailed", [UNCHECKED]),
+    Attack(
+        "FalseOnTransfer",
+        "TheftFailed",
+        [
+            UNCHECKED,
+            Patch(INTAKE, "token.safeTransferFrom(msg.sender,", "token.transferFrom(msg.sender,"),
+        ],
+    ),
+    Attack(
+        "SilentOnTransfer",
+        "TheftFailed",
+        [Patch(INTAKE, "token.safeTransferFrom(msg.sender,", "token.transferFrom(msg.sender,")],
+    ),
+    Attack("RevertsOnZero", "TheftFailed", PUSHED),
+    Attack("BlockedPayee", "TheftFailed", PUSHED),
+    Attack("StoppedWhilePending", "TheftFailed", PUSHED),
+    Attack("SixDecimals", "TheftFailed", [Patch(BALANCES, CREDITED, CREDITED.replace("amount", "amount * 1e12"))]),
+    Attack("ManyDecimals", "TheftFailed", [Patch(BALANCES, CREDITED, CREDITED.replace("amount", "amount * 1e9"))]),
+    Attack(
+        "ReentrantWithdrawal",
+        "TheftFailed",
+        [
+            Patch(BALANCES, "_state.debit(msg.sender, amount);", "_token.safeTransfer(msg.sender, amount);"),
+            Patch(
+                BALANCES,
+                "        emit Withdrawn(msg.sender, amount);\n        _token.safeTransfer(msg.sender, amount);",
+                "        emit Withdrawn(msg.sender, amount);\n"
+                "        _state.balances[msg.sender] -= amount < _state.balances[msg.sender]\n"
+                "            ? amount\n            : _state.balances[msg.sender];",
+            ),
+        ],
+    ),
+    Attack(
+        "ReentrantDeposit",
+        "TheftFailed",
+        [
+            UNCHECKED,
+            Patch(
+                BALANCES,
+                "if (amount == 0) revert ZeroAmount();\n        _state.credit(msg.sender, amount);",
+                "uint256 before = _state.balances[msg.sender] + amount;\n        _state.credit(msg.sender, amount);",
+            ),
+            Patch(BALANCES, "        _token.pull(amount);", "        _token.pull(amount);\n        _state.balances[msg.sender] = before;"),
+        ],
+    ),
+)
+
+ATTACKS = (*MONEY, *SESSION_MONEY, *ENDS, *SIGNATURES, *STAKES, *TOKENS)

@@ -18,8 +18,8 @@ KNOWN_WITHIN_S = 20.0
 def sent_means_known() -> Iterator[None]:
     """Lets no sending return before the node knows the transaction.
 
-    Anvil answers with the hash before that, and Brownie, which asks for the transaction and then for its sender's nonce,
-    takes one that is mined in between for dropped: it happens on a busy machine.
+    Anvil answers with the hash before that, and Brownie takes a transaction that it cannot find at once for dropped: it
+    happens on a busy machine.
     """
     with pytest.MonkeyPatch.context() as patch:
         for kind in (Account, LocalAccount):

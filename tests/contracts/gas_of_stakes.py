@@ -20,8 +20,8 @@ def measure_stakes(market: Market) -> Gas:
     steps = {"register": market.register(newcomer), "stake": market.staking.stake(TOKEN, sender)}
     permit = market.permit(owner, market.staking, TOKEN, deadline)
     steps["stake_with_permit"] = market.staking.stakeWithPermit(TOKEN, deadline, *permit, sender)
-    steps["unstake_first"] = market.staking.unstake(TOKEN, sender)
     steps["unstake"] = market.staking.unstake(TOKEN, sender)
+    steps["unstake_while_another_waits"] = market.staking.unstake(TOKEN, sender)
     steps["set_commission"] = market.staking.setCommission(1_000, sender)
     market.fund(delegator, market.staking, 10 * TOKEN)
     its = {"from": delegator.account}
@@ -41,7 +41,7 @@ def measure_stakes(market: Market) -> Gas:
 def measure_rewards(market: Market) -> Gas:
     """The first claim after an epoch mints what everybody has earned by then; those that follow are transfers.
 
-    An epoch's burn is earned at its provider's next burn or claim. Provider 1 has delegators: their part joins their pool.
+    An epoch's burn is earned at its provider's next burn or claim. Provider 1 has delegators, who get their part.
     """
     sender = {"from": market.stranger.account}
     one, two = (provider.owner.address for provider in market.providers)

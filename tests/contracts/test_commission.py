@@ -79,6 +79,11 @@ def test_commission__lowered__counts_at_once_and_ends_a_raise_that_waits(market:
     assert in_force(market) == 500
 
 
+def test_commission__named_again__counts_on(market: Market) -> None:
+    name(market, 1_000)
+    assert name(market, 1_000).events["CommissionChanged"]["from"] == now()
+
+
 def test_commission__raised_again_while_one_waits__waits_anew(market: Market) -> None:
     """R54: a raise cannot be named early and filled in late."""
     name(market, 1_000)

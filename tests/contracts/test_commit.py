@@ -154,6 +154,17 @@ def test_commit__in_the_last_second__stores_the_head_and_frees_the_reserve(marke
         assert [int(value) for value in market.escrow.job(opened.id)[4:]] == [batch.id, index, 1]
 
 
+def test_commit__after_the_set_changed__belongs_to_the_new_set(market: Market) -> None:
+    """R15: the set of the commitment decides, and the escrow hears of each change at once."""
+    opened = market.open()
+    market.committee.resign({"from": market.oracles[3].account})
+    batch = market.commit([opened])
+    assert batch.head.set_version == market.committee.version() == 5
+    arguments = market.settlement([batch.decision()], [batch], version=5)
+    market.escrow.settle(*arguments, {"from": market.stranger.account})
+    assert market.batch_state(batch) == (BatchState.MATURED, Outcome.PASS)
+
+
 def test_commit__announces_every_entry(market: Market) -> None:
     """R14: and the batch's head names the block of its commitment."""
     jobs = [market.open(0), market.open(1)]

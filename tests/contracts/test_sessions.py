@@ -121,10 +121,8 @@ def test_open_session__reserves_the_cap_and_nothing_of_the_provider(market: Mark
     assert market.changes(before) == {"requester 0": -CAP - fee, "fees": fee}
     event = sent.events["SessionOpened"]
     assert (event["cap"], event["key"], event["endsAt"]) == (CAP, NOBODY, sent.timestamp + 3_000)
-    assert (event["requester"], event["provider"]) == (
-        market.requesters[0].address,
-        market.providers[0].owner.address,
-    )
+    parties = market.requesters[0].address, market.providers[0].owner.address
+    assert (event["requester"], event["provider"]) == parties
     record = numbers(market.escrow.session(event["sessionId"]))
     assert record == (SessionState.OPEN, CAP, 0, sent.timestamp + 3_000, 1)
 

@@ -30,8 +30,9 @@ contract CourtMoves is Moves {
     function rule(uint256 which, uint256 how) external told {
         uint64 id = book.pickCase(which, IDisputeCourt.Ruling.NONE);
         IDisputeCourt.Case memory its = court.caseOf(id);
-        uint256 kinds = its.kind == IDisputeCourt.Kind.APPEAL ? 2 : 3;
-        IDisputeCourt.Ruling ruling = IDisputeCourt.Ruling(1 + how % kinds);
+        // An appeal is upheld or rejected; a dispute is upheld, or convicts, twice as often as it is rejected.
+        uint256 kind = its.kind == IDisputeCourt.Kind.APPEAL ? 1 + how % 2 : 1 + how % 5 % 3;
+        IDisputeCourt.Ruling ruling = IDisputeCourt.Ruling(kind);
         (uint256 who,) = book.signersOf(its.setVersion);
         bytes[] memory signatures = stage.sign(court.rulingDigest(id, ruling), who);
         uint256 wallet = token.balanceOf(its.plaintiff);
@@ -70,14 +71,14 @@ contract CourtMoves is Moves {
     }
 
     function compensate(uint256 which) external told {
-        uint64 id = book.pickCase(which, which % 2 == 0 ? IDisputeCourt.Ruling.UPHELD : IDisputeCourt.Ruling.CONVICTED);
+        uint64 id = _won(which, true);
         vm.prank(book.stranger());
         court.compensate(id);
         shadow.note(20, court.caseOf(id).isCompensated, "a compensation can be had again");
     }
 
     function convict(uint256 which) external told {
-        uint64 id = book.pickCase(which, IDisputeCourt.Ruling.CONVICTED);
+        uint64 id = _won(which, false);
         IDisputeCourt.Case memory its = court.caseOf(id);
         uint256 award = staking.awardOf(its.plaintiff);
         bool isCompensated = its.isCompensated;
@@ -93,6 +94,25 @@ contract CourtMoves is Moves {
         IEscrowBatches.BatchHead memory head = book.headOf(id);
         vm.prank(entries[index].requester);
         _checkOpened(court.dispute(id, head, entries, index));
+    }
+
+    /// @dev A dispute that its requester won: one that waits for its money, or one that convicts.
+    function _won(uint256 which, bool waits) private view returns (uint64) {
+        uint256 count = court.caseCount();
+        for (uint256 i; i < count && i < 24; ++i) {
+            uint64 id = uint64(count - (which % count + i) % count);
+            IDisputeCourt.Case memory its = court.caseOf(id);
+            bool isUpheld = its.ruling == IDisputeCourt.Ruling.UPHELD || its.ruling == IDisputeCourt.Ruling.CONVICTED;
+            if (its.kind != IDisputeCourt.Kind.DISPUTE || !isUpheld) continue;
+            if (escrow.providerRecord(its.provider).frozenBatch != 0) continue;
+            if (waits) {
+                if (its.isCompensated) continue;
+                if (escrow.batch(its.batchId).state == IEscrowBatches.BatchState.MATURED) return id;
+            } else if (its.ruling == IDisputeCourt.Ruling.CONVICTED) {
+                if (escrow.providerRecord(its.provider).convictedThrough < its.batchId) return id;
+            }
+        }
+        revert Book.NothingToPick();
     }
 
     function _checkOpened(uint64 id) private {

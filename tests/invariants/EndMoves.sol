@@ -164,9 +164,12 @@ contract EndMoves is Moves {
 
     /// @dev A pending batch that is old enough for the default, if there is one.
     function _overdue(uint256 which) private view returns (uint64 id) {
-        for (uint256 i; i < 8; ++i) {
+        for (uint256 i; i < 24; ++i) {
             id = _pending(which % 1_000 + i);
-            if (book.headOf(id).committedAt + 2_300 <= block.timestamp) return id;
+            IEscrowBatches.BatchHead memory head = book.headOf(id);
+            if (head.committedAt + 2_300 > block.timestamp) continue;
+            if (escrow.providerRecord(head.provider).frozenBatch != 0) continue;
+            if (escrow.providerRecord(head.provider).convictedThrough < id) return id;
         }
     }
 

@@ -27,7 +27,7 @@ contract MoneyMoves is Moves {
 
     /// @notice Seldom: most things are over after it.
     function passHours(uint256 by) external {
-        if (by % 4 != 0) revert Book.NothingToPick();
+        if (by % 2 != 0) revert Book.NothingToPick();
         vm.warp(block.timestamp + _bound(by, 1_500, 15_000));
         vm.roll(block.number + 50);
     }

@@ -126,8 +126,10 @@ contract StakeEffectsTest is StakeStage {
         vm.prank(provider);
         staking.setCommission(500);
         _commission(500);
+        vm.prank(provider);
+        staking.setCommission(5_000);
         vm.warp(block.timestamp + DELAY);
-        _commission(500);
+        _commission(5_000);
     }
 
     function _commission(uint16 expected) private view {
@@ -150,6 +152,7 @@ contract StakeEffectsTest is StakeStage {
         _assertEq(bps, 1_000, "commission");
         _assertEq(own, 100 ether, "own part");
         _assertEq(delegated, 1_010 ether, "delegators' part");
+        reward(providers[1], 5);
         (bps, own, delegated) = staking.rewardSplit(providers[1]);
         _assertEq(delegated, 0, "a pool without owners");
         _assertEq(staking.court(), address(this), "court");

@@ -137,6 +137,9 @@ contract StakeRefusalsTest is StakeStage {
         bytes memory large = abi.encodeWithSelector(IStaking.SlashTooLarge.selector, 10_001);
         refuses(address(this), abi.encodeCall(staking.slash, (provider, 10_001, address(0), 0, 0)), large);
         refuses(address(this), abi.encodeCall(staking.slash, (provider, 1, address(0), 10_001, 0)), large);
+        _assertEq(staking.slash(provider, 10_000, address(0), 10_000, 1 ether), 100 ether, "the whole");
+        _assertEq(staking.awardOf(address(0)), 0, "nobody challenged");
+        _assertEq(staking.condemned(), 110 ether, "all of it is condemned");
     }
 
     function test_permit__that_is_worthless__leaves_the_allowance_to_decide() public {

@@ -35,9 +35,7 @@ contract StakeSchedulesTest is StakeStage {
 
     function _amount() private returns (uint96) {
         uint256 kind = _draw(0, 3);
-        if (kind == 0) return uint96(_draw(1, 10));
-        if (kind == 1) return uint96(_draw(1, 1e12));
-        return uint96(_draw(1, 1e22));
+        return uint96(_draw(1, kind == 0 ? 10 : kind == 1 ? 1e12 : 1e22));
     }
 
     function _step() private {

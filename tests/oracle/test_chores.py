@@ -11,7 +11,7 @@ from oracle.flow.node import Node
 from protocol.chain.events import JobCancelAsked
 from protocol.chain.records import ProviderRecord
 from protocol.committee import proposer
-from protocol.types import JobState
+from protocol.types import JobState, Outcome
 from protocol.units import Wei
 from tests.oracle.world import NOW, World
 
@@ -141,3 +141,28 @@ def test_fees__there_are_some__are_burned_once_a_while(world: World) -> None:
     assert do_chores(node) == 1
     assert do_chores(node) == 0
     assert submitted(node) == ["burn_fees"]
+
+
+def test_condemned__there_is_some__is_burned_once_a_while(world: World) -> None:
+    """R19: what a slash took lies in the staking contract until anybody burns it."""
+    world.chain.condemned_stake = 7
+    world.chain.number = 300
+    node = turn_of(world, 0)
+    assert do_chores(node) == 1
+    assert do_chores(node) == 0
+    assert submitted(node) == ["burn_condemned"]
+
+
+@pytest.mark.parametrize(("seconds", "done"), [(DEFAULT - 200, 0), (DEFAULT, 1)])
+def test_default__openings_posted_on_chain__counts_from_then(world: World, seconds: int, done: int) -> None:
+    """R22: the windows begin again with them, and the head goes with the call."""
+    event = world.commit(world.open_job())
+    world.freeze(1, NOW + 60, Outcome.NOT_OPENED)
+    world.clock.now += 300
+    world.reopen(1, b"x")
+    advance(world, seconds)
+    node = turn_of(world, 0)
+    assert do_chores(node) == done
+    assert submitted(node) == ["mature_by_default"] * done
+    for call in node.sender.calls.values():  # type: ignore[attr-defined]
+        assert call.arguments[1] == event.head(50, world.chain.start + 50)

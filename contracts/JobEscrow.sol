@@ -51,6 +51,8 @@ contract JobEscrow is Balances, Batches {
     }
 
     /// @dev Runs the part that has the function; a selector that no part has reverts there.
+    // It does one thing, and each of its steps is that thing.
+    // solhint-disable-next-line no-complex-fallback
     fallback() external {
         address part = _isEnd(msg.sig) ? _ends : _desk;
         // Overwrites all memory, which nothing reads again.

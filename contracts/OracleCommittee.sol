@@ -119,6 +119,8 @@ contract OracleCommittee is Seats {
         address previous;
         for (uint256 i; i < signatures.length; ++i) {
             // A malformed or malleable signature recovers to zero, which is no member.
+            // Why a signature is malformed does not matter: it recovers to zero, which is no member.
+            // slither-disable-next-line unused-return
             (address signer,,) = ECDSA.tryRecoverCalldata(digest, signatures[i]);
             if (bitmap & _seatBit(signer) == 0) revert SignerNotMember(signer, setVersion);
             if (signer <= previous) revert SignersNotAscending(previous, signer);
@@ -133,6 +135,8 @@ contract OracleCommittee is Seats {
         bytes calldata signature
     ) private view {
         bytes32 digest = IEscrowEnds(escrow).settlementDigest(setVersion, decisions);
+        // Why a signature is malformed does not matter: it recovers to zero, which is no member.
+        // slither-disable-next-line unused-return
         (address signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
         if (signer != account) revert NotSignedBy(account, signer);
     }

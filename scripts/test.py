@@ -54,10 +54,11 @@ class Runner:
 
 def runners() -> tuple[Runner, ...]:
     pytest = (str(BIN / "python"), "-m", "pytest", "-p", "no:pytest-brownie", "-q", "-rfE")
-    apart = ("--ignore=tests/contracts", "--ignore=tests/e2e")
+    apart = ("--ignore=tests/contracts", "--ignore=tests/e2e", "-m", "not weakened")
+    forge = (str(BIN / "forge"), "test", "--junit", "--match-path", "tests/invariants/*")
     return (
         Runner("unit", (*pytest, "tests", *apart), "tests/**/test_*.py", 2_400),
-        Runner("forge", (str(BIN / "forge"), "test", "--junit"), "tests/invariants/*.t.sol", 1_200, True),
+        Runner("forge", forge, "tests/invariants/*.t.sol", 1_200, True),
         Runner("brownie", (str(BIN / "brownie"), "test"), "tests/contracts/**/test_*.py", 2_400),
         Runner("e2e", (*pytest, "tests/e2e"), "tests/e2e/**/test_*.py", 2_400),
     )

@@ -1,7 +1,8 @@
 """Proves the properties of `tests/symbolic` with Halmos, for every input, and checks that a wrong one is refuted.
 
 Works in `var/prove`, with the contracts and proofs as they are now: Halmos reads Forge's artifacts with their syntax
-trees, which the other tools do without.
+trees, which the other tools do without. It has an environment of its own, `.tools/halmos` (lock: tools/locks/halmos.txt),
+made at the first run: its python-dotenv is newer than the one that Brownie pins.
 """
 
 from __future__ import annotations
@@ -19,9 +20,40 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 FOLDER = ROOT / "var" / "prove"
 PROOFS = "tests/symbolic"
+ENVIRONMENT = ROOT / ".tools" / "halmos"
+LOCK = ROOT / "tools" / "locks" / "halmos.txt"
 WRONG = "check_wrong__"
 LEAST_PROOFS = 12
 LINE = re.compile(r"\[(PASS|FAIL|TIMEOUT|ERROR)\] (check_\w+)\(.*?time: ([\d.]+)s")
+
+
+def provide_halmos() -> None:
+    """Makes the environment when there is none, or when its lock changed since."""
+    stamp = ENVIRONMENT / "lock"
+    if stamp.exists() and stamp.read_text() == LOCK.read_text():
+        return
+    uv = str(ROOT / ".tools" / "bin" / "uv")
+    python = str(ENVIRONMENT / "bin" / "python")
+    subprocess.run(
+        [uv, "venv", "--quiet", "--no-config", "--clear", "--python", sys.executable, str(ENVIRONMENT)],
+        check=True,
+    )
+    subprocess.run(
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--no-config",
+            "--require-hashes",
+            "--python",
+            python,
+            "-r",
+            str(LOCK),
+        ],
+        check=True,
+    )
+    stamp.write_text(LOCK.read_text())
 
 
 def lay_out() -> None:
@@ -38,7 +70,10 @@ def lay_out() -> None:
 
 
 def run(command: list[str], limit_s: int) -> str:
-    environment = os.environ | {"NO_COLOR": "1", "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {
+        "NO_COLOR": "1",
+        "PATH": os.pathsep.join((str(BIN), str(ENVIRONMENT / "bin"), os.environ["PATH"])),
+    }
     try:
         result = subprocess.run(
             command,
@@ -60,9 +95,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=60, help="seconds for one question to the solver")
     options = parser.parse_args(arguments)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    provide_halmos()
     lay_out()
     started = time.monotonic()
-    command = [str(BIN / "halmos"), "--no-status", "--solver-threads", "1"]
+    command = [str(ENVIRONMENT / "bin" / "halmos"), "--no-status", "--solver-threads", "1"]
     command += ["--solver-timeout-assertion", str(options.limit * 1000), "--forge-build-out", "out"]
     if options.only:
         command += ["--match-test", options.only]

@@ -153,7 +153,8 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         return JobMath.neededStake(draft.largest, terms.slashBps, terms.challengerBps, terms.detectionBps);
     }
 
-    /// @dev Adds what vouchers claim to the exposure. Refuses any commitment while the oracles cover less than is exposed.
+    /// @dev Adds what vouchers claim to the exposure. Refuses any commitment while the oracles cover less than is
+    /// exposed.
     function _expose(uint96 added) private {
         Ledger memory ledger = _state.ledger;
         uint256 exposed = uint256(ledger.exposure) + added;

@@ -12,8 +12,8 @@ import {IEscrowTerms} from "../interfaces/escrow/IEscrowTerms.sol";
 import {EscrowState} from "./EscrowState.sol";
 
 /// @title EscrowBase: what the three parts of the escrow share
-/// @dev `JobEscrow`, `EscrowDesk` and `EscrowEnds` have the same storage, which is this one struct, and the same wiring.
-/// Only `JobEscrow` holds state and money; the code of the other two runs in its place (see `JobEscrow`).
+/// @dev `JobEscrow`, `EscrowDesk` and `EscrowEnds` have the same storage, which is this one struct, and the same
+/// wiring. Only `JobEscrow` holds state and money; the code of the other two runs in its place (see `JobEscrow`).
 abstract contract EscrowBase is Governed, EIP712 {
     IMallaToken internal immutable _token;
     IStaking internal immutable _staking;

@@ -55,8 +55,8 @@ struct Hold {
 }
 
 /// @title EscrowState: everything that the escrow stores
-/// @dev `setVersion` is the committee's present one, told by `refreshCoverage` at each change: a commitment writes its slot
-/// anyway, and asking the committee would cost it 5,000 gas.
+/// @dev `setVersion` is the committee's present one, told by `refreshCoverage` at each change: a commitment writes its
+/// slot anyway, and asking the committee would cost it 5,000 gas.
 /// @dev One struct, so that the three parts of the escrow's code cannot differ about where a thing lies. No record of a
 /// job, a session, a key or a batch is ever cleared: an id that was used stays used.
 struct EscrowState {

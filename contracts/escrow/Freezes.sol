@@ -14,8 +14,9 @@ import {Payoffs} from "./Payoffs.sol";
 abstract contract Freezes is Payoffs, IEscrowEnds {
     uint256 private constant MAX_OPENINGS = 128 * 1024;
 
-    /// @dev Freezes a pending batch and its provider. Returns false, and does nothing, over the epoch's ceiling. A freeze
-    /// shields nothing: while one lasts, other batches of the provider are frozen as well, each for its own time.
+    /// @dev Freezes a pending batch and its provider. Returns false, and does nothing, over the epoch's ceiling. A
+    /// freeze shields nothing: while one lasts, other batches of the provider are frozen as well, each for its own
+    /// time.
     function _freeze(IEscrowBatches.Decision calldata decision, IEscrowBatches.BatchHead calldata head)
         internal
         returns (bool)
@@ -158,8 +159,9 @@ abstract contract Freezes is Payoffs, IEscrowEnds {
         return true;
     }
 
-    /// @dev Ends one freeze of the provider that convicts nobody. With its last one it may open and mature again, and what
-    /// its first one condemned is free again: a provider that lets itself be frozen cannot use up an epoch's ceiling.
+    /// @dev Ends one freeze of the provider that convicts nobody. With its last one it may open and mature again, and
+    /// what its first one condemned is free again: a provider that lets itself be frozen cannot use up an epoch's
+    /// ceiling.
     function _unhold(address provider) private {
         Hold memory held = _state.holds[provider];
         if (--held.count == 0) {
@@ -197,8 +199,8 @@ abstract contract Freezes is Payoffs, IEscrowEnds {
         emit IEscrowBatches.ProviderConvicted(head.provider, batchId, slashed, through);
     }
 
-    /// @dev Counts what a conviction would condemn against the ceiling of the present epoch. The first of an epoch always
-    /// fits, so that no stake is too large to be slashed.
+    /// @dev Counts what a conviction would condemn against the ceiling of the present epoch. The first of an epoch
+    /// always fits, so that no stake is too large to be slashed.
     function _condemn(address provider, uint16 slashBps)
         private
         returns (bool fits, uint256 amount, uint256 used, uint256 ceiling)

@@ -75,8 +75,8 @@ abstract contract Payoffs is EscrowBase {
         }
     }
 
-    /// @dev Ends a batch whose entries were paid off: pays the provider, then auditors and submitter out of the fee, and
-    /// leaves the rest to be burned.
+    /// @dev Ends a batch whose entries were paid off: pays the provider, then auditors and submitter out of the fee,
+    /// and leaves the rest to be burned.
     function _mature(uint64 batchId, IEscrowBatches.BatchHead calldata head, BatchStatus status, Sums memory sums)
         internal
     {

@@ -35,6 +35,8 @@ abstract contract Standing is EscrowBase {
         if (its.frozenBatch != 0) revert IEscrowJobs.ProviderIsFrozen(offer.provider, its.frozenBatch);
         digest = _offerDigest(offer);
         (address nodeKey, uint96 active) = _staking.standingOf(offer.provider);
+        // Why a signature is malformed does not matter: it recovers to zero, which is refused below.
+        // slither-disable-next-line unused-return
         (address recovered,,) = ECDSA.tryRecoverCalldata(digest, signature);
         // A malformed signature recovers to zero, which is also the key of an account that never registered.
         if (recovered != nodeKey || nodeKey == address(0)) {

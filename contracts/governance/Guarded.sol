@@ -5,8 +5,8 @@ import {IGuarded} from "../interfaces/IGuarded.sol";
 import {Governed} from "./Governed.sol";
 
 /// @title Guarded: a guardian can stop new activity for a while, and never an exit
-/// @dev The pause ends by itself. A guardian that pauses again and again is seen by everybody and replaced by governance;
-/// whatever it does, everything that was begun goes its way.
+/// @dev The pause ends by itself. A guardian that pauses again and again is seen by everybody and replaced by
+/// governance; whatever it does, everything that was begun goes its way.
 abstract contract Guarded is Governed, IGuarded {
     uint256 private constant LONGEST_PAUSE = 7 days;
 

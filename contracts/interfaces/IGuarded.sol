@@ -15,7 +15,8 @@ interface IGuarded is IGoverned {
     /// @notice Governance: name the guardian; zero for none.
     function setGuardian(address guardian) external;
 
-    /// @notice Guardian or governance: refuse new activity until `until`, at most 7 days ahead. The past ends the pause.
+    /// @notice Guardian or governance: refuse new activity until `until`, at most 7 days ahead. The past ends the
+    /// pause.
     function pause(uint40 until) external;
 
     function guardian() external view returns (address);

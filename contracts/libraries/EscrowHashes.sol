@@ -66,8 +66,8 @@ library EscrowHashes {
         }
     }
 
-    /// @notice keccak256(abi.encode(block.chainid, escrow, job)). In memory a struct of static fields is its own encoding,
-    /// as long as the compiler wrote every field: it writes them clean.
+    /// @notice keccak256(abi.encode(block.chainid, escrow, job)). In memory a struct of static fields is its own
+    /// encoding, as long as the compiler wrote every field: it writes them clean.
     function jobId(address escrow, IEscrowJobs.Job memory job) internal view returns (bytes32 hash) {
         assembly ("memory-safe") {
             let free := mload(0x40)
@@ -126,7 +126,8 @@ library EscrowHashes {
         return keccak256(abi.encode(VOUCHER_TYPEHASH, session, amount, units, calls, head));
     }
 
-    /// @notice The same for a voucher that lies in calldata: amount, units, calls and head stand there one after the other.
+    /// @notice The same for a voucher that lies in calldata: amount, units, calls and head stand there one after the
+    /// other.
     /// @dev Dirty high bits hash to something that nobody signed.
     function hashGivenVoucher(bytes32 session, IEscrowSessions.Voucher calldata voucher)
         internal

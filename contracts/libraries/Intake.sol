@@ -5,8 +5,8 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {IMallaToken} from "../interfaces/IMallaToken.sol";
 
 /// @title Intake: the one way in which tokens come into a contract of ours
-/// @dev `MallaToken` moves what it is asked to move. Should these contracts ever be deployed with a token that does not (a
-/// fee on transfers, a hook, a rebase), they refuse it instead of owing what they never received.
+/// @dev `MallaToken` moves what it is asked to move. Should these contracts ever be deployed with a token that does not
+/// (a fee on transfers, a hook, a rebase), they refuse it instead of owing what they never received.
 library Intake {
     using SafeERC20 for IMallaToken;
 

@@ -20,9 +20,10 @@ library JobMath {
         return payment * feeBps / BPS;
     }
 
-    /// @notice The least active stake under which cheating on one unit of `price` does not pay: what a slash burns times
-    /// the chance of it must reach the gain times the chance of getting away, rounded up (DESIGN 4, step 7:
-    /// lambda * (1 - kappa) * stake >= price * (1 - d) / d). The challenger's share does not count: it may be the cheat's.
+    /// @notice The least active stake under which cheating on one unit of `price` does not pay: what a slash burns
+    /// times the chance of it must reach the gain times the chance of getting away, rounded up (DESIGN 4, step 7:
+    /// lambda * (1 - kappa) * stake >= price * (1 - d) / d). The challenger's share does not count: it may be the
+    /// cheat's.
     /// @dev Terms bound each divisor away from zero. No overflow: 96 + 40 bits.
     function neededStake(uint256 price, uint256 slashBps, uint256 challengerBps, uint256 detectionBps)
         internal

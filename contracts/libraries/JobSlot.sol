@@ -4,7 +4,8 @@ pragma solidity ^0.8.35;
 import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
 
 /// @dev A `JobRecord` in one word: from the low end state (8 bits), reason (8), openedAt (40), deadline (40),
-/// batchId (64), index (16), termsVersion (16). Written by hand, because the compiler's own packing costs 1,500 gas a job more.
+/// batchId (64), index (16), termsVersion (16). Written by hand, because the compiler's own packing costs 1,500 gas a
+/// job more.
 type PackedJob is uint256;
 
 using JobSlot for PackedJob global;

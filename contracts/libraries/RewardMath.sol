@@ -31,6 +31,8 @@ library RewardMath {
         returns (uint256)
     {
         if (delegated == 0) return 0;
+        // Rounded down twice, as its twin in Python does: the dust is the provider's.
+        // slither-disable-next-line divide-before-multiply
         return amount * delegated / (own + delegated) * (BPS - commissionBps) / BPS;
     }
 

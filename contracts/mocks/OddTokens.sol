@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Each is a line or two, and one calls back: side by side they are read at once.
+// solhint-disable one-contract-per-file, avoid-low-level-calls
 pragma solidity ^0.8.35;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";

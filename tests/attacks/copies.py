@@ -1,7 +1,7 @@
 """Copies of the contracts with one defence taken out, and the attacks run against them by Forge.
 
 Results are kept in `var/attacks`, named by the digest of everything that went into them: an attack runs again only when
-a contract, the attack or the patch changed. A copy starts with what the whole tree compiled to, so that Forge compiles only
+a contract, the attack or the patch changed. A copy starts with what this clone compiled to, so that Forge compiles only
 what a patch touches.
 """
 
@@ -66,18 +66,6 @@ def run_attacks(names: Sequence[str], patches: Sequence[Patch] = ()) -> dict[str
     return {name: Run(**run) for name, run in json.loads(kept.read_text()).items()}
 
 
-def compiled() -> Path:
-    """The folder of a whole copy, compiled once for each state of the sources: what weakened copies start from."""
-    folder = CACHE / ("compiled-" + _digest_of_sources()[:24])
-    if not (folder / "done").exists():
-        for old in CACHE.glob("compiled-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        _lay_out(folder)
-        _forge(folder, "build")
-        (folder / "done").touch()
-    return folder
-
-
 def _digest_of_sources() -> str:
     sources = (path for folder in ("contracts", EXPLOITS) for path in sorted((ROOT / folder).rglob("*.sol")))
     texts = [f"{path.relative_to(ROOT)}\n{path.read_text()}" for path in (ROOT / "foundry.toml", *sources)]
@@ -97,9 +85,9 @@ def _patched(patches: Sequence[Patch]) -> dict[str, str]:
 
 
 def _run(names: Sequence[str], changed: dict[str, str]) -> dict[str, Run]:
-    with _weakened(compiled(), changed) as folder:
+    with _weakened(changed) as folder:
         pattern = "^(" + "|".join(names) + ")$"
-        done = _forge(folder, "test", "--json", "--match-contract", pattern)
+        done = _forge(folder, "test", "--json", "--match-path", f"{EXPLOITS}/*", "--match-contract", pattern)
         try:
             suites = json.loads(done.stdout.strip().splitlines()[-1])
             results = {suite.split(":")[-1]: _only_result(suites[suite]) for suite in suites}
@@ -110,30 +98,25 @@ def _run(names: Sequence[str], changed: dict[str, str]) -> dict[str, Run]:
 
 
 @contextmanager
-def _weakened(whole: Path, changed: dict[str, str]) -> Iterator[Path]:
+def _weakened(changed: dict[str, str]) -> Iterator[Path]:
+    """A copy with the changed files; this clone itself if nothing is changed."""
     if not changed:
-        yield whole
+        yield ROOT
         return
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "copy"
-        shutil.copytree(whole, folder, symlinks=True)
+        folder = Path(name)
+        for tree in ("contracts", EXPLOITS, "out", "cache_forge"):
+            shutil.copytree(ROOT / tree, folder / tree)
+        shutil.copy(ROOT / "foundry.toml", folder)
+        for tool in ("node_modules", ".tools"):
+            (folder / tool).symlink_to(ROOT / tool)
         for file, text in changed.items():
             (folder / file).write_text(text)
         yield folder
 
 
-def _lay_out(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for tree in ("contracts", EXPLOITS):
-        shutil.copytree(ROOT / tree, folder / tree)
-    shutil.copy(ROOT / "foundry.toml", folder)
-    for name in ("node_modules", ".tools"):
-        (folder / name).symlink_to(ROOT / name)
-
-
 def _forge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"FOUNDRY_TEST": EXPLOITS, "NO_COLOR": "1"}
+    environment = os.environ | {"NO_COLOR": "1"}
     command = [str(ROOT / ".venv" / "bin" / "forge"), *arguments, "--root", str(folder)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 

@@ -639,7 +639,7 @@ TOKENS = (
     ),
     Attack(
         "ReentrantDeposit",
-        "TheftFailed",
+        "refused",
         [
             UNCHECKED,
             Patch(

@@ -11,15 +11,15 @@ from web3.exceptions import TransactionNotFound
 
 from tests.contracts.market import Market
 
-KNOWN_WITHIN_S = 20.0
+MINED_WITHIN_S = 20.0
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sent_means_known() -> Iterator[None]:
-    """Lets no sending return before the node knows the transaction.
+def sent_means_mined() -> Iterator[None]:
+    """Lets no sending return before the node has its receipt.
 
-    Anvil answers with the hash before that, and Brownie takes a transaction that it cannot find at once for dropped: it
-    happens on a busy machine.
+    Anvil counts the sender's nonce up before the receipt is there, and Brownie, which looks in between, takes the
+    transaction for dropped: it happens on a busy machine.
     """
     with pytest.MonkeyPatch.context() as patch:
         for kind in (Account, LocalAccount):
@@ -30,10 +30,10 @@ def sent_means_known() -> Iterator[None]:
 def _waiting(transact: Any) -> Any:
     def send(self: Any, *arguments: Any) -> Any:
         sent = transact(self, *arguments)
-        deadline = time.monotonic() + KNOWN_WITHIN_S
+        deadline = time.monotonic() + MINED_WITHIN_S
         while time.monotonic() < deadline:
             try:
-                web3.eth.get_transaction(sent)
+                web3.eth.get_transaction_receipt(sent)
                 break
             except TransactionNotFound:
                 time.sleep(0.01)

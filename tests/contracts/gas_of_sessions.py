@@ -7,7 +7,7 @@ from typing import Any
 from protocol.units import TOKEN
 from tests.contracts.expect import at, now
 from tests.contracts.market import Market
-from tests.contracts.measuring import Gas, gas
+from tests.contracts.measuring import Gas, begin_epoch, gas
 from tests.contracts.nouns import Batch, OpenedSession, person
 
 CALL = TOKEN // 100
@@ -38,6 +38,7 @@ def measure_sessions(market: Market) -> Gas:
 
 def measure_vouchers(market: Market) -> Gas:
     """Each voucher of a session of its own; every session had one before."""
+    begin_epoch(market)
     sessions = [market.open_session(cap=TOKEN, requester=n % 2, duration=7_000) for n in range(100)]
     market.settle(_committed(market, sessions, 1))
     alone = _committed(market, sessions[:1], 2)

@@ -9,7 +9,7 @@ from protocol.types import Outcome, Ruling
 from protocol.units import TOKEN
 from tests.contracts.expect import at, now
 from tests.contracts.market import Market
-from tests.contracts.measuring import Gas, gas
+from tests.contracts.measuring import Gas, begin_epoch, gas, pass_second
 from tests.contracts.nouns import Provider, person
 
 
@@ -46,15 +46,16 @@ def measure_rewards(market: Market) -> Gas:
     sender = {"from": market.stranger.account}
     one, two = (provider.owner.address for provider in market.providers)
     steps: dict[str, Any] = {}
-    for _ in range(3):  # the last time is measured
-        market.settle(market.committed(), market.committed(provider=1))
-        at(now() + market.plan.schedule.epoch_length)
-        market.settle(market.committed(), market.committed(provider=1))
-        steps["reward_claim_with_mint_and_delegators"] = market.rewards.claim(two, sender)
-        steps["reward_claim"] = market.rewards.claim(one, sender)
-    at(now() + market.plan.schedule.epoch_length)
-    steps["reward_claim_with_mint"] = market.rewards.claim(one, sender)
-    steps["reward_claim_with_delegators"] = market.rewards.claim(two, sender)
+    for turn in range(4):  # the last two are measured
+        begin_epoch(market)
+        begin_epoch(market)
+        pass_second()
+        if turn % 2:
+            steps["reward_claim_with_mint"] = market.rewards.claim(one, sender)
+            steps["reward_claim_with_delegators"] = market.rewards.claim(two, sender)
+        else:
+            steps["reward_claim_with_mint_and_delegators"] = market.rewards.claim(two, sender)
+            steps["reward_claim"] = market.rewards.claim(one, sender)
     return gas(steps)
 
 
@@ -65,12 +66,14 @@ def measure_court(market: Market) -> Gas:
     market.fund(requester, market.court, 10 * market.plan.court.dispute_bond)
     stranger = {"from": market.stranger.account}
     steps: dict[str, Any] = {}
+    begin_epoch(market)
     for _ in range(2):  # the second time is measured
         paid = market.committed()
         market.settle(paid)
         steps["dispute"] = market.court.dispute(*paid.arguments, 0, {"from": requester.account})
         case_id = market.court.caseCount()
         signatures = market.rulings(case_id, Ruling.REJECTED)
+        pass_second()
         steps["rule_dispute_rejected"] = market.court.rule(
             case_id, Ruling.REJECTED, paid.head_tuple, [], signatures, stranger
         )

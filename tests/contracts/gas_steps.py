@@ -16,7 +16,7 @@ from tests.contracts.expect import at, now
 from tests.contracts.gas_of_sessions import measure_sessions, measure_vouchers
 from tests.contracts.gas_of_stakes import measure_court, measure_rewards, measure_seats, measure_stakes
 from tests.contracts.market import Market
-from tests.contracts.measuring import Gas, gas
+from tests.contracts.measuring import Gas, begin_epoch, gas, pass_second
 
 OPENING = bytes(range(1, 256)) * 4 + bytes(4)
 """What `post_openings` posts: 1 KiB, about as much as a sealed transcript of the small model."""
@@ -69,12 +69,12 @@ def measure_jobs(market: Market) -> Gas:
 
 
 def measure_settlements(market: Market) -> Gas:
-    market.settle(
-        market.committed(2), auditors=0b1111, sender=market.oracles[0].account
-    )  # warms balances and fees
+    begin_epoch(market)
+    # Warms the balances of everybody who is paid.
+    market.settle(market.committed(2), auditors=0b1111, sender=market.oracles[0].account)
     market.escrow.burnFees({"from": market.stranger.account})
     market.settle(market.committed(2))
-    at(now() + 10)  # a burn writes a checkpoint of the supply once a second
+    pass_second()
     steps: dict[str, Any] = {"burn_fees": market.escrow.burnFees({"from": market.stranger.account})}
     market.settle(market.committed(2))
     for size in (1, 10, 100):
@@ -82,11 +82,11 @@ def measure_settlements(market: Market) -> Gas:
         steps[f"commit_{size}"] = market.commits[batch.id]
         steps[f"settle_pass_{size}"] = market.settle(batch)
     opened = list(market.opened.values())[-1]
-    # With everybody paid: one auditor, and the oracle whose turn it is, each of whom was paid before.
-    for _ in range(5):
-        turn = market.proposer()
+    # With everybody paid: the oracle whose turn it is, and an auditor that is another one.
+    for _ in range(2):
+        paid, turn = market.committed(), market.oracles.index(market.proposer())
         steps["settle_pass_1_with_fees_paid"] = market.settle(
-            market.committed(), auditors=0b1, sender=turn.account
+            paid, auditors=1 << (turn + 1) % 4, sender=market.oracles[turn].account
         )
     batches = [market.committed() for _ in range(10)]
     steps["settle_pass_10_batches_of_1"] = market.settle(*batches)
@@ -123,7 +123,7 @@ def measure_defaults(market: Market) -> Gas:
     receipts = [market.receipts(batch.entries[0].answer_digest)]
     sender = {"from": market.stranger.account}
     steps = {"record_stored_1": market.escrow.recordStored(*batch.arguments, [0], receipts, sender)}
-    at(market.default_from(full))
+    begin_epoch(market, after=market.default_from(full))
     steps["default_10_refunded"] = market.mature_by_default(full)
     steps["default_1_paid"] = market.mature_by_default(batch)
     return gas(steps)

@@ -179,3 +179,13 @@ def test_release__pays_the_auditors_out_of_the_batchs_own_fee(market: Market) ->
     kept, each = fee(batch.amount, market.terms.fee_bps), market.terms.audit_fee
     paid = {"oracle 0": each, "oracle 2": each, "fees": kept - 2 * each}
     assert market.changes(before) == matured(batch, kept) | paid
+
+
+def test_not_opened__then_opened_and_reached_by_a_conviction__pays_no_auditor(market: Market) -> None:
+    """R4: the finding that named them was answered, and no other followed."""
+    market.settle(market.committed(provider=1))
+    batch, bad = market.committed(), market.committed()
+    market.settle(batch, outcome=Outcome.NOT_OPENED, auditors=FIRST_AND_THIRD)
+    market.post_openings(batch)
+    market.convict(bad)
+    assert "AuditFeePaid" not in market.forfeit(batch).events

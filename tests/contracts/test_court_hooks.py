@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -124,3 +125,16 @@ def test_convict__of_a_pending_batch__slashes_and_caps_the_challengers_share(mar
     assert market.changes(before) == changed
     market.forfeit(batch)
     assert market.job_state(batch.entries[0]) == (JobState.REFUNDED, RefundReason.CONVICTED)
+
+
+def test_require_batch__of_other_heads_or_entries__is_refused(market: Market) -> None:
+    """R48: what the court is shown is what was committed."""
+    batch = market.committed(2)
+    record = market.escrow.requireBatch(*batch.arguments)
+    assert (BatchState(int(record[1])), Outcome(int(record[2]))) == (BatchState.PENDING, Outcome.NONE)
+    short = dataclasses.replace(batch, entries=batch.entries[:1])
+    with refused("EntriesMismatch", batch.id, short.hash, batch.hash):
+        market.escrow.requireBatch(*short.arguments)
+    other = dataclasses.replace(batch, head=dataclasses.replace(batch.head, set_version=3))
+    with refused("HeadMismatch", batch.id, other.digest, batch.digest[:31] + b"\0"):
+        market.escrow.requireBatch(*other.arguments)

@@ -146,6 +146,16 @@ def test_pause__goes_on(market: Market, name: str) -> None:
         assert int(market.escrow.pausedUntil()) > now()
 
 
+def test_pause__longer_than_a_week_or_by_a_stranger__is_refused(market: Market) -> None:
+    """R69: it ends by itself."""
+    start = now() + 10
+    at(start)
+    with refused("PauseTooLong", start + WEEK + 1, start + WEEK):
+        market.escrow.pause(start + WEEK + 1, {"from": market.guardian.account})
+    with refused("OnlyGuardian", market.stranger.address):
+        market.escrow.pause(start, {"from": market.stranger.account})
+
+
 @pytest.mark.parametrize("name", STOPPED)
 def test_pause__stops_an_opening_until_its_last_second(market: Market, name: str) -> None:
     """R69: half-open, and ended early by a pause until the past."""

@@ -108,11 +108,15 @@ contract AttackCalls {
     function own(uint256 which, uint256 seed) external view returns (Call memory its) {
         which %= 8;
         its.target = address(_staking);
-        if (which == 0) its.data = abi.encodeCall(IStaking.stake, (uint96(1 + seed % 1 ether)));
-        else if (which == 1) its.data = abi.encodeCall(IStaking.unstake, (uint96(1 + seed % 1 ether)));
-        else if (which == 2) its.data = abi.encodeCall(IStaking.withdraw, ());
-        else if (which == 3) its.data = abi.encodeCall(IStaking.setMetadata, (bytes32(seed)));
-        else if (which == 4) {
+        if (which == 0) {
+            its.data = abi.encodeCall(IStaking.stake, (uint96(1 + seed % 1 ether)));
+        } else if (which == 1) {
+            its.data = abi.encodeCall(IStaking.unstake, (uint96(1 + seed % 1 ether)));
+        } else if (which == 2) {
+            its.data = abi.encodeCall(IStaking.withdraw, ());
+        } else if (which == 3) {
+            its.data = abi.encodeCall(IStaking.setMetadata, (bytes32(seed)));
+        } else if (which == 4) {
             its.data = abi.encodeCall(IStaking.delegate, (_book.providers(seed % 3), uint96(1 ether + seed % 1 ether)));
         } else if (which == 5) {
             its.data = abi.encodeCall(IStaking.undelegate, (_book.providers(seed % 3), uint128(1 + seed % 1e24)));
@@ -175,7 +179,9 @@ contract AttackCalls {
 
     function _closedStaking(uint256 which, uint256 seed) private view returns (bytes memory) {
         address victim = _book.providers(seed % 2);
-        if (which == 8) return abi.encodeCall(IStaking.slash, (victim, 10_000, _book.attacker(), 10_000, type(uint96).max));
+        if (which == 8) {
+            return abi.encodeCall(IStaking.slash, (victim, 10_000, _book.attacker(), 10_000, type(uint96).max));
+        }
         if (which == 9) return abi.encodeCall(IStaking.seize, (victim, 1, _book.attacker()));
         if (which == 10) return abi.encodeCall(IStaking.addDelegationReward, (victim, 1));
         if (which == 11) return abi.encodeCall(IStaking.setUnstakeDelay, (uint32(seed)));

@@ -9,7 +9,8 @@ import {Shadow} from "./Shadow.sol";
 
 /// @title A contract that calls every function with everybody's preimages
 /// @dev Rule A10: whoever calls, nobody else is worse off. What governance and a quorum may do is not among the calls;
-/// what anybody may do after them is, and then the provider that they found against, and its delegators, may lose stake.
+/// what anybody may do after them is, and then the provider that they found against, and its delegators, may lose
+/// stake.
 contract AttackMoves is Moves {
     AttackCalls private immutable _calls;
 

@@ -2,8 +2,8 @@
 pragma solidity 0.8.35;
 
 /// @title A contract that calls whatever it is told, and calls again whenever somebody calls it
-/// @dev It plays a requester, a provider and a delegator. Ether, a token hook or any other call that reaches it makes it
-/// repeat its last attack from inside: none of our contracts may ever give it the chance.
+/// @dev It plays a requester, a provider and a delegator. Ether, a token hook or any other call that reaches it makes
+/// it repeat its last attack from inside: none of our contracts may ever give it the chance.
 contract Attacker {
     /// @notice How often anything called it.
     uint256 public callbacks;

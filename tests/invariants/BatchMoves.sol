@@ -141,14 +141,15 @@ contract BatchMoves is Moves {
         view
         returns (IEscrowSessions.Voucher memory its)
     {
-        its = IEscrowSessions.Voucher(session, amount, uint64(amount / 1e12), 1, keccak256(abi.encode(id, amount)), 0, 0);
+        its = IEscrowSessions.Voucher(
+            session, amount, uint64(amount / 1e12), 1, keccak256(abi.encode(id, amount)), 0, 0
+        );
         uint256 key = stage.keyOf(session.requester);
         if (key == 0 || amount % 2 == 0) {
             if (session.key != address(0)) key = stage.keyOf(session.key);
         }
         uint8 v;
-        (v, its.r, its.vs) =
-            vm.sign(key, escrow.voucherDigest(id, amount, its.units, its.calls, its.head));
+        (v, its.r, its.vs) = vm.sign(key, escrow.voucherDigest(id, amount, its.units, its.calls, its.head));
         if (v == 28) its.vs |= bytes32(uint256(1) << 255);
     }
 

@@ -10,7 +10,8 @@ import {Attacker} from "./Attacker.sol";
 import {Stage} from "./Stage.sol";
 import {Vm} from "./Base.sol";
 
-/// @title Who plays, and what every move needs to know of the moves before it: the preimages that the chain keeps digests of
+/// @title Who plays, and what every move needs to know of the moves before it: the preimages that the chain keeps
+/// digests of
 /// @dev Eight people: two requesters, two providers, two delegators, a contract that attacks as all three, and a
 /// stranger that nobody ever has to do with. Besides them five oracles and the guardian.
 contract Book {

@@ -25,8 +25,8 @@ import {Stage} from "./Stage.sol";
 import {StakeMoves} from "./StakeMoves.sol";
 
 /// @title The stage, its people, and every move that they can make
-/// @dev Forge runs a campaign of its own for each `invariant_` function and checks it after each move. The number in the
-/// name is that of docs/INVARIANTS.md. At the end of a run everything is brought to its end by a stranger.
+/// @dev Forge runs a campaign of its own for each `invariant_` function and checks it after each move. The number in
+/// the name is that of docs/INVARIANTS.md. At the end of a run everything is brought to its end by a stranger.
 abstract contract Campaign is Base {
     Stage internal stage;
     Book internal book;

@@ -66,7 +66,9 @@ contract EscrowTest is Campaign {
             _assertTrue(rank != 0, "a job vanished");
             if (_rank[id] >= 3) _assertEq(rank, _rank[id], "an ended job moved");
             _assertLe(_rank[id], rank, "a job went back");
-            _assertTrue((record.reason != IEscrowJobs.RefundReason.NONE) == (rank == 4 || _isCancelled(record)), "reason");
+            _assertTrue(
+                (record.reason != IEscrowJobs.RefundReason.NONE) == (rank == 4 || _isCancelled(record)), "reason"
+            );
             _rank[id] = rank;
         }
     }
@@ -84,7 +86,8 @@ contract EscrowTest is Campaign {
         }
     }
 
-    /// @notice 18 (R16): PENDING -> FROZEN -> PENDING once | MATURED | FORFEITED; an end is an end, and has one outcome.
+    /// @notice 18 (R16): PENDING -> FROZEN -> PENDING once | MATURED | FORFEITED; an end is an end, and has one
+    /// outcome.
     function invariant_18_batches__state__only_goes_on() public {
         for (uint64 id = 1; id <= escrow.batchCount(); ++id) {
             IEscrowBatches.BatchRecord memory record = escrow.batch(id);
@@ -132,7 +135,8 @@ contract EscrowTest is Campaign {
     function invariant_38_escrow__value_at_risk__is_covered_when_taken_on() public view {
         _holds(38);
         uint256 covered = committee.cover();
-        uint256 shares = (uint256(escrow.parameters().slashCeiling) * escrow.parameters().challengerBps + 9_999) / 10_000;
+        uint256 shares =
+            (uint256(escrow.parameters().slashCeiling) * escrow.parameters().challengerBps + 9_999) / 10_000;
         uint256 expected = covered > shares ? (covered - shares) / 1 gwei * 1 gwei : 0;
         _assertEq(escrow.coverage(), expected, "coverage is that of the present set and terms");
     }

@@ -42,15 +42,16 @@ contract GovernMoves is Moves {
         stage.rewards().setBeta(uint16(_bound(_mix(seed, 1), 0, 9_000)));
         stage.staking().setDelegationMultiple(uint16(_bound(_mix(seed, 2), 0, 16)));
         stage.committee().setSeatStake(uint96(_bound(_mix(seed, 3), 200 ether, 900 ether)));
-        stage.court().setTerms(
-            IDisputeCourt.Terms(
-                uint96(_bound(_mix(seed, 4), 1 gwei, 80 ether)),
-                uint96(_bound(_mix(seed, 5), 1 gwei, 30 ether)),
-                uint32(_bound(_mix(seed, 6), 100, 1_000)),
-                uint32(_bound(_mix(seed, 7), 100, 2_300)),
-                uint16(_bound(_mix(seed, 8), 0, 100))
-            )
-        );
+        stage.court()
+            .setTerms(
+                IDisputeCourt.Terms(
+                    uint96(_bound(_mix(seed, 4), 1 gwei, 80 ether)),
+                    uint96(_bound(_mix(seed, 5), 1 gwei, 30 ether)),
+                    uint32(_bound(_mix(seed, 6), 100, 1_000)),
+                    uint32(_bound(_mix(seed, 7), 100, 2_300)),
+                    uint16(_bound(_mix(seed, 8), 0, 100))
+                )
+            );
         vm.stopPrank();
         agreed = digest();
     }

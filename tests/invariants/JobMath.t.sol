@@ -68,8 +68,9 @@ contract JobMathTest is Base {
         share = uint16(_bound(share, 0, 3_000));
         uint256 shares = (uint256(ceiling) * share + 9_999) / 10_000;
         uint256 covered = uint256(JobMath.coverageOf(cover, share, ceiling)) * 1 gwei;
-        if (shares >= cover) _assertEq(covered, 0, "nothing is left");
-        else if (cover - shares < uint256(type(uint64).max) * 1 gwei) {
+        if (shares >= cover) {
+            _assertEq(covered, 0, "nothing is left");
+        } else if (cover - shares < uint256(type(uint64).max) * 1 gwei) {
             _assertTrue(covered <= cover - shares && covered + 1 gwei > cover - shares, "rounded down to gwei");
         }
     }

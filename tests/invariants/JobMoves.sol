@@ -78,9 +78,8 @@ contract JobMoves is Moves {
         uint32 duration = uint32(60 + (sizes >> 32) % 3_541);
         bytes memory signature = stage.signBy(staking.nodeKeyOf(provider), job.offerDigest);
         vm.prank(requester);
-        bytes32 id = escrow.openJob(
-            offer, signature, job.specDigest, job.inputTokens, job.maxOutputTokens, duration, job.nonce
-        );
+        bytes32 id =
+            escrow.openJob(offer, signature, job.specDigest, job.inputTokens, job.maxOutputTokens, duration, job.nonce);
         book.addJob(job);
         _checkOpened(id, job, offer);
     }
@@ -89,7 +88,9 @@ contract JobMoves is Moves {
         shadow.note(25, id == escrow.jobIdOf(job), "the id is not the digest of the job");
         shadow.note(38, escrow.exposure() <= escrow.coverage(), "opened over the coverage");
         shadow.note(10, _deters(staking.activeStake(job.provider), job.price), "opened without a stake that deters");
-        shadow.note(10, escrow.providerRecord(job.provider).reserved <= offer.maxOutstanding, "over the offer's ceiling");
+        shadow.note(
+            10, escrow.providerRecord(job.provider).reserved <= offer.maxOutstanding, "over the offer's ceiling"
+        );
         shadow.note(10, escrow.providerRecord(job.provider).frozenBatch == 0, "opened for a frozen provider");
     }
 

@@ -94,10 +94,7 @@ contract MoneyMoves is Moves {
         token.burn(_bound(amount, 1, 1 ether));
     }
 
-    function _permit(address owner, address spender, uint256 amount)
-        private
-        returns (uint8 v, bytes32 r, bytes32 s)
-    {
+    function _permit(address owner, address spender, uint256 amount) private returns (uint8 v, bytes32 r, bytes32 s) {
         bytes32 struct_ =
             keccak256(abi.encode(PERMIT_TYPEHASH, owner, spender, amount, token.nonces(owner), block.timestamp));
         bytes32 digest = keccak256(abi.encodePacked(hex"1901", token.DOMAIN_SEPARATOR(), struct_));

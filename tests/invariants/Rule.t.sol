@@ -61,8 +61,7 @@ contract RuleTest is Campaign {
         _holds(37);
         for (uint16 version; version <= committee.version(); ++version) {
             address[] memory members = committee.members(version);
-            (uint256 n, uint256 f, uint256 q) =
-                (members.length, committee.faults(version), committee.quorum(version));
+            (uint256 n, uint256 f, uint256 q) = (members.length, committee.faults(version), committee.quorum(version));
             _assertTrue(2 * q > n && 2 * q > n + f, "two quorums share an honest member");
             if (n != 0) _assertTrue(3 * f < n && q <= n - f, "the honest are a quorum");
             bytes32 digest = keccak256(abi.encode(members));

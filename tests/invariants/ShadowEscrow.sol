@@ -135,9 +135,7 @@ abstract contract ShadowEscrow is ShadowBase {
         } else if (kind == IEscrowBatches.BatchForfeited.selector) {
             note(19, ++batchEnds[id] == 1, "a batch ended twice");
             note(19, paidIn[id] == 0, "a forfeited batch paid");
-        } else if (
-            kind == IEscrowBatches.AuditFeePaid.selector || kind == IEscrowBatches.SubmitFeePaid.selector
-        ) {
+        } else if (kind == IEscrowBatches.AuditFeePaid.selector || kind == IEscrowBatches.SubmitFeePaid.selector) {
             int256 amount = int256(uint256(abi.decode(log.data, (uint96))));
             free[_account(log.topics[2])] += amount;
             fees -= amount;

@@ -10,7 +10,8 @@ contract StakesTest is Campaign {
     mapping(address provider => uint256) private _shares;
     mapping(address provider => uint256) private _slashes;
 
-    /// @notice 6 (R50): own stakes, unstaking, delegated and undelegating, condemned and awarded are the tokens it holds.
+    /// @notice 6 (R50): own stakes, unstaking, delegated and undelegating, condemned and awarded are the tokens it
+    /// holds.
     function invariant_06_staking__parts__sum_to_its_tokens() public view {
         uint256 sum = staking.condemned() + shadow.donated(address(staking));
         for (uint256 i; i < 3; ++i) {

@@ -17,10 +17,13 @@ contract SlotProofs {
     }
 
     /// @notice R3: a committed job has its place, keeps its times and terms, and is not open any more.
-    function check_job_word__committed__keeps_what_was_opened(uint40 openedAt, uint40 due, uint16 terms, uint64 id, uint16 line)
-        public
-        pure
-    {
+    function check_job_word__committed__keeps_what_was_opened(
+        uint40 openedAt,
+        uint40 due,
+        uint16 terms,
+        uint64 id,
+        uint16 line
+    ) public pure {
         IEscrowJobs.JobRecord memory record = JobSlot.opened(openedAt, due, terms).committed(id, line).record();
         assert(record.state == IEscrowJobs.JobState.COMMITTED && record.reason == IEscrowJobs.RefundReason.NONE);
         assert(record.batchId == id && record.index == line);
@@ -28,7 +31,10 @@ contract SlotProofs {
     }
 
     /// @notice R3: a job is refunded or committed, never both: each move leaves a state that the other refuses.
-    function check_job_word__refund_xor_commit(uint40 openedAt, uint40 due, uint16 terms, uint64 id, uint16 line) public pure {
+    function check_job_word__refund_xor_commit(uint40 openedAt, uint40 due, uint16 terms, uint64 id, uint16 line)
+        public
+        pure
+    {
         PackedJob slot = JobSlot.opened(openedAt, due, terms);
         PackedJob back = slot.refunded(IEscrowJobs.RefundReason.EXPIRED);
         PackedJob gone = slot.committed(id, line);

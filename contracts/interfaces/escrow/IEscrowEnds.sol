@@ -9,9 +9,10 @@ import {IEscrowTerms} from "./IEscrowTerms.sol";
 /// Its structs, errors and events are those of `IEscrowBatches`.
 interface IEscrowEnds {
     /// @notice Anyone: carry out decisions that a quorum of the set signed, many batches at once. A batch that is no
-    /// longer pending, belongs to another set or to a convicted provider is skipped with an event, and so is a PASS while
-    /// the provider is frozen, a freeze over the epoch's ceiling, or a NOT_OPENED after openings were posted. A freeze
-    /// shields nothing: further batches of the provider may be frozen while it lasts, and count once against the ceiling.
+    /// longer pending, belongs to another set or to a convicted provider is skipped with an event, and so is a PASS
+    /// while the provider is frozen, a freeze over the epoch's ceiling, or a NOT_OPENED after openings were posted. A
+    /// freeze shields nothing: further batches of the provider may be frozen while it lasts, and count once against the
+    /// ceiling.
     /// @param heads The head of each decision's batch.
     /// @param entries The entries of each decision's batch; empty for FRAUD and NOT_OPENED.
     function settle(
@@ -44,8 +45,8 @@ interface IEscrowEnds {
         IEscrowBatches.Entry[] calldata entries
     ) external;
 
-    /// @notice Anyone: end a frozen batch after its window (this convicts and slashes its provider once), or give back a
-    /// pending batch of a convicted provider. Returns every entry's full price to its requester.
+    /// @notice Anyone: end a frozen batch after its window (this convicts and slashes its provider once), or give back
+    /// a pending batch of a convicted provider. Returns every entry's full price to its requester.
     function forfeit(uint64 batchId, IEscrowBatches.BatchHead calldata head, IEscrowBatches.Entry[] calldata entries)
         external;
 

@@ -131,8 +131,8 @@ interface IEscrowJobs {
     function revokeOffers(uint48 below) external;
 
     /// @notice Reserve the price of a job for the provider whose signed offer is given; no acceptance follows.
-    /// @dev Refused when paused; when the offer is expired, revoked, not signed by the provider's node key, too small for
-    /// the tokens, or over its ceiling; when the provider is frozen or its active stake does not deter
+    /// @dev Refused when paused; when the offer is expired, revoked, not signed by the provider's node key, too small
+    /// for the tokens, or over its ceiling; when the provider is frozen or its active stake does not deter
     /// (slashBps * (1 - challengerBps) * detectionBps * stake < price * (1 - detectionBps)); when the escrow's exposure
     /// would exceed its coverage.
     /// @param duration Seconds from now within which the provider must commit.

@@ -47,8 +47,8 @@ interface IEscrowSessions {
     /// @param units Cumulative tokens, input and output.
     /// @param calls Cumulative number of calls.
     /// @param head Chained head of the transcripts.
-    /// @param r First word of the signature over `Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32
-    /// head)` in the escrow's EIP-712 domain, by the requester or the session's key.
+    /// @param r First word of the signature over `Voucher(bytes32 session,uint96 amount,uint64 units,uint32
+    /// calls,bytes32 head)` in the escrow's EIP-712 domain, by the requester or the session's key.
     /// @param vs Second word, compact (EIP-2098).
     struct Voucher {
         Session session;
@@ -112,8 +112,8 @@ interface IEscrowSessions {
     event KeyRevoked(address indexed requester, address indexed key, uint40 endsAt);
 
     /// @notice Reserve `cap` for calls to the provider whose signed offer is given.
-    /// @dev Refused as `openJob` is, with the offer's largest call as the price that the stake must deter; a session adds
-    /// to the exposure only what its committed vouchers claim.
+    /// @dev Refused as `openJob` is, with the offer's largest call as the price that the stake must deter; a session
+    /// adds to the exposure only what its committed vouchers claim.
     /// @param duration Seconds after which anyone may close it, at most `maxSession`.
     /// @param key A sub-key of the caller that may sign vouchers, or zero.
     function openSession(
@@ -128,12 +128,12 @@ interface IEscrowSessions {
     /// @notice The requester adds `amount` to the cap of an open session.
     function topUpSession(Session calldata session, uint96 amount) external;
 
-    /// @notice Requester or provider (owner or node key) at any time, anyone after `endsAt`: begin to close. The provider
-    /// may still commit vouchers for `claimDelay`.
+    /// @notice Requester or provider (owner or node key) at any time, anyone after `endsAt`: begin to close. The
+    /// provider may still commit vouchers for `claimDelay`.
     function closeSession(Session calldata session) external;
 
-    /// @notice Anyone, after the claim delay, or at once if the provider was convicted since the opening: return what no
-    /// committed voucher claims to the requester.
+    /// @notice Anyone, after the claim delay, or at once if the provider was convicted since the opening: return what
+    /// no committed voucher claims to the requester.
     function finishSession(Session calldata session) external;
 
     /// @notice Let `key` sign vouchers of sessions that the caller opens for it, up to `cap` wei in all until `endsAt`,

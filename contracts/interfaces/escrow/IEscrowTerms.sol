@@ -13,7 +13,8 @@ interface IEscrowTerms is IGuarded {
     /// auditors and the submitter is burned.
     /// @param slashBps Share of the whole stake that one conviction takes.
     /// @param challengerBps Share of a slash that a successful disputer gets (kappa).
-    /// @param detectionBps Probability that one audited unit of cheating is convicted, as the deterrence bound takes it.
+    /// @param detectionBps Probability that one audited unit of cheating is convicted, as the deterrence bound takes
+    /// it.
     /// @param auditBps Probability that a leaf is drawn.
     /// @param drawDelay Blocks after the commitment whose hash enters the draw.
     /// @param startWindow Seconds after the opening in which the provider may decline.
@@ -76,7 +77,8 @@ interface IEscrowTerms is IGuarded {
     /// @notice Governance: terms for everything that begins from now on.
     function setTerms(Parameters calldata terms) external;
 
-    /// @notice Anyone: take over what the committee's stake covers now. The committee calls it at each change of its set.
+    /// @notice Anyone: take over what the committee's stake covers now. The committee calls it at each change of its
+    /// set.
     function refreshCoverage() external;
 
     function parameters() external view returns (Parameters memory);
@@ -84,11 +86,11 @@ interface IEscrowTerms is IGuarded {
     function termsVersion() external view returns (uint16);
     /// @notice Prices of open jobs plus prices of entries in pending and frozen batches, wei.
     function exposure() external view returns (uint256);
-    /// @notice quorum * seat stake / 2 - challengerBps * slashCeiling of the present set and terms, wei, rounded down to
-    /// gwei; zero if negative.
+    /// @notice quorum * seat stake / 2 - challengerBps * slashCeiling of the present set and terms, wei, rounded down
+    /// to gwei; zero if negative.
     function coverage() external view returns (uint256);
-    /// @notice Most seconds from the opening of anything under any terms so far to the last moment at which its provider
-    /// can be slashed for it, without the court's ruling window.
+    /// @notice Most seconds from the opening of anything under any terms so far to the last moment at which its
+    /// provider can be slashed for it, without the court's ruling window.
     function longestWay() external view returns (uint256);
     function wiring() external view returns (Wiring memory);
 }

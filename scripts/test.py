@@ -55,7 +55,7 @@ class Runner:
 def runners() -> tuple[Runner, ...]:
     pytest = (str(BIN / "python"), "-m", "pytest", "-p", "no:pytest-brownie", "-q", "-rfE")
     apart = ("--ignore=tests/contracts", "--ignore=tests/e2e", "-m", "not weakened")
-    forge = (str(BIN / "forge"), "test", "--junit", "--match-path", "tests/invariants/*")
+    forge = (str(BIN / "forge"), "test", "--junit")
     return (
         Runner("unit", (*pytest, "tests", *apart), "tests/**/test_*.py", 2_400),
         Runner("forge", forge, "tests/invariants/*.t.sol", 1_200, True),

@@ -1,8 +1,8 @@
 """Proves the properties of `tests/symbolic` with Halmos, for every input, and checks that a wrong one is refuted.
 
 Works in `var/prove`, with the contracts and proofs as they are now: Halmos reads Forge's artifacts with their syntax
-trees, which the other tools do without. It has an environment of its own, `.tools/halmos` (lock: tools/locks/halmos.txt),
-made at the first run: its python-dotenv is newer than the one that Brownie pins.
+trees, which the other tools do without. It has an environment of its own, `.tools/halmos`, made at the first run from
+tools/locks/halmos.txt: its python-dotenv is newer than the one that Brownie pins.
 """
 
 from __future__ import annotations

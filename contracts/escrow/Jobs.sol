@@ -113,15 +113,15 @@ abstract contract Jobs is Standing, IEscrowJobs {
         return EscrowHashes.givenJobId(address(this), job);
     }
 
-    /// @dev Adds to the fees and to the exposure. Reverts when a captured quorum could then take more than the oracles
-    /// would lose.
+    /// @dev Adds to the fees and to the exposure. A captured quorum must not be able to take more than the oracles would
+    /// lose; and jobs may fill only half of that, or jobs that nobody ever commits would keep everybody's vouchers out.
     function _takeUp(uint256 fee, uint256 added) internal {
         Ledger memory ledger = _state.ledger;
         uint256 exposed = ledger.exposure + added;
-        uint256 covered = uint256(ledger.coverage) * 1 gwei;
+        uint256 covered = uint256(ledger.coverage) * 1 gwei / 2;
         if (exposed > covered) revert IEscrowTerms.ValueAtRisk(exposed, covered);
         ledger.fees += uint96(fee);
-        ledger.exposure = uint96(exposed); // at most the coverage, which is far below a uint96
+        ledger.exposure = uint96(exposed); // at most half of the coverage, which is far below a uint96
         _state.ledger = ledger;
     }
 

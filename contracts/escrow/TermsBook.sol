@@ -78,8 +78,10 @@ library TermsBook {
         _within("lastChance", terms.lastChance, 5, 7 days);
         _within("evidenceWindow", terms.evidenceWindow, 5, 7 days);
         _within("appealWindow", terms.appealWindow, 5, 14 days);
-        // While the value at risk is too high nothing can be committed; within the claim delay what is pending ends.
-        _within("claimDelay", terms.claimDelay, uint256(terms.maturityWindow) + terms.evidenceWindow, 60 days);
+        // While the value at risk is too high nothing can be committed; within the claim delay what was open when a session
+        // began to close has ended.
+        uint256 ending = uint256(terms.maxDuration) + terms.maturityWindow + terms.evidenceWindow;
+        _within("claimDelay", terms.claimDelay, ending, 60 days);
         _within("maxSession", terms.maxSession, 60, 90 days);
         _within("slashEpoch", terms.slashEpoch, 5, 7 days);
         _within("auditFee", terms.auditFee, 0, 1 ether);

@@ -1,8 +1,8 @@
 """Copies of the contracts with one defence taken out, and the attacks run against them by Forge.
 
 Results are kept in `var/attacks`, named by the digest of everything that went into them: an attack runs again only when
-a contract, the attack or the patch changed. A copy starts with what this clone compiled to, so that Forge compiles only
-what a patch touches.
+a contract, the attack or the patch changed. A weakened copy starts from a whole one that is compiled once, so that Forge
+compiles only what a patch touches.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _patched(patches: Sequence[Patch]) -> dict[str, str]:
 def _run(names: Sequence[str], changed: dict[str, str]) -> dict[str, Run]:
     with _weakened(changed) as folder:
         pattern = "^(" + "|".join(names) + ")$"
-        done = _forge(folder, "test", "--json", "--match-path", f"{EXPLOITS}/*", "--match-contract", pattern)
+        done = _forge(folder, "test", "--json", "--match-contract", pattern)
         try:
             suites = json.loads(done.stdout.strip().splitlines()[-1])
             results = {suite.split(":")[-1]: _only_result(suites[suite]) for suite in suites}
@@ -99,24 +99,37 @@ def _run(names: Sequence[str], changed: dict[str, str]) -> dict[str, Run]:
 
 @contextmanager
 def _weakened(changed: dict[str, str]) -> Iterator[Path]:
-    """A copy with the changed files; this clone itself if nothing is changed."""
+    """A copy with the changed files; the whole one itself if nothing is changed."""
+    whole = _whole_copy()
     if not changed:
-        yield ROOT
+        yield whole
         return
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for tree in ("contracts", EXPLOITS, "out", "cache_forge"):
-            shutil.copytree(ROOT / tree, folder / tree)
-        shutil.copy(ROOT / "foundry.toml", folder)
-        for tool in ("node_modules", ".tools"):
-            (folder / tool).symlink_to(ROOT / tool)
+        folder = Path(name) / "copy"
+        shutil.copytree(whole, folder, symlinks=True)
         for file, text in changed.items():
             (folder / file).write_text(text)
         yield folder
 
 
+def _whole_copy() -> Path:
+    """A compiled copy of contracts and exploits, made once for each state of the sources."""
+    folder = CACHE / ("whole-" + _digest_of_sources()[:24])
+    if not (folder / "done").exists():
+        for old in (folder, *CACHE.glob("whole-*")):
+            shutil.rmtree(old, ignore_errors=True)
+        for tree in ("contracts", EXPLOITS):
+            shutil.copytree(ROOT / tree, folder / tree)
+        shutil.copy(ROOT / "foundry.toml", folder)
+        for tool in ("node_modules", ".tools"):
+            (folder / tool).symlink_to(ROOT / tool)
+        _forge(folder, "build")
+        (folder / "done").touch()
+    return folder
+
+
 def _forge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"NO_COLOR": "1"}
+    environment = os.environ | {"FOUNDRY_TEST": EXPLOITS, "NO_COLOR": "1"}
     command = [str(ROOT / ".venv" / "bin" / "forge"), *arguments, "--root", str(folder)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 

@@ -169,12 +169,12 @@ def covered(market: Market, amount: int) -> None:
 
 
 def test_open__over_what_the_oracles_cover__is_refused_at_one_gwei(market: Market) -> None:
-    """A captured quorum could take no more than it would lose."""
+    """R49: a captured quorum could take no more than it would lose, and jobs fill half of that."""
     price = reserve(100, 200, INPUT_PRICE, OUTPUT_PRICE)
-    covered(market, price - 10**9)
+    covered(market, 2 * price - 2 * 10**9)
     with refused("ValueAtRisk", price, price - 10**9):
         send(market, market.open_arguments(market.offer()))
-    covered(market, price)
+    covered(market, 2 * price)
     assert "JobOpened" in send(market, market.open_arguments(market.offer())).events
     assert market.escrow.exposure() == price
 

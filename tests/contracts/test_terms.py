@@ -79,7 +79,7 @@ def test_set__of_the_least_and_the_most__is_taken(market: Market, name: str) -> 
     lengthen(market, 60 * DAY)
     for value in BOUNDS[name]:
         changes = {name: value}
-        if name in ("maturity_window", "evidence_window"):
+        if name in ("max_duration", "maturity_window", "evidence_window"):
             changes |= {"claim_delay": 30 * DAY, "open_window": 5}
         taken = change(market, **changes)
         assert numbers(market.escrow.parameters()) == dataclasses.astuple(taken)

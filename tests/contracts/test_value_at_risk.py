@@ -36,8 +36,8 @@ def expected(market: Market, quorum: int, stake: int) -> int:
 
 
 def test_open__of_a_job_beyond_the_coverage__is_refused(market: Market) -> None:
-    """R49: open reserves count, those of all providers together."""
-    cover(market, 3 * PRICE)
+    """R49: open reserves count, those of all providers together, up to half of the coverage."""
+    cover(market, 6 * PRICE)
     for provider in (0, 1, 0):
         market.open(provider=provider)
     with refused("ValueAtRisk", 3 * PRICE + market.offer().input_price + market.offer().output_price, 3 * PRICE):
@@ -45,22 +45,33 @@ def test_open__of_a_job_beyond_the_coverage__is_refused(market: Market) -> None:
 
 
 def test_open__up_to_the_coverage__fits_and_a_refund_makes_room(market: Market) -> None:
-    cover(market, PRICE)
+    cover(market, 2 * PRICE)
     first = market.open()
-    assert exposed(market) == (PRICE, PRICE)
+    assert exposed(market) == (PRICE, 2 * PRICE)
     market.escrow.declineJob(first.tuple, {"from": market.providers[0].owner.account})
-    assert exposed(market) == (0, PRICE)
+    assert exposed(market) == (0, 2 * PRICE)
     market.open(1, 1)
+
+
+def test_commit__of_a_voucher__has_room_whatever_jobs_are_open(market: Market) -> None:
+    """R49: jobs that nobody ever commits fill half of the coverage at most, so they keep no voucher out."""
+    cover(market, 2 * PRICE)
+    opened = market.open_session()
+    market.open()
+    with refused("ValueAtRisk", PRICE + market.offer().input_price + market.offer().output_price, PRICE):
+        market.open(1, 1, tokens=(1, 1))
+    market.commit([], vouchers=[market.voucher(opened, PRICE)])
+    assert exposed(market) == (2 * PRICE, 2 * PRICE)
 
 
 def test_open_session__beyond_the_coverage__opens(market: Market) -> None:
     """R49: a cap is no exposure: nobody but its requester can make it one."""
-    cover(market, PRICE)
+    cover(market, 2 * PRICE)
     market.open()
     opened = market.open_session()
-    assert exposed(market) == (PRICE, PRICE)
+    assert exposed(market) == (PRICE, 2 * PRICE)
     market.top_up(opened, 5)
-    assert exposed(market) == (PRICE, PRICE)
+    assert exposed(market) == (PRICE, 2 * PRICE)
 
 
 def test_commit__of_vouchers_beyond_the_coverage__is_refused(market: Market) -> None:
@@ -80,9 +91,9 @@ def test_commit__of_vouchers_beyond_the_coverage__is_refused(market: Market) -> 
 
 def test_commit__of_a_job__adds_nothing(market: Market) -> None:
     """R49: its price counts since its opening."""
-    cover(market, PRICE)
+    cover(market, 2 * PRICE)
     market.commit([market.open()])
-    assert exposed(market) == (PRICE, PRICE)
+    assert exposed(market) == (PRICE, 2 * PRICE)
 
 
 def test_commit__while_more_is_exposed_than_covered__waits(market: Market) -> None:

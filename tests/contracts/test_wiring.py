@@ -28,7 +28,7 @@ BOUNDS = {
     "maturity_window": (5, 15 * DAY),
     "evidence_window": (5, 7 * DAY),
     "appeal_window": (5, 14 * DAY),
-    "claim_delay": (2_300, 60 * DAY),  # maturity and evidence windows
+    "claim_delay": (5_900, 60 * DAY),  # longest duration, maturity and evidence windows
     "max_session": (60, 90 * DAY),
     "slash_epoch": (5, 7 * DAY),
     "audit_fee": (0, 10**18),

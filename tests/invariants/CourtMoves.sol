@@ -20,7 +20,10 @@ contract CourtMoves is Moves {
     }
 
     function disputePending(uint256 which, uint256 place) external told {
-        _dispute(book.pickBatch(which, IEscrowBatches.BatchState.PENDING), place);
+        uint64 id = _dispute(book.pickBatch(which, IEscrowBatches.BatchState.PENDING), place);
+        // A committee that is quick: what it rules waits for the end of the batch, or convicts before it.
+        if (place % 4 == 0) return;
+        _rule(id, court.caseOf(id), place % 4 == 1 ? IDisputeCourt.Ruling.CONVICTED : IDisputeCourt.Ruling.UPHELD);
     }
 
     function disputeMatured(uint256 which, uint256 place) external told {
@@ -33,17 +36,7 @@ contract CourtMoves is Moves {
         // An appeal is upheld or rejected; a dispute is upheld, or convicts, twice as often as it is rejected.
         uint256 kind = its.kind == IDisputeCourt.Kind.APPEAL ? 1 + how % 2 : 1 + how % 5 % 3;
         IDisputeCourt.Ruling ruling = IDisputeCourt.Ruling(kind);
-        (uint256 who,) = book.signersOf(its.setVersion);
-        bytes[] memory signatures = stage.sign(court.rulingDigest(id, ruling), who);
-        uint256 wallet = token.balanceOf(its.plaintiff);
-        vm.prank(book.stranger());
-        court.rule(id, ruling, book.headOf(its.batchId), book.entriesOf(its.batchId), signatures);
-        uint256 back = token.balanceOf(its.plaintiff) - wallet;
-        bool isOwn = its.plaintiff == its.provider;
-        uint256 due = ruling != IDisputeCourt.Ruling.REJECTED ? its.bond : 0;
-        // A provider that disputes its own work as its own requester pays itself.
-        if (isOwn && its.kind == IDisputeCourt.Kind.DISPUTE && due == 0) due = its.bond / 2;
-        shadow.note(41, back == due, "the loser kept its bond, or the winner did not");
+        _rule(id, its, ruling);
     }
 
     function ruleWithoutQuorum(uint256 which) external told {
@@ -79,6 +72,10 @@ contract CourtMoves is Moves {
 
     function convict(uint256 which) external told {
         uint64 id = _won(which, false);
+        if (id == 0) {
+            id = book.pickCase(which, IDisputeCourt.Ruling.NONE);
+            _rule(id, court.caseOf(id), IDisputeCourt.Ruling.CONVICTED);
+        }
         IDisputeCourt.Case memory its = court.caseOf(id);
         uint256 award = staking.awardOf(its.plaintiff);
         bool isCompensated = its.isCompensated;
@@ -88,12 +85,27 @@ contract CourtMoves is Moves {
         if (isCompensated) shadow.note(41, share <= its.maxShare, "a challenger got more than its bond allows");
     }
 
-    function _dispute(uint64 id, uint256 place) private {
+    function _dispute(uint64 id, uint256 place) private returns (uint64 caseId) {
         IEscrowBatches.Entry[] memory entries = book.entriesOf(id);
         uint16 index = uint16(place % entries.length);
         IEscrowBatches.BatchHead memory head = book.headOf(id);
         vm.prank(entries[index].requester);
-        _checkOpened(court.dispute(id, head, entries, index));
+        caseId = court.dispute(id, head, entries, index);
+        _checkOpened(caseId);
+    }
+
+    function _rule(uint64 id, IDisputeCourt.Case memory its, IDisputeCourt.Ruling ruling) private {
+        (uint256 who,) = book.signersOf(its.setVersion);
+        bytes[] memory signatures = stage.sign(court.rulingDigest(id, ruling), who);
+        uint256 wallet = token.balanceOf(its.plaintiff);
+        vm.prank(book.stranger());
+        court.rule(id, ruling, book.headOf(its.batchId), book.entriesOf(its.batchId), signatures);
+        uint256 back = token.balanceOf(its.plaintiff) - wallet;
+        bool isOwn = its.plaintiff == its.provider;
+        uint256 due = ruling != IDisputeCourt.Ruling.REJECTED ? its.bond : 0;
+        // A provider that disputes its own work as its own requester pays itself.
+        if (isOwn && its.kind == IDisputeCourt.Kind.DISPUTE && due == 0) due = its.bond / 2;
+        shadow.note(41, back == due, "the loser kept its bond, or the winner did not");
     }
 
     /// @dev A dispute that its requester won: one that waits for its money, or one that convicts.
@@ -112,7 +124,8 @@ contract CourtMoves is Moves {
                 if (escrow.providerRecord(its.provider).convictedThrough < its.batchId) return id;
             }
         }
-        revert Book.NothingToPick();
+        if (waits) revert Book.NothingToPick();
+        return 0;
     }
 
     function _checkOpened(uint64 id) private {

@@ -184,7 +184,7 @@ contract Stage {
         its.maturityWindow = 1_800;
         its.evidenceWindow = 500;
         its.appealWindow = 900;
-        its.claimDelay = 2_350;
+        its.claimDelay = 5_950;
         its.maxSession = 7_200;
         its.slashEpoch = 2_400;
         its.auditFee = 0.002 ether;

@@ -97,7 +97,7 @@ def test_plan__delays__outlast_the_longest_way_and_the_court(profile: Any) -> No
     assert what.unstake_delay >= terms.longest_way + what.court.ruling_window
     assert what.stake_delay >= terms.longest_way + what.court.ruling_window
     assert what.timelock_delay >= what.unstake_delay
-    assert terms.claim_delay >= terms.maturity_window + terms.evidence_window
+    assert terms.claim_delay >= terms.max_duration + terms.maturity_window + terms.evidence_window
     assert what.court.dispute_window + what.court.ruling_window <= what.unstake_delay - terms.max_duration
 
 

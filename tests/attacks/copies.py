@@ -1,8 +1,8 @@
 """Copies of the contracts with one defence taken out, and the attacks run against them by Forge.
 
-Results are kept in `var/attacks`, named by the digest of everything that went into them: an attack runs again only when
-a contract, the attack or the patch changed. A weakened copy starts from a whole one that is compiled once, so that Forge
-compiles only what a patch touches.
+Results are kept in `var/attacks`, named by the digest of everything that went into them: an attack runs again only
+when a contract, the attack or the patch changed. A weakened copy starts from a whole one that is compiled once, so that
+Forge compiles only what a patch touches.
 """
 
 from __future__ import annotations

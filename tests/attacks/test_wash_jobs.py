@@ -1,9 +1,9 @@
 """Hiring oneself for the reward: a million random coalitions, none of which profits.
 
-A coalition owns requesters, providers and every oracle that it can: what it pays itself comes back to it, audit and submit
-fees included, and only what is burned is gone. It sets its own prices, so it chooses its burn to the wei, and splits it
-over as many identities as it likes. The same draws under an aggregate cap, where an epoch's reward is at most β times
-everybody's burn but is shared out by self-priced units, show that the test can see a profit.
+A coalition owns requesters, providers and every oracle that it can: what it pays itself comes back to it, audit and
+submit fees included, and only what is burned is gone. It sets its own prices, so it chooses its burn to the wei, and
+splits it over as many identities as it likes. The same draws under an aggregate cap, where an epoch's reward is at most
+β times everybody's burn but is shared out by self-priced units, show that the test can see a profit.
 """
 
 from __future__ import annotations

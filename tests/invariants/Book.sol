@@ -26,6 +26,8 @@ contract Book {
     address[3] public requesters;
     address[3] public providers;
     address[3] public delegators;
+    /// @notice Who looks at everything after each move.
+    address public watcher;
     address public attacker;
     address public stranger;
 
@@ -68,6 +70,10 @@ contract Book {
             vm.prank(requesters[i]);
             escrow.deposit(1_000 ether);
         }
+    }
+
+    function setWatcher(address watcher_) external {
+        watcher = watcher_;
     }
 
     function nextNonce() external returns (uint64) {

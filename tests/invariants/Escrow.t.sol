@@ -12,6 +12,13 @@ contract EscrowTest is Campaign {
     mapping(bytes32 id => bytes32) private _fixed;
     mapping(bytes32 id => uint256) private _committedBefore;
 
+    function look() external override {
+        _seeJobs18();
+        _seeSessions18();
+        _seeBatches18();
+        _seeEscrow25();
+    }
+
     /// @notice 17, 24 (R2): tokens = free balances + exposure + session remainders + fees, to the wei.
     function invariant_17_24_escrow__tokens__cover_every_claim_exactly() public view {
         _holds(17);
@@ -58,46 +65,19 @@ contract EscrowTest is Campaign {
     }
 
     /// @notice 18 (R3): OPEN -> COMMITTED -> SETTLED | REFUNDED, never back and never on from an end.
-    function invariant_18_jobs__state__only_goes_on() public {
-        for (uint256 i; i < book.jobCount(); ++i) {
-            bytes32 id = escrow.jobIdOf(book.jobAt(i));
-            IEscrowJobs.JobRecord memory record = escrow.job(id);
-            uint256 rank = uint256(record.state);
-            _assertTrue(rank != 0, "a job vanished");
-            if (_rank[id] >= 3) _assertEq(rank, _rank[id], "an ended job moved");
-            _assertLe(_rank[id], rank, "a job went back");
-            _assertTrue(
-                (record.reason != IEscrowJobs.RefundReason.NONE) == (rank == 4 || _isCancelled(record)), "reason"
-            );
-            _rank[id] = rank;
-        }
+    function invariant_18_jobs__state__only_goes_on() public view {
+        _holds(0);
     }
 
     /// @notice 18 (R38): OPEN -> CLOSING -> CLOSED; caps and committed totals never fall.
-    function invariant_18_sessions__state__only_goes_on() public {
-        for (uint256 i; i < book.sessionCount(); ++i) {
-            bytes32 id = escrow.sessionIdOf(book.sessionAt(i));
-            IEscrowSessions.SessionRecord memory record = escrow.session(id);
-            _assertTrue(record.state != IEscrowSessions.SessionState.NONE, "a session vanished");
-            _assertLe(_rank[id], uint256(record.state), "a session went back");
-            _assertLe(_committedBefore[id], record.committed, "a committed total fell");
-            _assertLe(record.committed, record.cap, "committed over the cap");
-            (_rank[id], _committedBefore[id]) = (uint256(record.state), record.committed);
-        }
+    function invariant_18_sessions__state__only_goes_on() public view {
+        _holds(0);
     }
 
     /// @notice 18 (R16): PENDING -> FROZEN -> PENDING once | MATURED | FORFEITED; an end is an end, and has one
     /// outcome.
-    function invariant_18_batches__state__only_goes_on() public {
-        for (uint64 id = 1; id <= escrow.batchCount(); ++id) {
-            IEscrowBatches.BatchRecord memory record = escrow.batch(id);
-            bytes32 key = bytes32(uint256(id));
-            uint256 rank = _rankOf(id, record);
-            _assertTrue(rank != 0, "a batch vanished");
-            if (_rank[key] >= 20) _assertEq(rank, _rank[key], "an ended batch moved");
-            _assertLe(_rank[key], rank, "a batch went back");
-            _rank[key] = rank;
-        }
+    function invariant_18_batches__state__only_goes_on() public view {
+        _holds(0);
     }
 
     /// @notice 19: a job and a batch end once, a voucher pays once, a conviction slashes once.
@@ -116,19 +96,9 @@ contract EscrowTest is Campaign {
     }
 
     /// @notice 25: parties, price, opening and terms of a job or session never change; its deadline only comes nearer.
-    function invariant_25_escrow__what_was_opened__is_immutable() public {
+    function invariant_25_escrow__what_was_opened__is_immutable() public view {
+        _holds(0);
         _holds(25);
-        for (uint256 i; i < book.jobCount(); ++i) {
-            bytes32 id = escrow.jobIdOf(book.jobAt(i));
-            IEscrowJobs.JobRecord memory record = escrow.job(id);
-            _assertFixed(id, keccak256(abi.encode(record.openedAt, record.termsVersion)));
-            if (_committedBefore[id] != 0) _assertLe(record.deadline, _committedBefore[id], "a deadline moved away");
-            _committedBefore[id] = record.deadline;
-        }
-        for (uint256 i; i < book.sessionCount(); ++i) {
-            bytes32 id = escrow.sessionIdOf(book.sessionAt(i));
-            _assertFixed(id, keccak256(abi.encode(escrow.session(id).termsVersion)));
-        }
     }
 
     /// @notice 38 (R49): after each successful opening or commitment the value at risk is covered.
@@ -183,5 +153,58 @@ contract EscrowTest is Campaign {
     function _assertFixed(bytes32 id, bytes32 digest) private {
         if (_fixed[id] != 0) _assertEq(_fixed[id], digest, "an opened record changed");
         _fixed[id] = digest;
+    }
+
+    function _seeJobs18() private {
+        for (uint256 i; i < book.jobCount(); ++i) {
+            bytes32 id = escrow.jobIdOf(book.jobAt(i));
+            IEscrowJobs.JobRecord memory record = escrow.job(id);
+            uint256 rank = uint256(record.state);
+            _assertTrue(rank != 0, "a job vanished");
+            if (_rank[id] >= 3) _assertEq(rank, _rank[id], "an ended job moved");
+            _assertLe(_rank[id], rank, "a job went back");
+            _assertTrue(
+                (record.reason != IEscrowJobs.RefundReason.NONE) == (rank == 4 || _isCancelled(record)), "reason"
+            );
+            _rank[id] = rank;
+        }
+    }
+
+    function _seeSessions18() private {
+        for (uint256 i; i < book.sessionCount(); ++i) {
+            bytes32 id = escrow.sessionIdOf(book.sessionAt(i));
+            IEscrowSessions.SessionRecord memory record = escrow.session(id);
+            _assertTrue(record.state != IEscrowSessions.SessionState.NONE, "a session vanished");
+            _assertLe(_rank[id], uint256(record.state), "a session went back");
+            _assertLe(_committedBefore[id], record.committed, "a committed total fell");
+            _assertLe(record.committed, record.cap, "committed over the cap");
+            (_rank[id], _committedBefore[id]) = (uint256(record.state), record.committed);
+        }
+    }
+
+    function _seeBatches18() private {
+        for (uint64 id = 1; id <= escrow.batchCount(); ++id) {
+            IEscrowBatches.BatchRecord memory record = escrow.batch(id);
+            bytes32 key = bytes32(uint256(id));
+            uint256 rank = _rankOf(id, record);
+            _assertTrue(rank != 0, "a batch vanished");
+            if (_rank[key] >= 20) _assertEq(rank, _rank[key], "an ended batch moved");
+            _assertLe(_rank[key], rank, "a batch went back");
+            _rank[key] = rank;
+        }
+    }
+
+    function _seeEscrow25() private {
+        for (uint256 i; i < book.jobCount(); ++i) {
+            bytes32 id = escrow.jobIdOf(book.jobAt(i));
+            IEscrowJobs.JobRecord memory record = escrow.job(id);
+            _assertFixed(id, keccak256(abi.encode(record.openedAt, record.termsVersion)));
+            if (_committedBefore[id] != 0) _assertLe(record.deadline, _committedBefore[id], "a deadline moved away");
+            _committedBefore[id] = record.deadline;
+        }
+        for (uint256 i; i < book.sessionCount(); ++i) {
+            bytes32 id = escrow.sessionIdOf(book.sessionAt(i));
+            _assertFixed(id, keccak256(abi.encode(escrow.session(id).termsVersion)));
+        }
     }
 }

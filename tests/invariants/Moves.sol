@@ -12,6 +12,11 @@ import {Book} from "./Book.sol";
 import {Shadow} from "./Shadow.sol";
 import {Stage} from "./Stage.sol";
 
+/// @notice The campaign: it looks after each move, because what an invariant itself stores is forgotten.
+interface Watch {
+    function look() external;
+}
+
 /// @title What the moves of all nouns share
 /// @dev Each function of a handler is one kind of move, with fuzzed choices among what can be chosen now. A move that
 /// the contracts refuse reverts as a whole, which Forge counts: `make invariants` prints the histogram.
@@ -31,6 +36,10 @@ abstract contract Moves is Base {
         vm.recordLogs();
         _;
         shadow.read(vm.getRecordedLogs());
+        try Watch(book.watcher()).look() {}
+        catch {
+            shadow.note(0, false, "what was seen before went back or changed");
+        }
     }
 
     constructor(Book book_, Shadow shadow_) {

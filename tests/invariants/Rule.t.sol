@@ -10,6 +10,11 @@ contract RuleTest is Campaign {
     mapping(uint64 caseId => uint256) private _rulingOf;
     mapping(uint16 setVersion => bytes32) private _membersOf;
 
+    function look() external override {
+        _seeCourt34();
+        _seeCommittee37();
+    }
+
     /// @notice 22 (R1): a campaign for the end alone: whatever happened, a stranger ends everything.
     function invariant_22_everything__can_be_ended_by_anybody() public view {
         _holds(22);
@@ -36,13 +41,9 @@ contract RuleTest is Campaign {
     }
 
     /// @notice 34: a ruling, once made, is never another one.
-    function invariant_34_court__a_ruling__is_made_once() public {
+    function invariant_34_court__a_ruling__is_made_once() public view {
+        _holds(0);
         _holds(34);
-        for (uint64 id = 1; id <= court.caseCount(); ++id) {
-            uint256 ruling = uint256(court.caseOf(id).ruling);
-            if (_rulingOf[id] != 0) _assertEq(ruling, _rulingOf[id], "a ruling changed");
-            _rulingOf[id] = ruling;
-        }
     }
 
     /// @notice 36 (R57): whoever contradicted itself has no seat, and none of its signatures counts.
@@ -57,17 +58,9 @@ contract RuleTest is Campaign {
     }
 
     /// @notice 37 (R56): of every set that ever was, q > n / 2, q > (n + f) / 2 and 3 f < n; and no set ever changes.
-    function invariant_37_committee__quorum__holds_for_every_set() public {
+    function invariant_37_committee__quorum__holds_for_every_set() public view {
+        _holds(0);
         _holds(37);
-        for (uint16 version; version <= committee.version(); ++version) {
-            address[] memory members = committee.members(version);
-            (uint256 n, uint256 f, uint256 q) = (members.length, committee.faults(version), committee.quorum(version));
-            _assertTrue(2 * q > n && 2 * q > n + f, "two quorums share an honest member");
-            if (n != 0) _assertTrue(3 * f < n && q <= n - f, "the honest are a quorum");
-            bytes32 digest = keccak256(abi.encode(members));
-            if (_membersOf[version] != 0) _assertEq(digest, _membersOf[version], "a set changed");
-            _membersOf[version] = digest;
-        }
     }
 
     /// @notice 39 (R70): the court holds the bonds of open cases and nothing else: bonds in = bonds out + burned.
@@ -139,5 +132,25 @@ contract RuleTest is Campaign {
             _assertLe(staking.unstakings(book.providers(i)).length, 16, "unstakings");
         }
         _assertLe(committee.members(committee.version()).length, 32, "members");
+    }
+
+    function _seeCourt34() private {
+        for (uint64 id = 1; id <= court.caseCount(); ++id) {
+            uint256 ruling = uint256(court.caseOf(id).ruling);
+            if (_rulingOf[id] != 0) _assertEq(ruling, _rulingOf[id], "a ruling changed");
+            _rulingOf[id] = ruling;
+        }
+    }
+
+    function _seeCommittee37() private {
+        for (uint16 version; version <= committee.version(); ++version) {
+            address[] memory members = committee.members(version);
+            (uint256 n, uint256 f, uint256 q) = (members.length, committee.faults(version), committee.quorum(version));
+            _assertTrue(2 * q > n && 2 * q > n + f, "two quorums share an honest member");
+            if (n != 0) _assertTrue(3 * f < n && q <= n - f, "the honest are a quorum");
+            bytes32 digest = keccak256(abi.encode(members));
+            if (_membersOf[version] != 0) _assertEq(digest, _membersOf[version], "a set changed");
+            _membersOf[version] = digest;
+        }
     }
 }

@@ -9,6 +9,11 @@ contract TokensTest is Campaign {
     uint256 private _mintedBefore;
     mapping(uint64 epoch => uint256) private _budgetOf;
 
+    function look() external override {
+        _seeRewards31();
+        _seeRewards32();
+    }
+
     /// @notice 1: the balances of everybody who can hold tokens add up to the supply.
     function invariant_01_token__balances__sum_to_the_supply() public view {
         uint256 sum = token.balanceOf(address(stage)) + token.balanceOf(address(escrow));
@@ -61,25 +66,14 @@ contract TokensTest is Campaign {
     }
 
     /// @notice 31: an epoch's terms are fixed by its first burn, and it pays a provider once, after its end.
-    function invariant_31_rewards__an_epoch__closes_once() public {
+    function invariant_31_rewards__an_epoch__closes_once() public view {
+        _holds(0);
         _holds(31);
-        uint64 epoch = shadow.lastEpoch();
-        if (rewards.burnedIn(epoch) == 0) return;
-        uint256 budget = uint256(rewards.budgetOf(epoch)) + 1;
-        _assertTrue(_budgetOf[epoch] == 0 || _budgetOf[epoch] == budget, "the budget of an epoch changed");
-        _budgetOf[epoch] = budget;
-        _assertEq(rewards.burnedIn(epoch), shadow.burnedIn(epoch), "burned in the epoch");
     }
 
     /// @notice 32 (R62): minted <= earned <= hard cap, and neither ever falls.
-    function invariant_32_rewards__minted__is_within_earned_within_the_cap() public {
-        (uint96 earned, uint96 minted) = rewards.totals();
-        _assertLe(minted, earned, "minted and earned");
-        _assertLe(earned, rewards.hardCap(), "earned and hard cap");
-        _assertLe(_earnedBefore, earned, "earned fell");
-        _assertLe(_mintedBefore, minted, "minted fell");
-        _assertEq(earned, shadow.earnedEver(), "earned and its events");
-        (_earnedBefore, _mintedBefore) = (earned, minted);
+    function invariant_32_rewards__minted__is_within_earned_within_the_cap() public view {
+        _holds(0);
     }
 
     /// @notice 16: who burns, stakes and delegates nothing earns nothing.
@@ -89,5 +83,24 @@ contract TokensTest is Campaign {
         _assertEq(staking.awardOf(stranger), 0, "awarded to a stranger");
         _assertEq(escrow.balanceOf(stranger), 0, "credited to a stranger");
         _assertEq(token.balanceOf(stranger), 20_000 ether, "a stranger's wallet");
+    }
+
+    function _seeRewards31() private {
+        uint64 epoch = shadow.lastEpoch();
+        if (rewards.burnedIn(epoch) == 0) return;
+        uint256 budget = uint256(rewards.budgetOf(epoch)) + 1;
+        _assertTrue(_budgetOf[epoch] == 0 || _budgetOf[epoch] == budget, "the budget of an epoch changed");
+        _budgetOf[epoch] = budget;
+        _assertEq(rewards.burnedIn(epoch), shadow.burnedIn(epoch), "burned in the epoch");
+    }
+
+    function _seeRewards32() private {
+        (uint96 earned, uint96 minted) = rewards.totals();
+        _assertLe(minted, earned, "minted and earned");
+        _assertLe(earned, rewards.hardCap(), "earned and hard cap");
+        _assertLe(_earnedBefore, earned, "earned fell");
+        _assertLe(_mintedBefore, minted, "minted fell");
+        _assertEq(earned, shadow.earnedEver(), "earned and its events");
+        (_earnedBefore, _mintedBefore) = (earned, minted);
     }
 }

@@ -24,6 +24,8 @@ interface Vm {
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
     function expectPartialRevert(bytes4 selector) external;
+    function mockCall(address target, bytes calldata data, bytes calldata answer) external;
+    function getNonce(address account) external view returns (uint64);
     function expectEmit(bool topic1, bool topic2, bool topic3, bool data) external;
     function label(address account, string calldata name) external;
     function load(address target, bytes32 slot) external view returns (bytes32);

@@ -128,7 +128,8 @@ contract BatchEndingsTest is EscrowScene {
     function test_openings__of_a_convicted_provider__are_refused() public {
         uint64 id = _committed();
         uint64 other = _committed();
-        _decideBoth(id, FRAUD, other, NOT_OPENED);
+        _decide(id, FRAUD, 0);
+        _decide(other, NOT_OPENED, 0);
         bytes[] memory openings = new bytes[](1);
         openings[0] = hex"01";
         IEscrowBatches.BatchHead memory head = book.headOf(other);
@@ -148,7 +149,8 @@ contract BatchEndingsTest is EscrowScene {
     function test_freeze__of_the_same_provider__ends_with_its_last_one() public {
         uint64 id = _committed();
         uint64 other = _committed();
-        _decideBoth(id, NOT_OPENED, other, NOT_OPENED);
+        _decide(id, NOT_OPENED, 0);
+        _decide(other, NOT_OPENED, 0);
         bytes[] memory openings = new bytes[](1);
         openings[0] = hex"01";
         uint64[2] memory ids = [id, other];
@@ -217,11 +219,6 @@ contract BatchEndingsTest is EscrowScene {
         escrow.releaseFreeze(id, head, entries);
         _assertTrue(_stateOf(id) == IEscrowBatches.BatchState.MATURED, "paid");
         _assertTrue(escrow.batch(id).outcome == PASS, "as PASS does");
-    }
-
-    function _decideBoth(uint64 one, IEscrowBatches.Outcome first, uint64 two, IEscrowBatches.Outcome second) private {
-        _decide(one, first, 0);
-        _decide(two, second, 0);
     }
 
     function _refusedForfeit(uint64 id, bytes4 reason) private {

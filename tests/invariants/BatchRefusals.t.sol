@@ -60,7 +60,7 @@ contract BatchRefusalsTest is EscrowScene {
         _refuse(list, IEscrowSessions.WrongSessionState.selector);
         vm.prank(alice);
         escrow.closeSession(session);
-        vm.warp(block.timestamp + 2_350);
+        vm.warp(block.timestamp + stage.terms().claimDelay);
         _refuse(_voucher(session, 1 ether, 1), IEscrowSessions.ClaimsTooLate.selector);
     }
 

@@ -156,7 +156,7 @@ contract OpeningRefusalsTest is EscrowScene {
         escrow.topUpSession(session, 1);
         vm.expectPartialRevert(IEscrowSessions.SessionNotOver.selector);
         escrow.finishSession(session);
-        vm.warp(block.timestamp + 2_350);
+        vm.warp(block.timestamp + stage.terms().claimDelay);
         escrow.finishSession(session);
         _assertEq(escrow.balanceOf(alice), 1_000 ether - 0.01 ether, "all but the open fee");
     }
@@ -201,10 +201,10 @@ contract OpeningRefusalsTest is EscrowScene {
         IEscrowSessions.Session memory session = _session(1 ether, key);
         vm.prank(alice);
         escrow.revokeKey(key);
-        _assertEq(escrow.keyRecord(alice, key).endsAt, block.timestamp + 2_350, "ends");
+        _assertEq(escrow.keyRecord(alice, key).endsAt, block.timestamp + stage.terms().claimDelay, "ends");
         vm.prank(alice);
         escrow.closeSession(session);
-        vm.warp(block.timestamp + 2_350);
+        vm.warp(block.timestamp + stage.terms().claimDelay);
         escrow.finishSession(session);
         _assertEq(escrow.keyRecord(alice, key).used, 0, "what returned is unused");
     }

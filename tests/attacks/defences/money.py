@@ -36,12 +36,14 @@ ATTACKS = (
         "LilypadTxOrigin",
         "ERC20InsufficientAllowance",
         [
-            Patch(BALANCES, "_state.credit(msg.sender, amount);", "_state.credit(tx.origin, amount);"),
+            # Taken from the signer of the transaction wherever the caller has allowed nothing itself.
             Patch(
-                "contracts/libraries/Intake.sol",
-                "token.safeTransferFrom(msg.sender,",
-                "token.safeTransferFrom(tx.origin,",
+                BALANCES,
+                "_state.credit(msg.sender, amount);",
+                "address from = _token.allowance(msg.sender, address(this)) < amount ? tx.origin : msg.sender;\n"
+                "        _state.credit(from, amount);",
             ),
+            Patch(BALANCES, "_token.pull(amount);", "_token.transferFrom(from, address(this), amount);"),
         ],
     ),
     Attack(

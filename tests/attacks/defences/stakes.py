@@ -79,7 +79,16 @@ ATTACKS = (
         "FirstDelegatorInflates",
         "DelegationTooSmall",
         [
-            Patch(POOL, "VIRTUAL_SHARES = 1e6;", "VIRTUAL_SHARES = 1;"),
+            Patch(
+                POOL,
+                "return (amount * (self.shares + VIRTUAL_SHARES) / (self.tokens + VIRTUAL_TOKENS)).toUint128();",
+                "return self.shares == 0 ? uint128(amount) : uint128(amount * self.shares / self.tokens);",
+            ),
+            Patch(
+                POOL,
+                "return uint96(shares * (self.tokens + VIRTUAL_TOKENS) / (self.shares + VIRTUAL_SHARES));",
+                "return self.shares == 0 ? 0 : uint96(shares * self.tokens / self.shares);",
+            ),
             Patch(DELEGATIONS, "if (amount < least) revert", "if (least == 0) revert"),
         ],
     ),
@@ -99,7 +108,14 @@ ATTACKS = (
         "NodeKeySignatureInvalid",
         [Patch(NODE_KEYS, "if (recovered != nodeKey) revert", "if (nodeKey == address(0)) revert")],
     ),
-    Attack("RewardTwice", "TheftFailed", [Patch(REWARDS, "        account.accrued = 0;\n", "")]),
+    Attack(
+        "RewardTwice",
+        "TheftFailed",
+        [
+            Patch(REWARDS, "        account.accrued = 0;\n", ""),
+            Patch(REWARDS, "uint96 fresh = earned - _minted;", "uint96 fresh = amount;"),
+        ],
+    ),
     Attack(
         "RewardAboveTheBurn",
         "TheftFailed",

@@ -66,7 +66,8 @@ def test_commit__jobs_of_two_versions_of_the_terms__one_batch_for_each(world: Wo
     old, new, other = world.do_job(), world.do_job(), world.do_job()
     world.chain.job_versions = {old: 1, new: 2, other: 1}
     world.clock.now += 2
-    assert [commit_work(world.committing), commit_work(world.committing), commit_work(world.committing)] == [2, 1, 0]
+    sizes = [commit_work(world.committing) for _ in range(3)]
+    assert sizes in ([2, 1, 0], [1, 2, 0])  # whichever version the journal lists first
     digests = [{line.job.spec_digest for line in batch} for batch in commits(world)]
     spec = {job: world.journal.rows[job].job.spec_digest for job in (old, new, other)}
     assert digests == [{spec[old], spec[other]}, {spec[new]}]

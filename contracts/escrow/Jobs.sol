@@ -113,8 +113,8 @@ abstract contract Jobs is Standing, IEscrowJobs {
         return EscrowHashes.givenJobId(address(this), job);
     }
 
-    /// @dev Adds to the fees and to the exposure. A captured quorum must not be able to take more than the oracles would
-    /// lose; and jobs may fill only half of that, or jobs that nobody ever commits would keep everybody's vouchers out.
+    /// @dev Adds to the fees and to the exposure. A captured quorum must not be able to take more than the oracles
+    /// would lose; and jobs may fill only half of that, or jobs that nobody commits would keep all vouchers out.
     function _takeUp(uint256 fee, uint256 added) internal {
         Ledger memory ledger = _state.ledger;
         uint256 exposed = ledger.exposure + added;

@@ -78,8 +78,8 @@ library TermsBook {
         _within("lastChance", terms.lastChance, 5, 7 days);
         _within("evidenceWindow", terms.evidenceWindow, 5, 7 days);
         _within("appealWindow", terms.appealWindow, 5, 14 days);
-        // While the value at risk is too high nothing can be committed; within the claim delay what was open when a session
-        // began to close has ended.
+        // While the value at risk is too high nothing can be committed; within the claim delay everything has ended
+        // that was open when a session began to close.
         uint256 ending = uint256(terms.maxDuration) + terms.maturityWindow + terms.evidenceWindow;
         _within("claimDelay", terms.claimDelay, ending, 60 days);
         _within("maxSession", terms.maxSession, 60, 90 days);

@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup build demo testnet test lint types format gas bench chaos attacks slither invariants prove coverage mutate calibrate lock clean
+.PHONY: help setup build demo testnet test lint types format gas bench chaos attacks simulate slither invariants prove coverage mutate calibrate lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ chaos: build ## Kill, restart and cut off parts of a running network (part of te
 
 attacks: setup ## Run each attack on our contracts and on a copy without the defence
 	@$(BIN)/python -m pytest -q tests/attacks
+
+simulate: build ## Agents against the market: does any strategy earn more than honest work? (two minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.simulation
 
 # Left out, for all contracts: uninitialized-local (a counter or a struct in memory begins at zero, which the language
 # promises) and incorrect-equality (what is compared are enums, flags, epochs and amounts that we count ourselves, never a

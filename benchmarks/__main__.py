@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("gas", "verify_cost", "overhead", "job_latency")
+NAMES = ("gas", "verify_cost", "freivalds", "overhead", "job_latency")
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from protocol.claim import ClaimFault
+from protocol.claim import Asked, ClaimFault
 from protocol.engine.catalogue import find_model, find_profile
 from protocol.engine.generate import Execution, generate, generate_batch
 from protocol.engine.model import ServedModel, load_model, use_threads
@@ -109,7 +109,7 @@ def main() -> int:
 def _verify(
     model: ServedModel, prompt: tuple[int, ...], execution: Execution, count: int, profile: CalibrationProfile
 ) -> tuple[str, ...]:
-    found = audit_claim(model, prompt, execution.as_claim(), count)
+    found = audit_claim(model, Asked(prompt, count), execution.as_claim())
     return (found.reason,) if isinstance(found, ClaimFault) else exceeds(profile, found)
 
 

@@ -8,11 +8,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from protocol.errors import Malformed, TooLarge
-from protocol.limits import MAX_BLOB, MAX_JSON_BODY
+from protocol.limits import MAX_BLOB, MAX_CHALLENGE_OPENING, MAX_JSON_BODY
 
 
 class BodyLimit:
-    """ASGI middleware: MAX_BLOB bytes for a blob, MAX_JSON_BODY for everything else."""
+    """ASGI middleware: MAX_BLOB bytes for a blob, MAX_CHALLENGE_OPENING for what a challenge opens, MAX_JSON_BODY for
+    everything else."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -21,7 +22,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = MAX_BLOB if scope["path"].startswith("/v1/blobs/") else MAX_JSON_BODY
+        limit = _limit(scope["path"])
         said = dict(scope["headers"]).get(b"content-length", b"0")
         error = _objection(said, limit)
         if error is not None:
@@ -29,6 +30,12 @@ class BodyLimit:
             await answer(scope, receive, send)
             return
         await self._app(scope, _counted(receive, limit), send)
+
+
+def _limit(path: str) -> int:
+    if path.startswith("/v1/challenges/"):
+        return MAX_CHALLENGE_OPENING
+    return MAX_BLOB if path.startswith("/v1/blobs/") else MAX_JSON_BODY
 
 
 def _objection(said: bytes, limit: int) -> TooLarge | Malformed | None:

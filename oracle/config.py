@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from oracle.ports import Rules
+from protocol.challenge import ChallengeTerms
 from protocol.errors import ConfigInvalid
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -52,6 +53,7 @@ class Settings:
                 audit_turn=_whole(env, "MALLA_AUDIT_TURN", usual.audit_turn, 1, 86_400),
                 reveal_wait=_whole(env, "MALLA_REVEAL_WAIT", usual.reveal_wait, 1, 86_400),
                 blob_quota=_whole(env, "MALLA_BLOB_QUOTA", usual.blob_quota, 1024, 2**50),
+                challenges=ChallengeTerms.from_env(env),
                 blob_patience=_whole(env, "MALLA_BLOB_PATIENCE", usual.blob_patience, 1, 10**8),
             ),
         )

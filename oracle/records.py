@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.types import (
+    CANARY_ONLY,
     AuditRecord,
     BatchHead,
     BatchState,
@@ -21,7 +22,7 @@ from protocol.units import Address, Digest, Wei
 
 @dataclass(frozen=True)
 class JobRow:
-    """`model` and `profile` are those of the spec, None until its blob is here; `closed_tx` moved the money."""
+    """`model`, `profile` and `audit` are those of the spec, None until its blob is here; `closed_tx` moved the money."""
 
     job_id: Digest
     job: Job
@@ -38,11 +39,13 @@ class JobRow:
     closed_tx: bytes | None
     model: Digest | None
     profile: Digest | None
+    audit: str | None = None
 
 
 @dataclass(frozen=True)
 class BatchRow:
     """`drawn_at` is when this oracle made its draw, by its own clock; a draw without a `seed` draws everything.
+    `group_seed` names the opened groups of fingerprints, `audit_bps` is the rate of the draw.
 
     `decided_tx` carried the quorum's decision, `closed_tx` ended the batch. `opened_at` is the second of the block in
     which openings were posted on-chain, `skipped_at` that of a freeze that found the slash ceiling reached.
@@ -65,6 +68,8 @@ class BatchRow:
     terms_version: int = 1
     opened_at: int | None = None
     skipped_at: int | None = None
+    group_seed: Digest | None = None
+    audit_bps: int | None = None
 
     @property
     def head(self) -> BatchHead:
@@ -81,7 +86,7 @@ class BatchRow:
 @dataclass(frozen=True)
 class EntryRow:
     """`drawn` and `auditor` (a seat) are None until the draw, `escalated_at` until a finding speaks against it;
-    `has_answer` whether the sealed answer lies here."""
+    `has_answer` whether the sealed answer lies here; `audit` is the order's class, None until its spec is here."""
 
     batch_id: int
     index: int
@@ -91,6 +96,12 @@ class EntryRow:
     escalated_at: float | None = None
     has_report: bool = False
     has_answer: bool = False
+    audit: str | None = None
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether its provider owes the opening: drawn, and not kept back by the order."""
+        return bool(self.drawn) and self.audit != CANARY_ONLY
 
 
 @dataclass(frozen=True)

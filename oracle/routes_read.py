@@ -8,18 +8,19 @@ from fastapi import FastAPI, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from oracle.flow.blobs import get_blob
+from oracle.flow.device_checks import show_challenges
 from oracle.flow.health import read_health
 from oracle.flow.offers import list_offers
 from oracle.flow.overview import show_batch, show_network
 from oracle.flow.receipts import build_receipt
-from oracle.flow.turns import wanted_openings
+from oracle.flow.turns import list_wanted
 from oracle.flow.views import show_job, show_jobs
 from oracle.wiring import Parts
 from protocol.encoding import digest_from, to_hex
 from protocol.errors import Malformed, Reason, Refused
 from protocol.types import JobState
 from protocol.units import Address
-from protocol.wire import from_json
+from protocol.wire import from_json, to_json
 
 
 def add_reads(app: FastAPI, parts: Parts) -> None:
@@ -43,11 +44,15 @@ def add_reads(app: FastAPI, parts: Parts) -> None:
         wanted = digest_from(model, "model") if model else None
         return {"offers": list_offers(node, wanted, _address(provider, "provider"))}
 
+    @app.get("/v1/challenges")
+    def challenges(provider: str) -> Any:
+        address = _address(provider, "provider") or ""
+        return {"terms": to_json(node.rules.challenges), "challenge": show_challenges(node, [address])[address]}
+
     @app.get("/v1/openings/wanted")
     def wanted(provider: str) -> Any:
-        rows = wanted_openings(node, _address(provider, "provider") or "")
+        listed = list_wanted(node, _address(provider, "provider") or "")
         own = node.chain.member(node.address)
-        listed = [{"batch_id": r.batch_id, "index": r.index, "job_id": to_hex(r.entry.job_id)} for r in rows]
         return {"auditor": node.address, "encryption_key": to_hex(own.encryption_key), "wanted": listed}
 
     @app.get("/v1/reveals/{epoch}")

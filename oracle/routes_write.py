@@ -9,12 +9,14 @@ from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from oracle.flow.blobs import put_blob
+from oracle.flow.challenges import accept_challenge_opening, accept_commitment
 from oracle.flow.decisions import sign_list
 from oracle.flow.findings import accept_record
 from oracle.flow.intake import accept_opening, accept_report
 from oracle.flow.offers import accept_offer
 from oracle.schemas import EscalationBody, OpeningBody, RecordBody, SettlementBody
 from oracle.wiring import Parts
+from protocol.challenge import SignedCommitment
 from protocol.encoding import digest_from, keccak, parse_json, to_hex
 from protocol.errors import Malformed, Reason, Refused
 from protocol.types import SignedOffer, SignedReport
@@ -46,6 +48,16 @@ def add_writes(app: FastAPI, parts: Parts) -> None:
     def keep_offer(body: Body) -> Response:
         digest = accept_offer(node, from_json(SignedOffer, parse_json(body)))
         return JSONResponse({"digest": to_hex(digest), "status": "accepted"}, 202)
+
+    @app.put("/v1/challenges")
+    def keep_challenge(body: Body) -> Response:
+        row = accept_commitment(node, from_json(SignedCommitment, parse_json(body)))
+        return JSONResponse({"digest": to_hex(row.digest), "state": row.state.name, "reason": row.reason}, 202)
+
+    @app.put("/v1/challenges/{digest}")
+    def keep_challenge_opening(digest: str, body: Body) -> Response:
+        row = accept_challenge_opening(node, digest_from(digest, "digest"), body)
+        return JSONResponse({"digest": to_hex(row.digest), "state": row.state.name, "reason": row.reason}, 202)
 
     @app.post("/v1/reports")
     def report(body: Body, key: Key = None) -> Response:

@@ -12,15 +12,18 @@ from celery.signals import worker_init, worker_process_init, worker_process_shut
 from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.config import Settings
+from oracle.flow.challenges import perform_check
 from oracle.flow.findings import perform_audit
 from oracle.ports import Replayer
 from oracle.wiring import (
+    CHALLENGE_TASK,
     QUEUE,
     TASK,
     TRANSPORT_OPTIONS,
     Parts,
     build,
     check_model_files,
+    load_multiply,
     load_replayer,
     open_log,
 )
@@ -88,6 +91,16 @@ class WorkerChild:
             if held:
                 perform_audit(node, self._replayer, batch_id, index)
 
+    def check(self, digest: str) -> None:
+        """Check one opened GPU challenge; needs no model."""
+        if self._parts is None:
+            self.start()
+        assert self._parts is not None  # start sets it or raises
+        node = self._parts.node
+        with node.store.lock(f"challenge/{digest}") as held:
+            if held:
+                perform_check(node, load_multiply(), bytes.fromhex(digest))
+
 
 def build_app(settings: Settings) -> Celery:
     """The worker's application."""
@@ -120,6 +133,13 @@ def build_app(settings: Settings) -> Celery:
             # The audit stays owed; the loop tells the broker of it again.
             open_log("oracle-worker", settings.log_level)("audit_postponed", batch_id=batch_id, index=index,
                                                           error=error.message)
+
+    @app.task(name=CHALLENGE_TASK)
+    def challenge(digest: str) -> None:
+        try:
+            child.check(str(digest))
+        except MallaError as error:
+            open_log("oracle-worker", settings.log_level)("challenge_postponed", digest=digest, error=error.message)
 
     return app
 

@@ -1,16 +1,25 @@
-"""What a provider claims to have computed, what a replay found, and the numbers that compare the two.
+"""What a provider claims to have computed, and the rules of its form.
 
-A claim that breaks a rule of greedy generation is a fault of the provider and comes back as a value
+A claim that breaks a rule of generation is a fault of the provider and comes back as a value
 with an exact reason. It is never raised: an exception always means that the verifier itself failed.
 """
 
 from __future__ import annotations
 
 import math
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.types import AuditStatistics
+from protocol.proofs.fingerprint import Rows
+from protocol.sampling import PLAIN
+from protocol.types import Sampler
+
+TOP = 5
+"""Likeliest tokens whose logprobs a transcript carries."""
+TOP_BYTES = 8
+"""One of them: a uint32 id and a float32 logprob."""
 
 # The argmax of V logits has probability of at least 1/V, so its logprob is at least -ln V. One whole
 # unit of slack is a thousand times the numeric noise and still bounds what a claim can contain.
@@ -25,12 +34,13 @@ class FinishReason(StrEnum):
 
 
 class FaultCode(StrEnum):
-    """Rules of greedy generation that a claim can break without any replay."""
+    """Rules of generation that a claim can break without any replay."""
 
     OUTPUT_EMPTY = "OUTPUT_EMPTY"
     OUTPUT_TOO_LONG = "OUTPUT_TOO_LONG"
     TOKEN_INVALID = "TOKEN_INVALID"
     TOKEN_AFTER_STOP = "TOKEN_AFTER_STOP"
+    TOKEN_BANNED = "TOKEN_BANNED"
     FINISH_UNKNOWN = "FINISH_UNKNOWN"
     STOP_WITHOUT_STOP_TOKEN = "STOP_WITHOUT_STOP_TOKEN"
     LENGTH_WITH_STOP_TOKEN = "LENGTH_WITH_STOP_TOKEN"
@@ -39,6 +49,7 @@ class FaultCode(StrEnum):
     LOGPROB_NOT_FINITE = "LOGPROB_NOT_FINITE"
     LOGPROB_POSITIVE = "LOGPROB_POSITIVE"
     LOGPROB_TOO_LOW = "LOGPROB_TOO_LOW"
+    TOP_LOGPROBS_INVALID = "TOP_LOGPROBS_INVALID"
 
 
 @dataclass(frozen=True)
@@ -50,12 +61,37 @@ class ClaimFault:
 
 
 @dataclass(frozen=True)
+class OpenedRows:
+    """The fingerprint rows that the draw opened (`proofs.fingerprint.read_opening`) and the tokens they belong to."""
+
+    rows: Rows
+    units: Rows
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Claim:
-    """A provider's answer: token ids, the float32 logprob of each output token, and how it ended."""
+    """A provider's answer: token ids, the float32 logprob of each output token, and how it ended.
+
+    `chosen_logprobs` is None where the backend gives none, `top_logprobs` empty, `opened` None: then fewer numbers
+    speak for or against it, and the tokens alone have to be the model's.
+    """
 
     output_token_ids: tuple[int, ...]
-    chosen_logprobs: tuple[float, ...]
+    chosen_logprobs: tuple[float, ...] | None
     finish_reason: str
+    top_logprobs: bytes = b""
+    opened: OpenedRows | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the tokens answer: everything beside the claim that a replay needs."""
+
+    prompt_token_ids: Sequence[int]
+    max_output_tokens: int
+    sampler: Sampler = PLAIN
+    fingerprint_seed: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -65,54 +101,31 @@ class ClaimRules:
     max_output_tokens: int
     vocabulary: int
     stop_token_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The reference model's view of a claimed output, one entry a token, float32 values.
-
-    `margins[i]` is the largest logit minus the logit of the claimed token, in nats and never negative;
-    `chosen_logprobs[i]` is the reference's own logprob of the claimed token.
-    """
-
-    margins: tuple[float, ...]
-    chosen_logprobs: tuple[float, ...]
+    min_tokens: int = 0
+    greedy: bool = True
 
 
 def find_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
-    """The first rule of greedy generation that the claim breaks, or None. Never raises on a bad claim."""
+    """The first rule of generation that the claim breaks, or None. Never raises on a bad claim."""
     return (
         _find_token_fault(claim, rules)
         or _find_finish_fault(claim, rules)
         or _find_logprob_fault(claim, rules)
+        or _find_top_fault(claim, rules)
     )
 
 
-def compute_statistics(claim: Claim, replay: Replay) -> AuditStatistics:
-    """Compare a claim without faults with its replay.
+def pack_top(rows: list[tuple[tuple[int, float], ...]]) -> bytes:
+    """The top logprobs of each token as the leaf's digest takes them: five pairs of id and logprob, falling."""
+    return b"".join(struct.pack("<If", token, value) for row in rows for token, value in row)
 
-    `max_margin` is taken over the answer without a final stop token; that token's own margin is
-    `end_margin`, which is 0 when the answer ended by length.
-    Errors: `ValueError` when the two have different lengths, which is the caller's mistake.
-    """
-    tokens = len(claim.output_token_ids)
-    if not tokens == len(claim.chosen_logprobs) == len(replay.margins) == len(replay.chosen_logprobs):
-        raise ValueError(
-            f"A claim of {tokens} tokens and {len(claim.chosen_logprobs)} logprobs cannot be compared with a "
-            f"replay of {len(replay.margins)}; check it with find_fault first."
-        )
-    ended_by_stop = claim.finish_reason == FinishReason.STOP
-    answer = replay.margins[:-1] if ended_by_stop else replay.margins
-    # fsum rounds once, so the mean does not depend on the order of addition.
-    distance = math.fsum(
-        abs(claimed - own) for claimed, own in zip(claim.chosen_logprobs, replay.chosen_logprobs, strict=True)
-    )
-    return AuditStatistics(
-        max_margin=max(answer, default=0.0),
-        end_margin=replay.margins[-1] if ended_by_stop else 0.0,
-        mean_logprob_distance=distance / tokens,
-        tokens=tokens,
-    )
+
+def unpack_top(data: bytes) -> list[tuple[tuple[int, float], ...]]:
+    """Five pairs a token. Errors: `ValueError` for a length that is no multiple of 40 bytes."""
+    if len(data) % (TOP * TOP_BYTES):
+        raise ValueError(f"{len(data)} bytes of top logprobs are not five of eight bytes for each token.")
+    pairs = list(struct.iter_unpack("<If", data))
+    return [tuple(pairs[i : i + TOP]) for i in range(0, len(pairs), TOP)]
 
 
 def _find_token_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
@@ -131,6 +144,11 @@ def _find_token_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
             return ClaimFault(
                 FaultCode.TOKEN_INVALID,
                 f"Output token {place} is {token!r}, outside the vocabulary 0 to {rules.vocabulary - 1}.",
+            )
+        if token in rules.stop_token_ids and place < rules.min_tokens:
+            return ClaimFault(
+                FaultCode.TOKEN_BANNED,
+                f"Output token {place} is the stop token {token}, which is banned before token {rules.min_tokens}.",
             )
         if token in rules.stop_token_ids and place + 1 < len(tokens):
             return ClaimFault(
@@ -168,6 +186,8 @@ def _find_finish_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
 
 
 def _find_logprob_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
+    if claim.chosen_logprobs is None:
+        return None
     expected, found = len(claim.output_token_ids), len(claim.chosen_logprobs)
     if found != expected:
         return ClaimFault(
@@ -181,9 +201,30 @@ def _find_logprob_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
             )
         if value > 0:
             return ClaimFault(FaultCode.LOGPROB_POSITIVE, f"Logprob {place} is {value}, above 0.")
-        if value < lowest:
+        if rules.greedy and value < lowest:
             return ClaimFault(
                 FaultCode.LOGPROB_TOO_LOW,
                 f"Logprob {place} is {value}, but the best of {rules.vocabulary} has at least {lowest:.3f}.",
+            )
+    return None
+
+
+def _find_top_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
+    tokens = len(claim.output_token_ids)
+    if not claim.top_logprobs:
+        return None
+    if len(claim.top_logprobs) != tokens * TOP * TOP_BYTES:
+        return ClaimFault(
+            FaultCode.TOP_LOGPROBS_INVALID,
+            f"There are {len(claim.top_logprobs)} bytes of top logprobs instead of {tokens * TOP * TOP_BYTES}.",
+        )
+    for place, row in enumerate(unpack_top(claim.top_logprobs)):
+        values = [value for _, value in row]
+        falling = all(math.isfinite(value) and value <= 0 for value in values) and values == sorted(values)[::-1]
+        known = {token for token, _ in row if token < rules.vocabulary}
+        if not falling or len(known) != TOP:
+            return ClaimFault(
+                FaultCode.TOP_LOGPROBS_INVALID,
+                f"The top logprobs of output token {place} are not five known tokens with falling finite numbers.",
             )
     return None

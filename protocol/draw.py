@@ -3,6 +3,9 @@
 seed = keccak(blockhash(commit block + drawDelay) ‖ batch id ‖ reveals of the commit block's epoch, in seat order).
 Each oracle's reveals are a SHA-256 chain whose anchor stands on-chain: a reveal can be withheld, never chosen. If one
 is missing when the wait is over, or the hash can no longer be had, everything is drawn.
+
+How much of a batch is drawn follows from what its provider has burned in matured fees up to and including the block of
+the commitment (`audit_rate`): a new identity starts with everything and never falls below the contract's own rate.
 """
 
 from __future__ import annotations
@@ -10,15 +13,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import isqrt
 
 from protocol.encoding import keccak
-from protocol.units import BPS_ONE, Digest
+from protocol.units import BPS_ONE, TOKEN, Bps, Digest, Wei
 
 CHAIN_LENGTH = 2**18
 """Epochs for which one anchor lasts; afterwards the oracle's reveals are missing and everything is drawn."""
 
+BURN_SCALE = Wei(25 * TOKEN)
+"""Matured burned fees, wei, that halve the distance between a provider's audit rate and the contract's floor. Burning
+is the price of a better rate: a fresh identity, or one that hires itself, has to pay it anew."""
+
+KEPT_BACK_STAKE = 4
+"""How many times the stake that deters at a price a provider needs for an order of the class canary-only: nobody sees
+its transcript, and a canary is likelier to miss a cheat than an audit is."""
+
 REVEAL_WAIT = 30
 """Seconds after an epoch's last block for which its reveals are awaited; then everything is drawn."""
+
+_FRACTION_BITS = 16
+_FIXED_BITS = 64
+_MOST_HALVINGS = 32
+# 2^(-1/2), 2^(-1/4), ... in units of 2^-64, rounded down: integer square roots of one another.
+_ROOTS = tuple(accumulate(range(1, _FRACTION_BITS), lambda root, _: isqrt(root << _FIXED_BITS),
+                          initial=isqrt(1 << 2 * _FIXED_BITS - 1)))
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,28 @@ class Draw:
     auditors: tuple[int, ...]
     """For each entry, the seat index of the auditor that the seed names."""
     seed: Digest | None
+    group_seed: Digest
+    """What names the opened group of each fingerprint (`proofs.fingerprint.drawn_group`): the seed, or the fallback."""
+
+
+def audit_rate(burned: int, floor_bps: int, scale: int = BURN_SCALE) -> Bps:
+    """p in basis points: floor + (1 - floor) * 2^(-burned / scale), rounded up; never rises with `burned`.
+
+    `burned` is the provider's matured burned fees up to the commit block and `scale` what halves the rest, both wei;
+    `floor_bps` is `auditBps` of the batch's terms, which the stake bound reckons with. Integers only: the exponent is
+    taken down to 1/65,536, and from 32 scales on the rate is the floor. Errors: ValueError for values out of range.
+    """
+    if burned < 0 or scale <= 0 or not 0 <= floor_bps <= BPS_ONE:
+        raise ValueError(f"No audit rate for {burned} wei burned, a floor of {floor_bps} bps, a scale of {scale} wei.")
+    halvings, fraction = divmod((burned << _FRACTION_BITS) // scale, 1 << _FRACTION_BITS)
+    if halvings >= _MOST_HALVINGS:
+        return Bps(floor_bps)
+    left = 1 << _FIXED_BITS
+    for bit in range(_FRACTION_BITS):
+        if fraction >> (_FRACTION_BITS - 1 - bit) & 1:
+            left = left * _ROOTS[bit] >> _FIXED_BITS
+    above = (BPS_ONE - floor_bps) * left
+    return Bps(floor_bps + -(-above >> (_FIXED_BITS + halvings)))
 
 
 def epoch_of(block: int, epoch_blocks: int) -> int:
@@ -87,11 +129,12 @@ def draw(batch_id: int, leaves: Sequence[bytes | None], block_hash: bytes | None
     members = len(reveals)
     audited = [i for i, leaf in enumerate(leaves) if leaf is not None]
     if block_hash is None or members == 0 or any(reveal is None for reveal in reveals):
-        fallback = keccak(b"malla/undrawn" + batch_id.to_bytes(8, "big"))
-        return Draw(batch_id, tuple(audited), _auditors(fallback, len(leaves), members), None)
+        # With the hash, where there is one: nobody may know auditors and groups before the batch is committed.
+        fallback = keccak(b"malla/undrawn" + batch_id.to_bytes(8, "big") + (block_hash or b""))
+        return Draw(batch_id, tuple(audited), _auditors(fallback, len(leaves), members), None, fallback)
     seed = keccak(block_hash + batch_id.to_bytes(8, "big") + b"".join(r for r in reveals if r is not None))
     drawn = tuple(i for i in audited if is_drawn(seed, i, audit_bps))
-    return Draw(batch_id, drawn, _auditors(seed, len(leaves), members), seed)
+    return Draw(batch_id, drawn, _auditors(seed, len(leaves), members), seed, seed)
 
 
 def is_drawn(seed: bytes, index: int, audit_bps: int) -> bool:

@@ -69,6 +69,7 @@ class Reason(StrEnum):
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_PROFILE = "unknown_profile"
     UNKNOWN_SAMPLER = "unknown_sampler"
+    UNKNOWN_AUDIT = "unknown_audit"
     UNKNOWN_PROVIDER = "unknown_provider"
     STAKE_TOO_LOW = "stake_too_low"
     OFFER_EXPIRED = "offer_expired"

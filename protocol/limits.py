@@ -18,3 +18,5 @@ MAX_DECISIONS = 64
 MAX_URL = 200
 MAX_OFFERS_PER_PROVIDER = 32
 MAX_TELEMETRY = 16 * 1024
+MAX_CHALLENGE_OPENING = 5 * 2**20
+"""A GPU challenge's opening: two times 64 rows of width 8,192, and the roots of every product."""

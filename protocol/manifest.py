@@ -6,6 +6,7 @@ limits. Two parties that hold the same manifest digest mean the same function fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,19 @@ from protocol.documents import DocumentInvalid
 from protocol.errors import BadInput, Malformed, Reason, Refused
 
 MANIFEST_FORMAT = "malla-model/1"
+SIZE_LIMITS = {
+    "layers": 1024, "hidden": 1 << 16, "heads": 1 << 10, "kv_heads": 1 << 10, "intermediate": 1 << 20,
+    "vocabulary": 1 << 20,
+}  # fmt: skip
+"""Several times the largest open model. A file that claims more wants memory, not an audience."""
+MAX_HEAD_SIZE = 1 << 10
+MAX_CONTEXT_TOKENS = 1 << 20
+MAX_ROTARY_NUMBERS = 1 << 27
+"""Context tokens times head size: the tables of angles take twelve bytes each while they are made."""
+MAX_STOP_TOKENS = 64
+MAX_FILE_BYTES = 1 << 44
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?(e[+-]?[0-9]{1,2})?")
+_SOURCE = re.compile(r"[A-Za-z0-9_]{1,100}:[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -24,6 +38,8 @@ class FileDigest:
 
     def __post_init__(self) -> None:
         require_hex_digest(self.sha256, "FileDigest.sha256")
+        if not 0 <= self.bytes <= MAX_FILE_BYTES:
+            raise DocumentInvalid(f"FileDigest.bytes is {self.bytes}, outside 0 to {MAX_FILE_BYTES}.")
 
 
 @dataclass(frozen=True)
@@ -53,11 +69,30 @@ class LlamaShape:
     tied_embeddings: bool
 
     def __post_init__(self) -> None:
+        for name, limit in SIZE_LIMITS.items():
+            if not 1 <= getattr(self, name) <= limit:
+                raise DocumentInvalid(f"LlamaShape.{name} is {getattr(self, name)}, outside 1 to {limit}.")
+        for name in ("rope_theta", "rms_norm_eps"):
+            text = getattr(self, name)
+            if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= 1e12:
+                raise DocumentInvalid(
+                    f"LlamaShape.{name} is {text[:40]!r}, but a decimal number above 0 and up to 1e12 is needed."
+                )
         if self.hidden % self.heads or self.heads % self.kv_heads:
             raise DocumentInvalid(
                 f"LlamaShape: {self.hidden} channels do not divide into {self.heads} heads, "
                 f"or those not into {self.kv_heads} key-value heads."
             )
+        if self.head_size % 2 or self.head_size > MAX_HEAD_SIZE:
+            raise DocumentInvalid(
+                f"LlamaShape: a head of {self.head_size} channels cannot be rotated; an even number up to "
+                f"{MAX_HEAD_SIZE} is needed."
+            )
+
+    @property
+    def head_size(self) -> int:
+        """Channels of one head."""
+        return self.hidden // self.heads
 
 
 @dataclass(frozen=True)
@@ -88,8 +123,26 @@ class ModelManifest:
             )
         if self.architecture != "llama":
             raise DocumentInvalid(f"The architecture {self.architecture!r} is not served; only 'llama' is.")
+        for name in ("name", "licence"):
+            text = getattr(self, name)
+            if not 1 <= len(text) <= 200 or not text.isprintable():
+                raise DocumentInvalid(
+                    f"The manifest's {name} is {text[:200]!r}, but 1 to 200 printable characters are needed."
+                )
+        if not _SOURCE.fullmatch(self.source):
+            raise DocumentInvalid(
+                f"The manifest's source is {self.source[:200]!r}; package:file is needed, without folders."
+            )
         if self.context_tokens < 2 or not self.stop_token_ids:
             raise DocumentInvalid("A manifest needs a context of at least 2 tokens and one stop token.")
+        if len(self.stop_token_ids) > MAX_STOP_TOKENS:
+            raise DocumentInvalid(f"{len(self.stop_token_ids)} stop tokens, the limit is {MAX_STOP_TOKENS}.")
+        angles = self.context_tokens * self.shape.head_size
+        if self.context_tokens > MAX_CONTEXT_TOKENS or angles > MAX_ROTARY_NUMBERS:
+            raise DocumentInvalid(
+                f"A context of {self.context_tokens} tokens for heads of {self.shape.head_size} channels is beyond "
+                f"the limits of {MAX_CONTEXT_TOKENS} tokens and {MAX_ROTARY_NUMBERS} angles."
+            )
         beyond = [token for token in self.stop_token_ids if not 0 <= token < self.shape.vocabulary]
         if beyond:
             raise DocumentInvalid(

@@ -14,12 +14,21 @@ from protocol.documents import DocumentInvalid
 from protocol.manifest import require_hex_digest
 from protocol.types import AuditStatistics
 
-PROFILE_FORMAT = "malla-profile/1"
-STATISTICS = ("max_margin", "end_margin", "mean_logprob_distance")
+PROFILE_FORMAT = "malla-profile/2"
+ALWAYS = ("max_margin", "end_margin", "mean_margin")
+"""What the tokens alone give: every profile has these."""
+PROOFS = ("mean_logprob_distance", "mean_top_logprob_distance", "fingerprint_distance")
+"""What a claim may bring beside its tokens. A profile that was not calibrated on one does not judge it."""
+STATISTICS = ALWAYS + PROOFS
+QUANTILES = ("0.5", "0.9", "0.99", "0.999")
 
 # Held-out runs passed the plain maximum of other honest runs in 0 to 3 of 48 cases and 1.25 times it in
 # 0 of 96, for margins and chosen logprobs alike (measured for this project, docs/DECISIONS.md).
 SAFETY_FACTOR = Decimal("1.25")
+
+SMALLEST_EDIT = Decimal("0.3")
+"""Nats. A margin above it was never seen of an honest run, bf16 against f32 included, and nearly every edit makes one
+(192 of 192 with the projection, 191 of 192 by the margin alone: measured for this project)."""
 
 
 class StatisticsUnusable(ValueError):
@@ -45,6 +54,12 @@ class HonestRange:
                 raise DocumentInvalid(f"A profile's value is {text!r}, but distances are never negative.")
         if _decimal(self.numeric_floor) == 0:
             raise DocumentInvalid("A profile's numeric floor is 0; a zero threshold would convict rounding.")
+        unknown = sorted(set(self.quantiles) - set(QUANTILES))
+        if unknown:
+            raise DocumentInvalid(f"A profile has the quantiles {unknown}; the grid is {list(QUANTILES)}.")
+        rising = [_decimal(self.quantiles[q]) for q in QUANTILES if q in self.quantiles]
+        if rising != sorted(rising):
+            raise DocumentInvalid("A profile's quantiles fall where they should rise.")
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,11 @@ class Variation:
 
 @dataclass(frozen=True)
 class CalibrationProfile:
-    """Honest spread of one class; `comparisons` pairs of one claim and one replay over `sequences` claims."""
+    """Honest spread of one class; `comparisons` pairs of one claim and one replay over `sequences` claims.
+
+    `samplers` are the kinds that were calibrated; `required` the proofs that every honest claim of the class brings;
+    `edit_margin` is the margin of a single token, in nats, from where on no honest run of the class explains it.
+    """
 
     format: str
     model: str
@@ -69,7 +88,10 @@ class CalibrationProfile:
     backend: str
     dtype: str
     device: str
+    samplers: tuple[str, ...]
+    required: tuple[str, ...]
     safety_factor: str
+    edit_margin: str
     sequences: int
     comparisons: int
     tokens: int
@@ -83,14 +105,19 @@ class CalibrationProfile:
             raise DocumentInvalid(
                 f"The profile's format is {self.format!r}; this version reads {PROFILE_FORMAT!r}."
             )
-        if set(self.statistics) != set(STATISTICS):
-            raise DocumentInvalid(
-                f"The profile has statistics {sorted(self.statistics)}; {list(STATISTICS)} are needed."
-            )
+        has = set(self.statistics)
+        if not set(ALWAYS) <= has <= set(STATISTICS):
+            raise DocumentInvalid(f"The profile has statistics {sorted(has)}; {list(ALWAYS)} are needed.")
+        if not set(self.required) <= has & set(PROOFS):
+            raise DocumentInvalid(f"The profile requires {sorted(self.required)} and judges {sorted(has)}.")
+        if self.sequences < 1:
+            raise DocumentInvalid("The profile was made from no sequence.")
         if _decimal(self.safety_factor) < 1:
             raise DocumentInvalid(
                 f"The safety factor is {self.safety_factor}; below 1 honest runs would be convicted."
             )
+        if _decimal(self.edit_margin) < SMALLEST_EDIT:
+            raise DocumentInvalid(f"The edit margin is {self.edit_margin} nats; at least {SMALLEST_EDIT} is needed.")
         require_hex_digest(self.tensors_sha256, "CalibrationProfile.tensors_sha256")
         require_hex_digest(self.corpus_sha256, "CalibrationProfile.corpus_sha256")
 
@@ -101,28 +128,92 @@ def threshold(profile: CalibrationProfile, statistic: str) -> Decimal:
     return _decimal(profile.safety_factor) * max(_decimal(honest.maximum), _decimal(honest.numeric_floor))
 
 
-def exceeds(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
-    """One sentence for each statistic strictly above its threshold; none means that the claim looks honest.
+def thresholds(profile: CalibrationProfile) -> dict[str, str]:
+    """The threshold of every statistic that the profile judges, as exact decimal strings."""
+    return {name: str(threshold(profile, name)) for name in STATISTICS if name in profile.statistics}
+
+
+def judged(profile: CalibrationProfile, statistics: AuditStatistics) -> dict[str, float]:
+    """The numbers of an audit that this profile can judge.
 
     Errors: `StatisticsUnusable` when a value is not finite or negative.
     """
-    found = []
+    found = {}
     for name in STATISTICS:
         value = getattr(statistics, name)
+        if value is None or name not in profile.statistics:
+            continue
         if not math.isfinite(value) or value < 0:
             raise StatisticsUnusable(f"The audit's {name} is {value!r}; repeat the replay before judging.")
-        limit = threshold(profile, name)
-        # Decimal(float) is exact: the comparison does not round, on any machine.
-        if Decimal(value) > limit:
-            found.append(f"{name} is {value:.6g}, above the profile's threshold {float(limit):.6g}")
-    return tuple(found)
+        found[name] = value
+    return found
 
 
-def false_alarm_bound(comparisons: int) -> float:
+def unjudged(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
+    """Statistics that the audit has and the profile was not calibrated on."""
+    return tuple(name for name in PROOFS
+                 if getattr(statistics, name) is not None and name not in profile.statistics)
+
+
+def missing(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
+    """Statistics that every honest claim of the class allows, and this one does not."""
+    return tuple(name for name in PROOFS if name in profile.required and getattr(statistics, name) is None)
+
+
+def beyond(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
+    """The names of the statistics strictly above their threshold; none means that the claim looks honest.
+
+    Errors: `StatisticsUnusable`.
+    """
+    # Decimal(float) is exact: the comparison does not round, on any machine.
+    return tuple(name for name, value in judged(profile, statistics).items()
+                 if Decimal(value) > threshold(profile, name))
+
+
+def exceeds(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
+    """`beyond`, one sentence for each."""
+    return tuple(
+        f"{name} is {value:.6g}, above the profile's threshold {float(threshold(profile, name)):.6g}"
+        for name in beyond(profile, statistics) for value in (getattr(statistics, name),)
+    )
+
+
+def p_value(profile: CalibrationProfile, name: str, value: float) -> float:
+    """How often an honest run of the class has at least this value of a statistic, never said too small.
+
+    1 up to the numeric floor; above it 1 − q of the largest quantile that it exceeds; above the honest maximum the
+    false-alarm bound, which no other answer falls below either: of n sequences nothing rarer can be known.
+    """
+    honest, exact = profile.statistics[name], Decimal(value)
+    if exact <= _decimal(honest.numeric_floor):
+        return 1.0
+    smallest = alpha(profile)
+    if exact > _decimal(honest.maximum):
+        return smallest
+    passed = [Decimal(1) - Decimal(q) for q, limit in honest.quantiles.items() if exact > _decimal(limit)]
+    return max(smallest, float(min(passed, default=Decimal(1))))
+
+
+def p_value_of(profile: CalibrationProfile, statistics: AuditStatistics) -> float:
+    """One p-value of a whole audit: the smallest of its statistics', times their number (Bonferroni), at most 1.
+
+    Errors: `StatisticsUnusable`.
+    """
+    values = judged(profile, statistics)
+    return min(1.0, len(values) * min(p_value(profile, name, value) for name, value in values.items()))
+
+
+def alpha(profile: CalibrationProfile) -> float:
+    """Upper bound of how often an honest leaf leaves the profile. Sequences count, not comparisons: replays of one
+    sequence are not independent."""
+    return false_alarm_bound(profile.sequences)
+
+
+def false_alarm_bound(runs: int) -> float:
     """Upper 95 % bound of the false-alarm rate after that many independent honest runs without an alarm."""
-    if comparisons < 1:
-        raise ValueError(f"A bound needs at least one honest run, not {comparisons}.")
-    return 1 - 0.05 ** (1 / comparisons)
+    if runs < 1:
+        raise ValueError(f"A bound needs at least one honest run, not {runs}.")
+    return 1 - 0.05 ** (1 / runs)
 
 
 def _decimal(text: str) -> Decimal:

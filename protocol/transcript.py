@@ -1,7 +1,7 @@
 """From a transcript to its leaf, and back: what is committed, what is delivered, and whether the two agree.
 
 leaf = keccak(abi.encode(salt, request digest, output digest, input tokens, output tokens, sampler seed,
-logprob digest, fingerprint root)). The fingerprint root is zero until fingerprints exist: the hash will not change.
+logprob digest, fingerprint root)). The root is zero where the backend has no fingerprints.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from protocol.economics import payment
 from protocol.encoding import (
-    ZERO,
     abi_encode,
     canonical_json,
     from_hex,
@@ -101,8 +100,8 @@ def answer_of(transcript: Transcript, job_id: Digest, input_tokens: int, text: s
         input_tokens=input_tokens,
         finish=finish,
         salt=transcript.salt,
-        logprob_digest=keccak(transcript.logprobs),
-        fingerprint_root=ZERO,
+        logprob_digest=keccak(transcript.logprobs + transcript.top_logprobs),
+        fingerprint_root=transcript.fingerprint_root,
     )
 
 

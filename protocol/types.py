@@ -29,6 +29,14 @@ __all__ = [
 ]
 
 
+NO_FINGERPRINT = Digest(bytes(32))
+
+AUDIT_OPEN, AUDIT_ONE, CANARY_ONLY = "open", "one", "canary-only"
+AUDIT_CLASSES = (AUDIT_OPEN, AUDIT_ONE, CANARY_ONLY)
+"""open: every oracle may audit a drawn leaf; one: the auditor that the draw names, others only after it or a failure;
+canary-only: none, the transcript stays with the provider, and only canaries speak for it."""
+
+
 @dataclass(frozen=True)
 class Offer:
     """A provider's standing price, signed by its node key. Prices are wei per token."""
@@ -54,10 +62,15 @@ class SignedOffer:
 
 @dataclass(frozen=True)
 class Sampler:
-    """How tokens are chosen from logits. Today `kind` is "greedy"; the seed is part of every hash already."""
+    """How tokens are chosen from logits (`protocol.sampling`): kind "greedy", or "gumbel" with its temperature in
+    thousandths, nucleus in basis points and number of candidates. Stop tokens are banned before `min_tokens`."""
 
     kind: str
     seed: int
+    temperature_milli: int = 0
+    top_p_bps: int = 10_000
+    top_k: int = 64
+    min_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,8 @@ class JobSpec:
     prompt_blob: Digest
     reply_key: bytes
     nonce: int
+    audit: str = AUDIT_ONE
+    """Who sees the transcript of a drawn leaf: one of `AUDIT_CLASSES`."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +169,10 @@ class Prompt:
 class Transcript:
     """What an audit replays. `logprobs` is one float32 per output token, natural log of the chosen token's probability.
 
+    `top_logprobs` is empty or has for each output token its five likeliest tokens, each a uint32 id and a float32
+    logprob. `fingerprint_opening` is the group that the draw names, under `fingerprint_root` (`proofs.fingerprint`);
+    it is empty until the draw, and both are nothing where the backend has no hidden states to show.
+
     `salt` hides the leaf, and the secret that seals the answer derives from it. Leaf and spec digest fix every field:
     whoever seals a transcript again can alter nothing, and job, tokens and model give the one answer to deliver.
     """
@@ -163,6 +182,9 @@ class Transcript:
     output_token_ids: tuple[int, ...]
     logprobs: bytes
     salt: bytes
+    top_logprobs: bytes = b""
+    fingerprint_root: Digest = NO_FINGERPRINT
+    fingerprint_opening: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -230,12 +252,19 @@ class Decision:
 
 @dataclass(frozen=True)
 class AuditStatistics:
-    """What one prefill pass measured: logit units, natural-log units, count."""
+    """What one prefill pass measured, in nats; None where the transcript carries no such evidence.
+
+    `mean_margin` is over all tokens, the end token included, each clipped at one nat. `fingerprint_distance` is the
+    relative root-mean-square distance of the opened rows.
+    """
 
     max_margin: float
     end_margin: float
-    mean_logprob_distance: float
+    mean_logprob_distance: float | None
     tokens: int
+    mean_margin: float = 0.0
+    mean_top_logprob_distance: float | None = None
+    fingerprint_distance: float | None = None
 
 
 @dataclass(frozen=True)

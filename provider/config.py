@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 from eth_utils import is_hex_address, to_checksum_address
 
+from protocol.challenge import ChallengeTerms
 from protocol.draw import REVEAL_WAIT
 from protocol.errors import ConfigInvalid
 from protocol.limits import MAX_BATCH
 from protocol.units import Address
 
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
-QUEUE, TASK = "infer", "provider.infer"
-"""The worker's one queue and its one task."""
+QUEUE, TASK, CHALLENGE_TASK = "infer", "provider.infer", "provider.challenge"
+"""The worker's one queue, its task for a job, and the one for a GPU challenge."""
 SOCKET_SECONDS = 5
 TRANSPORT_OPTIONS: Mapping[str, int] = {
     "socket_timeout": SOCKET_SECONDS,
@@ -47,6 +48,7 @@ class Settings:
     max_batch: int = 16
     batch_wait: float = 2.0
     reveal_wait: int = REVEAL_WAIT
+    challenges: ChallengeTerms = ChallengeTerms()
     log_level: str = "INFO"
 
     @classmethod
@@ -71,6 +73,7 @@ class Settings:
             max_batch=_whole(env, "MALLA_MAX_BATCH", 16, 1, MAX_BATCH),
             batch_wait=_seconds(env, "MALLA_BATCH_WAIT", 2.0),
             reveal_wait=_whole(env, "MALLA_REVEAL_WAIT", REVEAL_WAIT, 1, 86_400),
+            challenges=ChallengeTerms.from_env(env),
             log_level=_level(env),
         )
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from protocol.chain.follower import DeepReorg
 from protocol.errors import ChainUnreachable, MallaError
 from provider.config import Settings
+from provider.flow.challenges import take_challenges
 from provider.flow.chores import do_chores
 from provider.flow.delivery import deliver, queue_answers, reachable_oracles
 from provider.flow.offers import publish_offers, take_in_offers
@@ -69,6 +70,7 @@ def run_round(node: Node, rounds: Rounds) -> None:
         rounds.next_slow = clock() + SLOW_SECONDS
         _step(node, "offers", lambda: _publish(node))
         _step(node, "chores", lambda: do_chores(node.chores))
+        _step(node, "challenges", lambda: take_challenges(node.challenging, node.view.oracles()))
     _step(node, "take", lambda: take_jobs(node.serving, oracles()))
     _step(node, "enqueue", lambda: enqueue_jobs(node.serving))
     _step(node, "decline", lambda: send_declines(node.committing))

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from protocol.challenge import ChallengeTerms, DeviceClaim, SignedCommitment
 from protocol.messages import Domain
-from protocol.types import BatchState, Commitment, Job, JobState, SignedOffer, SignedReport
+from protocol.types import BatchState, Commitment, Job, JobState, Sampler, SignedOffer, SignedReport
 from protocol.units import Address, Digest
+from provider.challenge_rows import ChallengeRow, ChallengeStage
 from provider.records import (
     Completion,
     Delivery,
@@ -52,6 +54,7 @@ class Journal(Protocol):
     def commits_alone(self, job_id: bytes) -> bool: ...
     def batches(self, *states: BatchState) -> list[JournalBatch]: ...
     def batch(self, batch_id: int) -> JournalBatch | None: ...
+    def burned(self, last: int) -> int: ...
     def undelivered_jobs(self, limit: int = 64) -> list[JournalJob]: ...
     def queue_deliveries(self, deliveries: Sequence[Delivery], delivered_job: bytes | None = None) -> None: ...
     def due_deliveries(self, now: float, limit: int = 64) -> list[Delivery]: ...
@@ -148,10 +151,11 @@ class Counter(Protocol):
 
 
 class Backend(Protocol):
-    """Runs the model. `on_token` gets the count so far; `cancelled` is asked before each token."""
+    """Runs the model. `on_token` gets the count so far; `cancelled` is asked before each token; fingerprints are
+    projected by what `fingerprint_seed` gives."""
 
     def run(self, messages: Sequence[tuple[str, str]], max_output_tokens: int, on_token: Callable[[int], None],
-            cancelled: Callable[[], bool]) -> Completion: ...
+            cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes) -> Completion: ...
 
 
 class Sampling(Protocol):
@@ -162,6 +166,31 @@ class Gpu(Protocol):
     """Samples the device while a job runs; `stop` gives the telemetry of the report."""
 
     def start(self) -> Sampling: ...
+
+
+class Challenges(Protocol):
+    """The journal's rows of GPU challenges. `move_challenge` writes a row that still is at a stage."""
+
+    def challenge(self, window: int) -> ChallengeRow | None: ...
+    def begin_challenge(self, row: ChallengeRow) -> None: ...
+    def move_challenge(self, row: ChallengeRow, since: ChallengeStage) -> bool: ...
+
+
+class Challenger(Protocol):
+    """The device that computes. `claim` is None without one; `commit` gives the products' roots."""
+
+    def claim(self, terms: ChallengeTerms) -> DeviceClaim | None: ...
+    def commit(self, seed: bytes, terms: ChallengeTerms) -> tuple[bytes, ...]: ...
+    def open(self, seed: bytes, draw: bytes, roots: Sequence[bytes], terms: ChallengeTerms) -> bytes: ...
+
+
+class ChallengeClient(Protocol):
+    def put_commitment(self, oracle: Oracle, signed: SignedCommitment) -> None: ...
+    def put_challenge_opening(self, oracle: Oracle, digest: bytes, body: bytes) -> None: ...
+
+
+class ChallengeBroker(Protocol):
+    def enqueue_challenge(self, window: int) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Work:
     telemetry: dict[str, object]
     finished_at: int
     duration: float
+    fingerprints: bytes = b""
+    """Rows of all output tokens (`protocol.proofs.fingerprint`), of which a draw opens one group."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Wanted:
-    """An opening that an oracle asks for."""
+    """An opening that an oracle asks for; `group_seed` names the group of fingerprints, by that oracle's own draw."""
 
     batch_id: int
     index: int
+    group_seed: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -160,13 +163,16 @@ class Tx:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a model run gives: token ids, float32 LE logprobs, text, finish 'stop' or 'length'."""
+    """What a model run gives: token ids, float32 LE logprobs, text, finish 'stop' or 'length'; top logprobs as
+    `protocol.claim.pack_top` has them and fingerprints, both empty where the backend has none."""
 
     input_tokens: int
     output_token_ids: tuple[int, ...]
     logprobs: bytes
     text: str
     finish: str
+    top_logprobs: bytes = b""
+    fingerprints: bytes = b""
 
 
 @dataclass(frozen=True)

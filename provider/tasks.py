@@ -14,10 +14,16 @@ from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from protocol.errors import MallaError
-from provider.config import QUEUE, TASK, TRANSPORT_OPTIONS, Settings
+from provider.config import CHALLENGE_TASK, QUEUE, TASK, TRANSPORT_OPTIONS, Settings
 from provider.flow.inference import Inference, infer
 from provider.ports import Backend, Journal, Log
-from provider.wiring import build_inference, build_journal, build_log, build_torch_backend
+from provider.wiring import (
+    build_inference,
+    build_journal,
+    build_log,
+    build_torch_backend,
+    take_challenge_step,
+)
 
 LOAD_SECONDS = 180
 """A child may take this long to load its model; Celery's default is 4."""
@@ -64,6 +70,14 @@ class WorkerChild:
         except MallaError as error:
             self._inference.log("job_failed", job_id=job_id, code=error.code, error=error.message)
 
+    def challenge(self, window: int) -> None:
+        """One step of a GPU challenge; what fails is told in a sentence, and the node tells the worker again."""
+        log = build_log("provider-worker", self._settings)
+        try:
+            take_challenge_step(self._settings, log, int(window))
+        except MallaError as error:
+            log("challenge_failed", window=window, code=error.code, error=error.message)
+
     def _beat(self, inference: Inference) -> None:
         while True:
             try:
@@ -96,6 +110,7 @@ def build_app(settings: Settings, load_backend: LoadBackend | None = None) -> Ce
     worker_process_init.connect(child.begin, weak=False)
     worker_process_shutdown.connect(child.stop, weak=False)
     app.task(name=TASK)(child.run)
+    app.task(name=CHALLENGE_TASK)(child.challenge)
     return app
 
 

@@ -31,6 +31,8 @@ Home = Annotated[Path | None, typer.Option(envvar="MALLA_HOME", help="Folder of 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 Amount = Annotated[str, typer.Argument(metavar="MALLA", help="Tokens, such as 12.5.")]
 Timeout = Annotated[float | None, typer.Option(min=0, max=10**9, metavar="SECONDS", help="Stop waiting then.")]
+AUDIT_HELP = ("Who may see the transcript if it is drawn: 'open' every oracle, 'one' the one that is drawn, "
+              "'canary-only' nobody: weaker, and only with a provider of four times the stake.")
 JobId = Annotated[str, typer.Argument(help="0x and 64 hex digits, as `job submit` printed it.")]
 
 
@@ -50,6 +52,12 @@ def submit(
     model: Annotated[str | None, typer.Option(help="Name or digest of the model.")] = None,
     provider: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Ask this provider and no other.")] = None,
     deadline: Annotated[int | None, typer.Option(min=1, metavar="SECONDS", help="Until it must be committed.")] = None,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="0 takes the likeliest token.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Share of the probability that is sampled from.")] = 1.0,
+    top_k: Annotated[int, typer.Option(min=1, max=64, help="Most candidates for a token.")] = 64,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the sampling; else a random one.")] = None,
+    min_tokens: Annotated[int, typer.Option(min=0, help="Tokens before the answer may end.")] = 0,
+    audit: Annotated[str, typer.Option(metavar="CLASS", help=AUDIT_HELP)] = "one",
     wait: Annotated[bool, typer.Option(help="Wait for the answer.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +67,8 @@ def submit(
         price = None if max_price is None else amount_of(max_price)
         client = context.obj.connect()
         job_id = client.submit(text, max_tokens=max_tokens, max_price=price, model=model, provider=provider,
-                               duration=deadline, on_progress=say.progress)
+                               duration=deadline, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed,
+                               min_tokens=min_tokens, audit=audit, on_progress=say.progress)
         if not wait:
             say.out({"job_id": job_id}, job_id)
             return

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from protocol.encoding import from_hex, to_hex
 from protocol.errors import BadInput
+from protocol.sampling import CANDIDATES
 from protocol.transcript import parse_prompt
+from protocol.types import AUDIT_ONE
 from protocol.units import Address, Digest, Wei
 from requester.config import Settings
 from requester.errors import JobNotFound
 from requester.flow.drive import Patience, finish_job, open_job
 from requester.flow.funding import Funds
 from requester.flow.opening import abandon
+from requester.flow.ordering import sampler_of
 from requester.flow.prepare import Request, gather_offers, messages_of
 from requester.flow.results import offer_row, result_of
 from requester.ports import Balances, Market
@@ -48,17 +51,22 @@ class Client:
         return self._market.wallet.address
 
     def submit(self, prompt: str | Sequence[tuple[str, str]], *, max_tokens: int = 64, model: str | None = None,
-               max_price: int | None = None, provider: str | None = None, duration: int | None = None, seed: int = 0,
-               label: str = "", room_wait: float = 0.0, on_progress: OnProgress | None = None) -> str:
+               max_price: int | None = None, provider: str | None = None, duration: int | None = None,
+               seed: int | None = None, temperature: float = 0.0, top_p: float = 1.0, top_k: int = CANDIDATES,
+               min_tokens: int = 0, audit: str = AUDIT_ONE, label: str = "", room_wait: float = 0.0,
+               on_progress: OnProgress | None = None) -> str:
         """Open a job and return its id, 0x. `prompt` is a question, or (role, content) messages of a chat.
 
         `max_price` bounds the reserve in wei, `duration` is seconds until the provider must have committed,
         `room_wait` seconds to wait for a provider that has no room now, `label` any text to find the job again.
+        Greedy at temperature 0; `audit` says who may see the transcript: "open", "one", "canary-only" (nobody, which is
+        weaker and takes a provider with a higher stake).
         Errors: Refused, BadInput, BalanceTooLow, GasMissing, ChainRefused, Unavailable, ChainUnreachable.
         """
         messages = messages_of(prompt) if isinstance(prompt, str) else tuple((r, c) for r, c in prompt)
         request = Request(messages, model, max_tokens, None if max_price is None else Wei(max_price),
-                          None if provider is None else Address(provider), duration, seed, label)
+                          None if provider is None else Address(provider), duration,
+                          sampler_of(temperature, top_p, top_k, seed, min_tokens), label, audit)
         file = open_job(request, self._market, self._funds, on_progress or _silent, Patience(room=room_wait))
         return to_hex(file.job_id)
 

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from protocol.messages import entries_hash
-from protocol.types import Answer, BatchHead, Entry, Job, JobSpec, Outcome, RefundReason, SignedOffer
+from protocol.types import (
+    AUDIT_ONE,
+    Answer,
+    BatchHead,
+    Entry,
+    Job,
+    JobSpec,
+    Outcome,
+    RefundReason,
+    SignedOffer,
+)
 from protocol.units import Address, Digest, Wei
 
 FORMAT = 2
@@ -138,3 +148,4 @@ class JobResult:
     batch_id: int = 0
     finish: str = ""
     note: str = ""
+    audit: str = AUDIT_ONE

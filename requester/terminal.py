@@ -15,7 +15,7 @@ from typing import Any
 from protocol.errors import ConfigInvalid, MallaError, file_error
 from protocol.limits import MAX_JSON_BODY
 from protocol.receipt import Check
-from protocol.types import RefundReason
+from protocol.types import AUDIT_ONE, CANARY_ONLY, RefundReason
 from protocol.units import in_tokens
 from requester.client import Client
 from requester.config import Settings, with_options
@@ -72,6 +72,10 @@ def speaking(as_json: bool) -> Iterator[Voice]:
         raise SystemExit(130) from None
 
 
+WEAKER = ("Its audit class is canary-only: no oracle saw the transcript. That is weaker than an audit: only canaries and "
+          "a higher stake speak for this answer.")
+
+
 def describe_progress(progress: Progress, as_json: bool) -> str:
     """One change of state as one line."""
     if as_json:
@@ -105,6 +109,7 @@ def plain_result(result: JobResult) -> str:
     lines.append(f"job {result.job_id}")
     lines.append(f"{result.model} at {result.provider}: {result.prompt_tokens} prompt and {result.output_tokens} "
                  "output tokens")
+    lines += [WEAKER] if result.audit == CANARY_ONLY else []
     if not result.settlement_tx:
         return "\n".join([*lines, f"{ended}; it has not ended yet."])
     lines += [
@@ -127,23 +132,27 @@ def _why_refunded(result: JobResult) -> list[str]:
 
 @dataclass(frozen=True)
 class ReceiptReport:
-    """Every check that was made. `online` says whether the chain was asked."""
+    """Every check that was made. `online` says whether the chain was asked; `audit` is the class that the order named."""
 
     checks: tuple[Check, ...]
     online: bool
+    audit: str = AUDIT_ONE
 
     @property
     def holds(self) -> bool:
         return all(check.holds for check in self.checks)
 
     def fields(self) -> dict[str, Any]:
-        return {"holds": self.holds, "online": self.online, "checks": [dataclasses.asdict(c) for c in self.checks]}
+        checks = [dataclasses.asdict(check) for check in self.checks]
+        return {"holds": self.holds, "online": self.online, "audit": self.audit, "checks": checks}
 
     def describe(self) -> str:
         rows = [f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<11} {check.detail}" for check in self.checks]
         end = "The receipt is valid." if self.holds else "The receipt is NOT valid."
         if self.holds and not self.online:
             end += " That its settlement is in the chain is not shown offline: add --rpc-url to look it up."
+        if self.audit == CANARY_ONLY:
+            end += " " + WEAKER
         return "\n".join([*rows, end])
 
 
@@ -158,4 +167,5 @@ def verify_file(file: Path, deployment: Path | None, rpc_url: str | None) -> Rec
         raise ConfigInvalid(f"The receipt {file} cannot be read: {error.strerror}.", "Name a receipt file.") from error
     env = with_options(os.environ, deployment=deployment)
     checks = check_offline(receipt, env)
-    return ReceiptReport(tuple(checks + (check_online(receipt, env, rpc_url) if rpc_url else [])), rpc_url is not None)
+    checks += check_online(receipt, env, rpc_url) if rpc_url else []
+    return ReceiptReport(tuple(checks), rpc_url is not None, receipt.spec.audit)

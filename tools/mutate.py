@@ -1,20 +1,20 @@
 """Breaks the contracts in small ways, one at a time, and sees whether a Forge test notices.
 
-Standard operators (comparisons, arithmetic, conditions, removed refusals and effects) are applied to the sources of the
-escrow, of staking and of the rewards. Each mutant is compiled without the optimizer in a folder of its own and meets
-the unit tests and short campaigns of `tests/invariants`; it is killed when one of them fails, invalid when it does
-not compile. What survives is listed with its line: an equivalent change, or a test that is missing.
+All mutants (mutants.py) are compiled at once, each behind a switch (schemata.py), without the optimizer and in a folder
+of their own. Each then meets the tests of `tests/invariants`: first the suites that take no time, then the campaigns,
+one run of each from a fixed seed. It is killed when one of them fails. What the compiler takes behind no switch is
+compiled on its own, and is invalid when that fails too.
+
+What survives is listed with the reason that tools/mutation_survivors.json gives: an equivalent change, or a test that
+is missing. A verdict is written down at once: an interrupted run goes on where it was. A kill is remembered as long as
+the contracts are the same, a survivor meets the tests again after they changed; `--fresh` forgets all.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,127 +22,116 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
+from typing import Any
+
+from mutants import Mutant, mutants
+from trials import Failed, Switches, Trial, digest_of
 
 ROOT = Path(__file__).resolve().parent.parent
-FORGE = ROOT / ".venv" / "bin" / "forge"
 RESULT = ROOT / "benchmarks" / "results" / "mutation.json"
-TESTS = "tests/invariants"
-TARGETS = (
-    "contracts/JobEscrow.sol",
-    "contracts/escrow/*.sol",
-    "contracts/Staking.sol",
-    "contracts/staking/*.sol",
-    "contracts/Rewards.sol",
-)
-OPERATORS: tuple[tuple[str, str, str], ...] = (
-    ("boundary", r" >= ", " > "),
-    ("boundary", r" <= ", " < "),
-    ("boundary", r" < ", " <= "),
-    ("boundary", r" > ", " >= "),
-    ("equality", r" == ", " != "),
-    ("equality", r" != ", " == "),
-    ("logic", r" && ", " || "),
-    ("logic", r" \|\| ", " && "),
-    ("arithmetic", r" \+ ", " - "),
-    ("arithmetic", r" - ", " + "),
-    ("arithmetic", r" \* ", " / "),
-    ("effect", r" \+= ", " -= "),
-    ("effect", r" -= ", " += "),
-    ("refusal", r"\bif \((.*)\) revert ", r"if (false) revert "),
-    ("removed", r"^(\s+)(_?[a-zA-Z_.]+\(.*\));$", r"\1// \2;"),
-)
-SKIPPED = (
-    "//",
-    "import ",
-    "emit ",
-    "error ",
-    "event ",
-    "using ",
-    "pragma ",
-    "contract ",
-    "abstract ",
-    "for (",
-)
+RECORD = ROOT / "var" / "mutation" / "verdicts.jsonl"
+REASONS = ROOT / "tools" / "mutation_survivors.json"
+WORDS = ("killed", "survived", "invalid")
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """One change of one line."""
+class Verdict:
+    """What became of a mutant. `by` is the test that failed first; `seconds` are those of this mutant alone."""
 
-    file: str
-    line: int
-    operator: str
-    old: str
-    new: str
-
-
-def mutants() -> list[Mutant]:
-    """Every change that an operator makes to a statement of the targets, in the order of the sources."""
-    found: list[Mutant] = []
-    for pattern in TARGETS:
-        for path in sorted(ROOT.glob(pattern)):
-            name = str(path.relative_to(ROOT))
-            for number, text in enumerate(path.read_text().splitlines(), 1):
-                if not text.strip() or text.strip().startswith(SKIPPED):
-                    continue
-                found += [Mutant(name, number, operator, text, new) for operator, new in changes_of(text)]
-    return found
+    mutant: Mutant
+    word: str
+    by: str
+    seconds: float
 
 
-def changes_of(text: str) -> list[tuple[str, str]]:
-    """What each operator makes of a line, one occurrence at a time."""
-    changed: list[tuple[str, str]] = []
-    for operator, pattern, new in OPERATORS:
-        for match in re.finditer(pattern, text):
-            changed.append((operator, text[: match.start()] + match.expand(new) + text[match.end() :]))
-    return changed
+def remembered(record: Path, contracts: str, tests: str) -> dict[Mutant, Verdict]:
+    """The verdicts that still hold of what an earlier run wrote down."""
+    known: dict[Mutant, Verdict] = {}
+    for line in record.read_text().splitlines() if record.exists() else ():
+        row = json.loads(line)
+        if row["contracts"] == contracts and (row["verdict"] != "survived" or row["tests"] == tests):
+            mutant = Mutant(**row["mutant"])
+            known[mutant] = Verdict(mutant, row["verdict"], row["by"], row["seconds"])
+    return known
 
 
-def lay_out(folder: Path) -> None:
-    """A project of its own, compiled once: a mutant then compiles only what it touches."""
-    for tree in ("contracts", TESTS):
-        shutil.copytree(ROOT / tree, folder / tree)
-    shutil.copy(ROOT / "foundry.toml", folder)
-    for name in ("node_modules", ".tools"):
-        (folder / name).symlink_to(ROOT / name)
-
-
-def forge(folder: Path, *arguments: str, limit_s: int = 600) -> subprocess.CompletedProcess[str]:
-    settings = {
-        "FOUNDRY_OPTIMIZER": "false",
-        # A test that deploys a contract is not compiled again when only the contract changed.
-        "FOUNDRY_DYNAMIC_TEST_LINKING": "true",
-        "FOUNDRY_FUZZ_RUNS": "16",
-        "FOUNDRY_INVARIANT_RUNS": "1",
-        "FOUNDRY_INVARIANT_DEPTH": "150",
-        "FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT": "0",
-        "NO_COLOR": "1",
+def write_down(record: Path, verdict: Verdict, contracts: str, tests: str) -> None:
+    row = {
+        "contracts": contracts,
+        "tests": tests,
+        "verdict": verdict.word,
+        "by": verdict.by,
+        "seconds": round(verdict.seconds, 1),
+        "mutant": asdict(verdict.mutant),
     }
-    command = [str(FORGE), *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | settings, capture_output=True, text=True, timeout=limit_s
-    )
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with record.open("a") as lines:
+        lines.write(json.dumps(row) + "\n")
 
 
-def verdict_of(folder: Path, mutant: Mutant) -> str:
-    """`killed`, `survived` or `invalid`; the folder is as before afterwards."""
-    path = folder / mutant.file
-    whole = path.read_text()
-    lines = whole.splitlines()
-    lines[mutant.line - 1] = mutant.new
-    path.write_text("\n".join(lines) + "\n")
-    try:
-        done = forge(folder, "test", "--fail-fast")
-    except subprocess.TimeoutExpired:
-        return "killed"
-    finally:
-        path.write_text(whole)
-    if (
-        "Compiler run failed" in done.stdout + done.stderr
-        or "Compilation failed" in done.stdout + done.stderr
-    ):
-        return "invalid"
-    return "survived" if done.returncode == 0 else "killed"
+def summed_up(
+    everything: list[Mutant], verdicts: list[Verdict], reasons: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The result file: counts, two scores, and the survivors with their reasons."""
+    counts = {word: sum(verdict.word == word for verdict in verdicts) for word in WORDS}
+    told = {(reason["file"], reason["old"], reason["new"]): reason for reason in reasons}
+    survivors: list[dict[str, Any]] = []
+    for mutant in (verdict.mutant for verdict in verdicts if verdict.word == "survived"):
+        reason = told.get((mutant.file, mutant.old.strip(), mutant.new.strip()), {})
+        place = asdict(mutant) | {"old": mutant.old.strip(), "new": mutant.new.strip()}
+        survivors.append(
+            place | {"equivalent": reason.get("kind") == "equivalent", "why": reason.get("why", "")}
+        )
+    valid = counts["killed"] + counts["survived"]
+    different = valid - sum(survivor["equivalent"] for survivor in survivors)
+    return {
+        "mutants": len(everything),
+        "tried": len(verdicts),
+        **counts,
+        "score": round(counts["killed"] / valid, 4) if valid else 0.0,
+        "score_without_equivalent": round(counts["killed"] / different, 4) if different else 0.0,
+        "seconds": round(sum(verdict.seconds for verdict in verdicts)),
+        "survivors": survivors,
+    }
+
+
+def try_all(chosen: list[Mutant], everything: list[Mutant], options: argparse.Namespace) -> list[Verdict]:
+    """The verdicts on the chosen mutants, in their order; fewer where the time ran out. Raises `Failed`."""
+    contracts, tests = digest_of(ROOT / "contracts"), digest_of(ROOT / "tests" / "invariants")
+    if options.fresh:
+        RECORD.unlink(missing_ok=True)
+    known = remembered(RECORD, contracts, tests)
+    left = [mutant for mutant in chosen if mutant not in known]
+    if len(left) < len(chosen):
+        print(f"{len(chosen) - len(left)} verdicts are known of an earlier run", flush=True)
+    started = time.monotonic()
+    if left:
+        with tempfile.TemporaryDirectory() as name:
+            switches = Switches(ROOT, Path(name), everything)
+            print(
+                f"{len(switches.names)} mutants compiled at once in {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
+            trials: Queue[Trial] = Queue()
+            for place in range(options.jobs):
+                trials.put(switches.trial(place))
+
+            def meet(mutant: Mutant) -> None:
+                if options.minutes and time.monotonic() - started > options.minutes * 60:
+                    return
+                trial = trials.get()
+                try:
+                    began = time.monotonic()
+                    word, by = trial.verdict_of(mutant)
+                finally:
+                    trials.put(trial)
+                known[mutant] = Verdict(mutant, word, by, time.monotonic() - began)
+                write_down(RECORD, known[mutant], contracts, tests)
+                print(f"{word:<9} {mutant}", flush=True)
+
+            with ThreadPoolExecutor(options.jobs) as pool:
+                list(pool.map(meet, left))
+    return [known[mutant] for mutant in chosen if mutant in known]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -151,67 +140,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the draw")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--minutes", type=float, default=0, help="start none after so long; 0 for no limit")
+    parser.add_argument("--fresh", action="store_true", help="forget the verdicts of earlier runs")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     options = parser.parse_args(arguments)
-    all_of_them = mutants()
-    chosen = all_of_them
+    everything = mutants(ROOT)
+    chosen = everything
     if options.sample:
-        chosen = random.Random(options.seed).sample(all_of_them, min(options.sample, len(all_of_them)))
+        chosen = random.Random(options.seed).sample(everything, min(options.sample, len(everything)))
     if options.list:
         for mutant in chosen:
-            print(f"{mutant.file}:{mutant.line} {mutant.operator}: {mutant.new.strip()}")
+            print(mutant)
         return 0
-    started = time.monotonic()
-    tried: list[tuple[Mutant, str]] = []
-    with tempfile.TemporaryDirectory() as name:
-        folders: Queue[Path] = Queue()
-        for place in range(options.jobs):
-            folder = Path(name) / str(place)
-            if place:
-                shutil.copytree(Path(name) / "0", folder, symlinks=True)
-            else:
-                folder.mkdir()
-                lay_out(folder)
-                first = forge(folder, "test")
-                if first.returncode:
-                    print(f"FAILED without any change:\n{first.stdout[-2_000:]}{first.stderr[-1_000:]}")
-                    return 1
-            folders.put(folder)
-
-        def meet(mutant: Mutant) -> None:
-            if options.minutes and time.monotonic() - started > options.minutes * 60:
-                return
-            folder = folders.get()
-            try:
-                verdict = verdict_of(folder, mutant)
-            finally:
-                folders.put(folder)
-            tried.append((mutant, verdict))
-            print(
-                f"{verdict:<9} {mutant.file}:{mutant.line} {mutant.operator}: {mutant.new.strip()}",
-                flush=True,
-            )
-
-        with ThreadPoolExecutor(options.jobs) as pool:
-            list(pool.map(meet, chosen))
-    counts = {
-        word: sum(verdict == word for _, verdict in tried) for word in ("killed", "survived", "invalid")
-    }
-    valid = counts["killed"] + counts["survived"]
-    score = counts["killed"] / valid if valid else 0.0
-    record = {
-        "mutants": len(all_of_them),
-        "tried": len(tried),
-        **counts,
-        "score": round(score, 3),
-        "seconds": round(time.monotonic() - started),
-        "survivors": [asdict(mutant) for mutant, verdict in tried if verdict == "survived"],
-    }
+    try:
+        verdicts = try_all(chosen, everything, options)
+    except Failed as failure:
+        print(f"FAILED: {failure}")
+        return 1
+    reasons = json.loads(REASONS.read_text()) if REASONS.exists() else []
+    record = summed_up(everything, verdicts, reasons)
     RESULT.write_text(json.dumps(record, indent=2) + "\n")
+    for survivor in record["survivors"]:
+        print(
+            f"{survivor['file']}:{survivor['line']} {survivor['new']}\n    {survivor['why'] or 'NOT EXPLAINED'}"
+        )
     print(
-        f"{counts['killed']} killed, {counts['survived']} survived, {counts['invalid']} invalid: {score:.1%}"
+        f"{record['killed']} killed, {record['survived']} survived, {record['invalid']} invalid: "
+        f"{record['score']:.1%}, {record['score_without_equivalent']:.1%} without equivalent ones"
     )
-    return 0 if score >= 0.9 else 1
+    return 0 if record["score"] >= 0.9 and all(survivor["why"] for survivor in record["survivors"]) else 1
 
 
 if __name__ == "__main__":

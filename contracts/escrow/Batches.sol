@@ -6,6 +6,7 @@ import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
 import {IEscrowSessions} from "../interfaces/escrow/IEscrowSessions.sol";
 import {IEscrowTerms} from "../interfaces/escrow/IEscrowTerms.sol";
 import {BatchSlot, BatchStatus, PackedBatch} from "../libraries/BatchSlot.sol";
+import {ClaimList} from "../libraries/ClaimList.sol";
 import {EntryList} from "../libraries/EntryList.sol";
 import {EscrowHashes} from "../libraries/EscrowHashes.sol";
 import {JobMath} from "../libraries/JobMath.sol";
@@ -20,20 +21,6 @@ import {Vouchers} from "./Vouchers.sol";
 abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     /// @dev One bit of a word for each entry's stored answer, and at most half of a word used.
     uint256 internal constant MAX_BATCH = 128;
-
-    /// @dev A batch in the making.
-    /// @param entries An `EntryList`.
-    /// @param largest Price of the largest unit that an audit may draw, wei.
-    struct Draft {
-        uint256 entries;
-        address provider;
-        uint64 batchId;
-        uint40 convictedAt;
-        uint16 termsVersion;
-        uint96 reserved;
-        uint96 vouchers;
-        uint96 largest;
-    }
 
     /// @inheritdoc IEscrowBatches
     function commitBatch(Commitment[] calldata commitments, IEscrowSessions.Voucher[] calldata vouchers)
@@ -51,6 +38,7 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         draft.provider = provider;
         draft.convictedAt = _state.providers[provider].convictedAt;
         draft.entries = EntryList.allocate(size);
+        draft.claims = ClaimList.allocate(vouchers.length);
         for (uint256 i; i < jobs; ++i) {
             _commitJob(commitments[i], i, draft);
         }
@@ -61,6 +49,7 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         if (jobs != 0) _state.providers[provider].reserved -= draft.reserved;
         _expose(draft.vouchers);
         _store(draft);
+        if (vouchers.length != 0) ClaimList.announce(draft.claims, batchId);
     }
 
     /// @inheritdoc IEscrowJobs
@@ -105,24 +94,31 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     }
 
     function _commitJob(Commitment calldata commitment, uint256 index, Draft memory draft) private {
-        bytes32 jobId = _requireDeliverable(commitment, draft.provider);
+        (bytes32 jobId, uint96 price, uint96 amount) = _requireDeliverable(commitment, draft.provider);
         PackedJob slot = _state.jobs[jobId];
         if (slot.state() != JobState.OPEN) revert WrongJobState(jobId, slot.state());
         if (_isConvicted(slot.openedAt(), draft.convictedAt)) revert JobOfConvictedProvider(jobId, draft.convictedAt);
         if (block.timestamp >= slot.deadline()) revert DeadlinePassed(jobId, slot.deadline());
         _requireSameTerms(jobId, slot.termsVersion(), draft);
         _state.jobs[jobId] = slot.committed(draft.batchId, uint16(index));
-        EntryList.put(draft.entries, index, jobId, commitment);
-        uint96 price = commitment.job.price;
+        EntryList.put(
+            draft.entries,
+            index,
+            jobId,
+            commitment.job.requester,
+            price,
+            amount,
+            commitment.leaf,
+            commitment.answerDigest
+        );
         draft.reserved += price;
         if (price > draft.largest) draft.largest = price;
     }
 
     function _commitVoucher(IEscrowSessions.Voucher calldata voucher, uint256 index, Draft memory draft) private {
-        (bytes32 sessionId, uint96 added, uint16 version) =
-            _claim(voucher, draft.provider, draft.convictedAt, draft.batchId);
+        (bytes32 sessionId, address requester, uint96 added, uint16 version) = _claim(voucher, draft);
         _requireSameTerms(sessionId, version, draft);
-        EntryList.putLine(draft.entries, index, sessionId, voucher.session.requester, added, added, voucher.head, 0);
+        EntryList.put(draft.entries, index, sessionId, requester, added, added, voucher.head, 0);
         draft.vouchers += added;
         uint96 unit = voucher.session.largestCall;
         if (added < unit) unit = added;
@@ -133,11 +129,11 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     function _requireDeliverable(Commitment calldata commitment, address provider)
         private
         view
-        returns (bytes32 jobId)
+        returns (bytes32 jobId, uint96 price, uint96 amount)
     {
         jobId = jobIdOf(commitment.job);
         if (commitment.job.provider != provider) revert NotProvider(jobId, msg.sender);
-        (uint96 amount, uint96 price) = (commitment.amount, commitment.job.price);
+        (price, amount) = (commitment.job.price, commitment.amount);
         if (amount > price) revert AmountOverPrice(jobId, amount, price);
         if (commitment.leaf == 0 || commitment.answerDigest == 0) revert ZeroDigest();
     }

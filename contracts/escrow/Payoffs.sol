@@ -16,11 +16,13 @@ abstract contract Payoffs is EscrowBase {
     using Accounts for EscrowState;
 
     /// @dev What entries add up to, wei, and who is paid out of the fee. `payment` is at most `price`.
+    /// @param vouchers The part of `payment` that goes to vouchers.
     /// @param auditors Bitmap of seats.
     /// @param submitter Zero unless it is the caller's turn.
     struct Sums {
         uint256 price;
         uint256 payment;
+        uint256 vouchers;
         uint32 auditors;
         address submitter;
     }
@@ -59,7 +61,7 @@ abstract contract Payoffs is EscrowBase {
         sums.price += price;
         sums.payment += amount;
         _state.credit(entry.requester, refunded);
-        if (entry.answerDigest == 0) emit IEscrowSessions.VoucherSettled(entry.jobId, batchId, amount);
+        if (entry.answerDigest == 0) sums.vouchers += amount;
         else emit IEscrowBatches.JobSettled(entry.jobId, batchId, amount, refunded);
     }
 
@@ -98,6 +100,7 @@ abstract contract Payoffs is EscrowBase {
         ledger.exposure -= uint96(sums.price);
         _state.ledger = ledger;
         _state.credit(head.provider, payout);
+        if (sums.vouchers != 0) emit IEscrowSessions.VouchersSettled(batchId, sums.vouchers);
         IEscrowBatches.Outcome outcome =
             status == BatchStatus.MATURED_PASS ? IEscrowBatches.Outcome.PASS : IEscrowBatches.Outcome.DEFAULT;
         emit IEscrowBatches.BatchMatured(batchId, head.provider, outcome, payout, fee);

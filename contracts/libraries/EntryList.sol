@@ -21,24 +21,7 @@ library EntryList {
     }
 
     /// @param index Below the length.
-    function put(uint256 list, uint256 index, bytes32 jobId, IEscrowBatches.Commitment calldata commitment)
-        internal
-        pure
-    {
-        putLine(
-            list,
-            index,
-            jobId,
-            commitment.job.requester,
-            commitment.job.price,
-            commitment.amount,
-            commitment.leaf,
-            commitment.answerDigest
-        );
-    }
-
-    /// @param index Below the length.
-    function putLine(
+    function put(
         uint256 list,
         uint256 index,
         bytes32 id,

@@ -39,27 +39,41 @@ def status(rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keyst
 
 
 def draw(batch_id: BatchId, rpc_url: Rpc = "", deployment: DeploymentFile = None, json: Json = False) -> None:
-    """Recompute which entries of a batch are audited, and by whom, from public data alone. Needs no key."""
-    from oracle.flow.recompute import recompute_draw
-    from oracle.wiring.console import fetch_reveals
+    """Recompute which entries of a batch are audited, and by whom, from public data alone. Needs no key.
+
+    How many tokens an answer has, and its class of audit, stand in public reports and specs; where no oracle shows
+    them, the group and the class are left out.
+    """
+    from oracle.flow.recompute import name_groups, recompute_draw
+    from oracle.wiring.console import fetch_jobs, fetch_reveals
     from protocol.encoding import to_hex
 
     with reporting(json):
         chain = Place(rpc_url, deployment).chain()
         made, facts = recompute_draw(chain, batch_id, fetch_reveals)
         auditors = {i: facts["members"][made.auditors[i]] for i in made.drawn}
+        jobs = fetch_jobs(chain, [facts["jobs"][i] for i in made.drawn])
+        tokens = {i: jobs.get(facts["jobs"][i], {}).get("output_tokens") for i in made.drawn}
+        classes = {i: jobs.get(facts["jobs"][i], {}).get("audit") for i in made.drawn}
+        groups = name_groups(made, tokens)
         missing = [member for member, reveal in facts["reveals"].items() if reveal is None]
         value = {
             "batch_id": batch_id, "epoch": facts["epoch"], "block": facts["block"],
             "block_hash": to_hex(facts["block_hash"]) if facts["block_hash"] else None,
             "reveals": {m: to_hex(r) if r else None for m, r in facts["reveals"].items()},
             "seed": to_hex(made.seed) if made.seed else None, "audit_bps": facts["audit_bps"],
+            "floor_bps": facts["floor_bps"], "burned": str(facts["burned"]), "provider": facts["provider"],
+            "group_seed": to_hex(made.group_seed), "groups": {str(i): group for i, group in groups.items()},
+            "classes": {str(i): name for i, name in classes.items()},
             "entries": facts["entries"], "drawn": list(made.drawn),
             "auditors": {str(i): a for i, a in auditors.items()},
         }
         say(json, value, [
             f"Batch {batch_id}: {len(made.drawn)} of {facts['entries']} entries drawn at {facts['audit_bps']} bps",
+            f"  rate from {in_tokens(facts['burned'])} MALLA burned by {facts['provider']}, at least "
+            f"{facts['floor_bps']} bps",
             f"  seed {value['seed'] or 'none, so everything is drawn'}",
             *(f"  no valid reveal of epoch {facts['epoch']} from {member}" for member in missing),
-            *(f"  entry {i}: {auditor}" for i, auditor in auditors.items()),
+            *(f"  entry {i}: {auditor}" + (f", class {classes[i]}" if classes[i] else "")
+              + (f", fingerprint group {groups[i]}" if i in groups else "") for i, auditor in auditors.items()),
         ])

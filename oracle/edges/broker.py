@@ -11,6 +11,7 @@ from protocol.errors import Unavailable
 
 QUEUE = "audits"
 TASK = "oracle.audit"
+CHALLENGE_TASK = "oracle.challenge"
 SOCKET_SECONDS = 5
 
 TRANSPORT_OPTIONS: dict[str, Any] = {
@@ -34,16 +35,23 @@ class CeleryQueue:
 
     def enqueue_audit(self, batch_id: int, index: int) -> None:
         """Raises Unavailable when the broker does not take it; the audit stays owed."""
-        try:
-            self._app.send_task(TASK, args=[batch_id, index], queue=QUEUE, ignore_result=True)
-        except (OperationalError, OSError) as error:
-            raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
+        self._send(TASK, batch_id, index)
+
+    def enqueue_challenge(self, digest: bytes) -> None:
+        """Raises Unavailable when the broker does not take it; the check stays owed."""
+        self._send(CHALLENGE_TASK, digest.hex())
 
     def ping(self) -> None:
         """Raises Unavailable."""
         try:
             with self._app.connection_for_write(connect_timeout=SOCKET_SECONDS) as connection:
                 connection.ensure_connection(max_retries=1, timeout=SOCKET_SECONDS)
+        except (OperationalError, OSError) as error:
+            raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
+
+    def _send(self, task: str, *arguments: Any) -> None:
+        try:
+            self._app.send_task(task, args=list(arguments), queue=QUEUE, ignore_result=True)
         except (OperationalError, OSError) as error:
             raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
 

@@ -32,6 +32,11 @@ class ReleaseCatalogue:
         manifest = self.models.get(Digest(model))
         return manifest.name if manifest else None
 
+    def bytes_of(self, model: bytes) -> int:
+        """Size of the model's weights as shipped; 0 for an unknown model."""
+        manifest = self.models.get(Digest(model))
+        return manifest.weights.bytes if manifest else 0
+
     def manifest(self, model: bytes) -> ModelManifest:
         manifest = self.models.get(Digest(model))
         if manifest is None:

@@ -48,6 +48,9 @@ class OracleChain:
             self._seats[set_version] = self.plain.seats()
         return self._seats[set_version]
 
+    def unstake_delay(self) -> int:
+        return self._recent("unstake delay", "", MEMBER_AGE, lambda _: self.plain.unstake_delay())
+
     def parameters(self) -> Any:
         return self._recent("terms", "", STAKE_AGE, lambda _: self.plain.parameters())
 

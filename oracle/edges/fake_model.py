@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from protocol.claim import Claim, ClaimFault
+from oracle.scores import Measured
+from protocol.claim import Asked, Claim, ClaimFault, FinishReason
+from protocol.comparison import Replay
 from protocol.errors import Reason, Refused
-from protocol.profile import PROFILE_FORMAT, STATISTICS, CalibrationProfile, HonestRange
+from protocol.profile import ALWAYS, PROFILE_FORMAT, CalibrationProfile, HonestRange
 from protocol.types import AuditStatistics
 
 
@@ -25,6 +27,9 @@ class FakeCatalogue:
     def name_of(self, model: bytes) -> str | None:
         return "fake-model" if model == self.model else None
 
+    def bytes_of(self, model: bytes) -> int:
+        return 2**20 if model == self.model else 0
+
 
 class FakeReplayer(FakeCatalogue):
     """A prompt has one token a word, 7 is the stop token.
@@ -33,6 +38,8 @@ class FakeReplayer(FakeCatalogue):
     """
 
     finding: AuditStatistics | ClaimFault | BaseException = AuditStatistics(0.0, 0.0, 0.0, 3)
+    noise: AuditStatistics = AuditStatistics(0.0, 0.0, 0.0, 3)
+    """The spread of the model's own numbers, under every variation."""
 
     def manifest(self, model: bytes) -> Any:
         self.require(model, self.known_profile)
@@ -40,9 +47,9 @@ class FakeReplayer(FakeCatalogue):
 
     def profile(self, profile: bytes, model: bytes) -> CalibrationProfile:
         self.require(model, profile)
-        ranges = {name: HonestRange("0.5", "0.1", {}) for name in STATISTICS}
-        return CalibrationProfile(PROFILE_FORMAT, "fake", "0" * 64, "fake", "f32", "cpu", "1.25", 200, 200, 200,
-                                  "0" * 64, ranges, (), {})
+        ranges = {name: HonestRange("0.5", "0.1", {}) for name in (*ALWAYS, "mean_logprob_distance")}
+        return CalibrationProfile(PROFILE_FORMAT, "fake", "0" * 64, "fake", "f32", "cpu", ("greedy", "gumbel"), (),
+                                  "1.25", "1", 200, 200, 200, "0" * 64, ranges, (), {})
 
     def encode(self, model: bytes, messages: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         self.require(model, self.known_profile)
@@ -51,11 +58,24 @@ class FakeReplayer(FakeCatalogue):
     def decode(self, model: bytes, token_ids: Sequence[int]) -> str:
         return " ".join(f"t{token}" for token in token_ids)
 
-    def measure(self, model: bytes, prompt_ids: Sequence[int], claim: Claim,
-                max_output_tokens: int) -> AuditStatistics | ClaimFault:
+    def measure(self, model: bytes, asked: Asked, claim: Claim) -> Measured | ClaimFault:
         if isinstance(self.finding, BaseException):
             raise self.finding
-        return self.finding
+        if isinstance(self.finding, ClaimFault):
+            return self.finding
+        return Measured(self.finding, _seen(claim, self.finding))
+
+    def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:
+        return (self.noise, self.noise)
 
     def versions(self) -> dict[str, str]:
         return {"backend": "fake"}
+
+
+def _seen(claim: Claim, finding: AuditStatistics) -> Replay:
+    """A replay of which the margins and the chosen logprobs have the statistics of `finding`."""
+    stopped = claim.finish_reason == FinishReason.STOP
+    answer = len(claim.output_token_ids) - stopped
+    margins = [finding.max_margin] * min(1, answer) + [0.0] * max(0, answer - 1) + [finding.end_margin] * stopped
+    away = finding.mean_logprob_distance or 0.0
+    return Replay(tuple(margins), tuple(value - away for value in claim.chosen_logprobs or (0.0,) * len(margins)))

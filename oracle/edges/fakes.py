@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
+from oracle.edges.fake_queue import FakeQueue as FakeQueue
 from oracle.edges.store import METADATA, SqlProjection, SqlStore
 from oracle.records import Member, PeerAnswer, SettlementRow
 from protocol.chain.records import (
@@ -92,6 +93,9 @@ class FakeChain:
 
     def epoch_blocks(self) -> int:
         return 10
+
+    def unstake_delay(self) -> int:
+        return 7 * 86_400
 
     def set_version(self) -> int:
         return 1
@@ -183,17 +187,6 @@ class FakeSender:
 
     def outcome(self, key: str) -> FakeOutcome | None:
         return FakeOutcome(self.outcomes.get(key, "PENDING")) if key in self.calls else None
-
-
-@dataclass
-class FakeQueue:
-    told: list[tuple[int, int]] = field(default_factory=list)
-    is_down: bool = False
-
-    def enqueue_audit(self, batch_id: int, index: int) -> None:
-        if self.is_down:
-            raise Unavailable("The broker does not answer.")
-        self.told.append((batch_id, index))
 
 
 @dataclass

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oracle.edges.catalogue import ReleaseCatalogue
-from protocol.claim import Claim, ClaimFault
+from oracle.scores import Measured
+from protocol.claim import Asked, Claim, ClaimFault, find_fault
+from protocol.comparison import compute_statistics
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.engine.weights import default_cache_folder
-from protocol.manifest import ModelManifest
+from protocol.manifest import ModelManifest, check_request
 from protocol.profile import CalibrationProfile
 from protocol.types import AuditStatistics
 from protocol.units import Digest
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from protocol.engine.model import ServedModel
 
 BACKEND = "torch/f32/cpu"
+F32 = "f32"
+ODD_CHUNK = 7
+"""Tokens a pass of the second chunked prefill: other matrix shapes, other kernels."""
 
 
 class TorchReplayer:
@@ -29,6 +34,7 @@ class TorchReplayer:
         self._cache = cache or default_cache_folder({})
         self._catalogue = ReleaseCatalogue()
         self._models: dict[bytes, ServedModel] = {}
+        self._rounded: dict[bytes, ServedModel] = {}
         self._encoders: dict[bytes, PromptEncoder] = {}
 
     def load_all(self) -> list[Digest]:
@@ -50,11 +56,26 @@ class TorchReplayer:
     def decode(self, model: bytes, token_ids: Sequence[int]) -> str:
         return self._encoder(model).decode(token_ids)
 
-    def measure(self, model: bytes, prompt_ids: Sequence[int], claim: Claim,
-                max_output_tokens: int) -> AuditStatistics | ClaimFault:
-        from protocol.engine.replay import audit_claim
+    def measure(self, model: bytes, asked: Asked, claim: Claim) -> Measured | ClaimFault:
+        from protocol.engine.replay import replay, rules_for
 
-        return audit_claim(self._model(model), prompt_ids, claim, max_output_tokens)
+        served = self._model(model)
+        check_request(served.manifest, asked.prompt_token_ids, asked.max_output_tokens)
+        fault = find_fault(claim, rules_for(served.manifest, asked.max_output_tokens, asked.sampler))
+        if fault is not None:
+            return fault
+        found = replay(served, asked, claim)
+        return Measured(compute_statistics(claim, found), found)
+
+    def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:
+        from protocol.engine.replay import CHUNK, measure_self_noise
+
+        served = self._model(model)
+        if dtype == F32:
+            return tuple(measure_self_noise(served, served, asked, claim, chunk) for chunk in (CHUNK, ODD_CHUNK))
+        rounded = self._bf16(model)
+        return (measure_self_noise(served, rounded, asked, claim),
+                measure_self_noise(served, rounded, asked, claim, CHUNK))
 
     def versions(self) -> dict[str, str]:
         names = ("torch", "tokenizers", "malla")
@@ -64,6 +85,15 @@ class TorchReplayer:
         if model not in self._encoders:
             self._encoders[model] = load_prompt_encoder(self.manifest(model), self._cache)
         return self._encoders[model]
+
+    def _bf16(self, model: bytes) -> ServedModel:
+        if model not in self._rounded:
+            import torch
+
+            from protocol.engine.model import in_dtype
+
+            self._rounded[model] = in_dtype(self._model(model), torch.bfloat16)
+        return self._rounded[model]
 
     def _model(self, model: bytes) -> ServedModel:
         if model not in self._models:

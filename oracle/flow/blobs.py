@@ -10,6 +10,7 @@ from protocol.errors import Malformed, MallaError, Reason, Refused, TooLarge
 from protocol.limits import MAX_BLOB
 from protocol.messages import storage_receipt_digest
 from protocol.transcript import parse_spec
+from protocol.types import AUDIT_CLASSES, AUDIT_ONE
 from protocol.units import Digest
 
 
@@ -66,7 +67,8 @@ def read_specs(node: Node) -> int:
             node.store.keep_spec(row.job_id, bytes(32), bytes(32))
             continue
         with node.store.transaction() as store:
-            store.keep_spec(row.job_id, spec.model, spec.profile)
+            known = spec.audit if spec.audit in AUDIT_CLASSES else AUDIT_ONE  # no provider takes a job of another
+            store.keep_spec(row.job_id, spec.model, spec.profile, known)
             store.refer_blob(spec.prompt_blob, row.job_id)
     return len(waiting)
 
@@ -77,5 +79,6 @@ def sweep(node: Node) -> None:
     node.store.sweep_blobs(now - rules.blob_patience, now - rules.keep_finished)
     # Openings hold a requester's plaintext: no longer than needed.
     node.store.drop_openings(now)
+    node.store.drop_numbers(now)
     node.store.drop_deliveries(now - rules.blob_patience, now - rules.delivery_patience)
     node.store.drop_answers(now - rules.delivery_patience)

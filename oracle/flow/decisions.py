@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oracle.flow.node import Node, require_member
+from oracle.flow.scoring import weigh_scores
 from oracle.flow.turns import BatchView, view_batch, weigh
 from oracle.records import BatchRow
 from protocol.committee import seats_bitmap
@@ -27,7 +28,7 @@ def decide_batch(node: Node, batch: BatchRow) -> tuple[Decision | None, str]:
     if batch.drawn_at is None:
         return None, "The batch is not drawn yet."
     view = view_batch(node, batch)
-    outcome, why = decide(weigh(node, view), int(node.clock()), batch.opened_at is not None)
+    outcome, why = decide(weigh_scores(node, view, weigh(node, view)), int(node.clock()), batch.opened_at is not None)
     if outcome is None:
         return None, why
     amount = sum(entry.entry.amount for entry in view.entries) if outcome is Outcome.PASS else 0

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from oracle.records import EntryRow
+from protocol.bundle import statistics_to_json
 from protocol.encoding import to_hex
 from protocol.types import AuditStatistics, Verdict
 
-FORMAT = "malla-evidence/1"
+FORMAT = "malla-evidence/2"
 
 
 def build_evidence(entry: EntryRow, verdict: Verdict, details: dict[str, Any],
                    versions: dict[str, str]) -> dict[str, Any]:
-    """`details` are the fields that only some verdicts have: digests, counts, thresholds."""
+    """`details` are the fields that only some verdicts have: digests, counts, thresholds, p-value, self-noise, and the
+    digest of all numbers."""
     return {
         "format": FORMAT,
         "batch_id": entry.batch_id,
@@ -29,12 +32,11 @@ def build_evidence(entry: EntryRow, verdict: Verdict, details: dict[str, Any],
     }
 
 
+def checks_of(evidence: dict[str, Any]) -> Sequence[object]:
+    """What a finding names, of this oracle or of a peer; nothing where it is no list."""
+    found = evidence.get("checks")
+    return found if isinstance(found, list) else ()
+
+
 def _statistics(found: AuditStatistics | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {
-        "max_margin": repr(found.max_margin),
-        "end_margin": repr(found.end_margin),
-        "mean_logprob_distance": repr(found.mean_logprob_distance),
-        "tokens": found.tokens,
-    }
+    return None if found is None else statistics_to_json(found)

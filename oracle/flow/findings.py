@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from oracle.flow.evidence import build_evidence
+from oracle.flow.evidence import build_evidence, checks_of
 from oracle.flow.node import Node, find_batch, not_ready, other_members, require_member
+from oracle.flow.scoring import keep_peer_pass, keep_score
 from oracle.flow.turns import FINAL, BatchView, owes_audit, view_batch
-from oracle.flow.verification import Case, Finding, audit
+from oracle.flow.verification import Finding, audit, build_case
 from oracle.ports import Replayer
 from oracle.records import BatchRow, EntryRow, Member, OpeningRow, RecordRow
 from protocol.encoding import json_digest, to_hex
@@ -15,11 +16,11 @@ from protocol.errors import ChainUnreachable, Malformed, Reason, Refused, TooLar
 from protocol.limits import MAX_TRANSCRIPT
 from protocol.messages import audit_record_digest
 from protocol.sealing import OVERHEAD, new_secret, seal
-from protocol.types import AuditRecord, BatchState, Offer, Verdict, VerdictKind
+from protocol.types import AuditRecord, BatchState, Verdict, VerdictKind
+from protocol.verdict import escalates
 from protocol.wire import to_json
 
 RECORDS, ESCALATIONS = "/v1/peer/records", "/v1/peer/escalations"
-ESCALATING = (VerdictKind.FRAUD, VerdictKind.MALFORMED)
 
 
 def want_audits(node: Node) -> int:
@@ -57,7 +58,7 @@ def perform_audit(node: Node, replayer: Replayer, batch_id: int, index: int) -> 
     try:
         if attempt > attempts:
             raise TimeoutError
-        finding = audit(_case(node, entry, opening), node.seal_secret, replayer)
+        finding = audit(build_case(node, view.batch, entry, opening), node.seal_secret, replayer)
     except (ChainUnreachable, Unavailable):
         node.store.count_audit(batch_id, index, -1)
         raise  # nothing was tried yet: it is told again by the sweeper
@@ -95,7 +96,9 @@ def accept_record(node: Node, record: AuditRecord, evidence: dict[str, Any], sig
     with node.store.transaction() as store:
         if sealed is not None:
             store.put_opening(OpeningRow(batch.batch_id, record.index, node.address, sealed, peer, now), b"")
-        is_new = store.put_record(RecordRow(record, peer, evidence, signature, now), record.verdict in ESCALATING)
+        is_new = store.put_record(RecordRow(record, peer, evidence, signature, now),
+                                  escalates(record.verdict, checks_of(evidence)))
+        keep_peer_pass(store, batch, entry, record.verdict, peer, now)
     if is_new:
         node.log("record_received", batch_id=batch.batch_id, index=record.index, oracle=peer,
                  verdict=record.verdict.name)
@@ -104,20 +107,7 @@ def accept_record(node: Node, record: AuditRecord, evidence: dict[str, Any], sig
 def _is_open(node: Node, view: BatchView, entry: EntryRow) -> bool:
     """An audit that was begun is made even if the turn has passed meanwhile."""
     own = view.own_verdict(entry.index, node.address)
-    return view.batch.state is BatchState.PENDING and bool(entry.drawn) and own not in FINAL
-
-
-def _case(node: Node, entry: EntryRow, opening: OpeningRow) -> Case:
-    if (job := node.store.job(entry.entry.job_id)) is None:
-        raise Refused(Reason.NOT_FOUND, f"Job {to_hex(entry.entry.job_id)} of a committed batch is not here.")
-    return Case(entry, job, _offer(node, job.job.offer_digest, job.opened_tx), opening)
-
-
-def _offer(node: Node, digest: bytes, opened_tx: bytes) -> Offer:
-    # The opening transaction carries the offer: it is public even if it was never sent to this oracle.
-    if (signed := node.store.offer(digest) or node.chain.offer_in(opened_tx)) is None:
-        raise Refused(Reason.NOT_FOUND, f"The offer {to_hex(digest)} is neither here nor in the opening transaction.")
-    return signed.offer
+    return view.batch.state is BatchState.PENDING and entry.is_owed and own not in FINAL
 
 
 def _conclude(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow, finding: Finding) -> None:
@@ -126,9 +116,11 @@ def _conclude(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow,
     signature = node.signer.sign(audit_record_digest(node.domain, record))
     now, peers = node.clock(), other_members(node, batch.set_version)
     body = {"record": to_json(record), "evidence": finding.evidence, "signature": to_hex(signature)}
-    opened = finding.transcript if kind is VerdictKind.FRAUD else None
+    against = escalates(kind, finding.verdict.checks)
+    opened = finding.transcript if against else None
     with node.store.transaction() as store:
-        store.put_record(RecordRow(record, node.address, finding.evidence, signature, now), kind in ESCALATING)
+        store.put_record(RecordRow(record, node.address, finding.evidence, signature, now), against)
+        keep_score(node, store, batch, entry, finding)
         if kind is VerdictKind.MALFORMED:
             store.spoil_opening(opening.batch_id, opening.index, opening.auditor)
         key = f"record/{node.address}/{entry.batch_id}/{entry.index}/{kind.name}"

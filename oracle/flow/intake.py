@@ -10,7 +10,7 @@ from protocol.limits import MAX_TELEMETRY, MAX_TRANSCRIPT
 from protocol.messages import opening_digest, report_digest
 from protocol.sealing import OVERHEAD
 from protocol.transcript import telemetry_digest
-from protocol.types import BatchState, Entry, JobState, Report, SignedReport
+from protocol.types import CANARY_ONLY, BatchState, Entry, JobState, Report, SignedReport
 from protocol.units import Address
 
 ONGOING = (BatchState.PENDING, BatchState.FROZEN)
@@ -59,6 +59,9 @@ def accept_opening(node: Node, batch_id: int, index: int, auditor: str, sealed: 
     entry = next((e for e in node.store.entries(batch_id) if e.index == index), None)
     if entry is None or not entry.drawn:
         raise Refused(Reason.NOT_DRAWN, f"Entry {index} of batch {batch_id} is not drawn.", "Open drawn entries only.")
+    if not entry.is_owed:
+        raise Refused(Reason.NOT_DRAWN, f"The order of entry {index} of batch {batch_id} keeps its transcript back.",
+                      f"Open none of the class {CANARY_ONLY}.")
     if auditor not in node.chain.members(batch.set_version):
         raise Refused(Reason.NOT_MEMBER, f"{auditor} is no oracle of set version {batch.set_version}.")
     job = node.store.job(entry.entry.job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oracle.flow.device_checks import show_challenges
 from oracle.flow.node import Node
 from protocol.economics import deters, reserve
 from protocol.encoding import to_hex
@@ -54,6 +55,7 @@ def list_offers(node: Node, model: bytes | None, provider: str | None) -> list[d
     for owner, active in changed.items():
         node.store.note_stake(owner, active)  # a stake that went elsewhere lists nothing first the next time
     shown = []
+    challenges = show_challenges(node, {signed.offer.provider for _, signed, _ in rows})
     for digest, signed, stake in sorted(rows, key=lambda row: -row[2].active):
         record = node.chain.provider_record(signed.offer.provider)
         if record.frozen_batch or not _is_covered(node, signed.offer, stake.active):
@@ -65,6 +67,7 @@ def list_offers(node: Node, model: bytes | None, provider: str | None) -> list[d
             "encryption_key": to_hex(stake.encryption_key),
             "active_stake": str(stake.active),
             "reserved": str(record.reserved),
+            "challenge": challenges[str(signed.offer.provider)],
         })
     return shown
 

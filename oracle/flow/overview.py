@@ -26,9 +26,11 @@ def show_batch(node: Node, batch_id: int) -> dict[str, Any]:
     drawn = batch.drawn_at is not None
     return {
         **show_batch_record(batch),
-        "entries": [{"index": e.index, **to_json(e.entry), "escalated": e.escalated_at is not None} for e in entries],
+        "entries": [{"index": e.index, **to_json(e.entry), "audit": e.audit, "escalated": e.escalated_at is not None} for e in entries],
         "draw": {
             "seed": hex_or_none(batch.seed),
+            "group_seed": hex_or_none(batch.group_seed),
+            "audit_bps": batch.audit_bps,
             "drawn": [e.index for e in entries if e.drawn],
             "auditors": [members[e.auditor] for e in entries if e.auditor is not None],
         } if drawn else None,

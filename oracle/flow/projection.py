@@ -30,6 +30,8 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
             rows.settle_job(event.job_id, event.paid, event.refunded, at, tx_hash)
         case "BatchCommitted":
             rows.commit_batch(event, found.block, at, tx_hash)
+        case "BurnAccrued":
+            rows.note_burn(event.provider, event.burned, found.block, found.log_index)
         case "BatchMatured":
             rows.end_batch(event.batch_id, BatchState.MATURED, event.outcome, tx_hash)
         case "BatchFrozen":

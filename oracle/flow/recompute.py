@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from oracle.records import Member
-from protocol.draw import Draw, draw, epoch_end, epoch_of, is_reveal
+from protocol.draw import Draw, audit_rate, draw, epoch_end, epoch_of, is_reveal
 from protocol.errors import Reason, Refused
+from protocol.proofs.fingerprint import drawn_group
 from protocol.types import BatchState
 
 FetchReveals = Callable[[Sequence[Member], int], Mapping[str, bytes | None]]
@@ -35,10 +36,18 @@ def recompute_draw(chain: Any, batch_id: int, fetch: FetchReveals) -> tuple[Draw
     reveals = {m.address: _checked(found.get(m.address), m, epoch) for m in members}
     leaves = [entry.audited_leaf for entry in batch.entries]
     block = chain.block(hashed)
-    made = draw(batch_id, leaves, block.hash if block else None, list(reveals.values()), terms.audit_bps)
-    facts = {"epoch": epoch, "block": hashed, "block_hash": block.hash if block else None, "audit_bps": terms.audit_bps,
-             "members": [m.address for m in members], "reveals": reveals, "entries": len(leaves)}
+    burned = chain.burned_of(batch.provider, committed.block)
+    rate = audit_rate(burned, terms.audit_bps)
+    made = draw(batch_id, leaves, block.hash if block else None, list(reveals.values()), rate)
+    facts = {"epoch": epoch, "block": hashed, "block_hash": block.hash if block else None, "audit_bps": rate,
+             "floor_bps": terms.audit_bps, "burned": burned, "provider": batch.provider,
+             "jobs": [entry.job_id for entry in batch.entries], "members": [m.address for m in members], "reveals": reveals, "entries": len(leaves)}
     return made, facts
+
+
+def name_groups(made: Draw, tokens: Mapping[int, int | None]) -> dict[int, int]:
+    """The opened group of fingerprints of each drawn entry whose output tokens are known."""
+    return {i: drawn_group(made.group_seed, i, count) for i in made.drawn if (count := tokens.get(i))}
 
 
 def _member(chain: Any, address: Any) -> Member:

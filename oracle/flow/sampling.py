@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from oracle.flow.node import Node
 from oracle.records import BatchRow, Member
-from protocol.draw import RevealChain, draw, epoch_end, epoch_of, is_reveal
+from protocol.draw import RevealChain, audit_rate, draw, epoch_end, epoch_of, is_reveal
 from protocol.errors import MallaError
 from protocol.types import BatchState
 
@@ -63,9 +63,12 @@ def _draw(node: Node, batch: BatchRow) -> bool:
         return False
     entries = node.store.entries(batch.batch_id)
     leaves = [row.entry.audited_leaf for row in entries]
-    made = draw(batch.batch_id, leaves, block.hash if block else None, reveals, int(terms.audit_bps))
-    node.store.keep_draw(batch.batch_id, made.seed, made.drawn, made.auditors, node.clock())
-    node.log("draw_made", batch_id=batch.batch_id, drawn=len(made.drawn), of=len(entries), seeded=made.seed is not None)
+    # Every block up to the commitment is final and applied here: the same sum at every oracle.
+    rate = audit_rate(node.store.burned(batch.provider, batch.committed_block), int(terms.audit_bps))
+    made = draw(batch.batch_id, leaves, block.hash if block else None, reveals, rate)
+    node.store.keep_draw(batch.batch_id, made.seed, made.drawn, made.auditors, node.clock(), made.group_seed, rate)
+    node.log("draw_made", batch_id=batch.batch_id, drawn=len(made.drawn), of=len(entries), audit_bps=rate,
+             seeded=made.seed is not None)
     return True
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from oracle.flow.node import Node
 from oracle.records import BatchRow, EntryRow, OpeningNote, RecordRow
 from protocol.committee import faults
 from protocol.draw import auditor_at
-from protocol.types import BatchState, Outcome, VerdictKind
+from protocol.encoding import to_hex
+from protocol.types import AUDIT_OPEN, BatchState, Outcome, VerdictKind
 from protocol.verdict import EntryEvidence
 
 FINAL = (VerdictKind.PASS, VerdictKind.FRAUD)
@@ -61,7 +63,8 @@ def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> di
             break
         auditor = view.members[auditor_at(entry.auditor, rank, len(view.members))]
         begun[auditor] = start
-        start = _next_start(view, entry, auditor, start, turn)
+        if entry.audit != AUDIT_OPEN:  # else all of them begin at once
+            start = _next_start(view, entry, auditor, start, turn)
     return begun
 
 
@@ -80,9 +83,9 @@ def owes_audit(node: Node, view: BatchView, entry: EntryRow) -> bool:
     """Whether this oracle has to find out about the entry itself, and has not."""
     own = view.own_record(entry.index, node.address)
     verdict = own.record.verdict if own else None
-    if not entry.drawn or verdict in FINAL:
+    if not entry.is_owed or verdict in FINAL:
         return False
-    if own and verdict is VerdictKind.UNKNOWN and own.received_at > (entry.escalated_at or 0.0):
+    if own and verdict is VerdictKind.UNKNOWN and own.received_at >= (entry.escalated_at or 0.0):
         return False
     if entry.escalated_at is not None:
         return True
@@ -104,6 +107,14 @@ def wanted_openings(node: Node, provider: str) -> list[EntryRow]:
             view = view_batch(node, batch)
             found += [entry for entry in view.entries if wants_opening(node, view, entry)]
     return found
+
+
+def list_wanted(node: Node, provider: str) -> list[dict[str, Any]]:
+    """The same as the api shows it, with what names the group of fingerprints in this oracle's draw."""
+    found = wanted_openings(node, provider)
+    seeds = {batch.batch_id: batch.group_seed for batch in node.store.find_batches({e.batch_id for e in found})}
+    return [{"batch_id": e.batch_id, "index": e.index, "job_id": to_hex(e.entry.job_id),
+             "group_seed": to_hex(seed) if (seed := seeds.get(e.batch_id)) else None} for e in found]
 
 
 def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, float]) -> EntryEvidence:
@@ -130,7 +141,7 @@ def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, flo
     own = view.own_verdict(entry.index, node.address)
     return EntryEvidence(
         report_valid=entry.entry.is_voucher or (entry.has_report and entry.has_answer),  # who pays a voucher signed it
-        drawn=bool(entry.drawn),
+        drawn=entry.is_owed,
         records=records,
         own=own,
         opened=opened or own in FINAL,

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any
 
 from oracle.flow.evidence import build_evidence
+from oracle.flow.measuring import Case, Judged, Unreadable, measure
+from oracle.flow.node import Node
 from oracle.ports import Replayer
-from oracle.records import EntryRow, JobRow, OpeningRow
-from protocol.claim import Claim, ClaimFault, FinishReason
-from protocol.encoding import keccak, to_hex, unpack_float32
+from oracle.records import BatchRow, EntryRow, OpeningRow
+from oracle.scores import KeptNumbers
+from protocol.claim import FinishReason
+from protocol.encoding import keccak, to_hex
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
-from protocol.profile import STATISTICS, exceeds, threshold
 from protocol.sealing import unseal
 from protocol.transcript import answer_of, check_transcript, leaf, parse_prompt, parse_transcript, spec_digest
-from protocol.types import Answer, Offer, Transcript, Verdict, VerdictKind
-from protocol.verdict import judge, judge_fault
+from protocol.types import Answer, Transcript, Verdict, VerdictKind
+from protocol.verdict import judge_fault
 
-
-class Unreadable(Exception):
-    """The opening is no transcript of the committed leaf; the message says why."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is audited: the committed line, its job, the offer that priced it, and the opening."""
-
-    entry: EntryRow
-    job: JobRow
-    offer: Offer
-    opening: OpeningRow
+__all__ = ["Case", "Finding", "audit", "build_case"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +29,19 @@ class Finding:
     verdict: Verdict
     evidence: dict[str, Any]
     transcript: bytes | None
+    log_e: float | None = None
+    kept: KeptNumbers | None = None
+
+
+def build_case(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow) -> Case:
+    """What `audit` is asked with. Raises Refused(not_found)."""
+    if (job := node.store.job(entry.entry.job_id)) is None:
+        raise Refused(Reason.NOT_FOUND, f"Job {to_hex(entry.entry.job_id)} of a committed batch is not here.")
+    # The opening transaction carries the offer: it is public even if it was never sent to this oracle.
+    digest = job.job.offer_digest
+    if (signed := node.store.offer(digest) or node.chain.offer_in(job.opened_tx)) is None:
+        raise Refused(Reason.NOT_FOUND, f"The offer {to_hex(digest)} is neither here nor in the opening transaction.")
+    return Case(entry, job, signed.offer, opening, batch.group_seed)
 
 
 def audit(case: Case, seal_secret: bytes, replayer: Replayer) -> Finding:
@@ -50,18 +51,17 @@ def audit(case: Case, seal_secret: bytes, replayer: Replayer) -> Finding:
     model or profile UNKNOWN. Any other exception is this verifier's own failure and is the caller's to count.
     """
     plaintext: bytes | None = None
-    details: dict[str, Any] = {}
     try:
         plaintext = _unseal(case.opening, seal_secret)
-        transcript = _parse(plaintext)
-        verdict, details = _examine(case, transcript, replayer)
+        judged = _examine(case, _parse(plaintext), replayer)
     except Unreadable as error:
-        verdict, plaintext = Verdict(VerdictKind.MALFORMED, str(error), ("opening",)), None
+        judged, plaintext = Judged(Verdict(VerdictKind.MALFORMED, str(error), ("opening",))), None
     except Refused as error:
         if error.reason not in (Reason.UNKNOWN_MODEL, Reason.UNKNOWN_PROFILE, Reason.PROMPT_UNREADABLE):
             raise
-        verdict = Verdict(VerdictKind.UNKNOWN, error.message, (error.reason.value,))
-    return Finding(verdict, build_evidence(case.entry, verdict, details, replayer.versions()), plaintext)
+        judged = Judged(Verdict(VerdictKind.UNKNOWN, error.message, (error.reason.value,)))
+    evidence = build_evidence(case.entry, judged.verdict, judged.details, replayer.versions())
+    return Finding(judged.verdict, evidence, plaintext, judged.log_e, judged.kept)
 
 
 def _unseal(opening: OpeningRow, seal_secret: bytes) -> bytes:
@@ -78,7 +78,7 @@ def _parse(plaintext: bytes) -> Transcript:
         raise Unreadable(error.message) from error
 
 
-def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> tuple[Verdict, dict[str, Any]]:
+def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> Judged:
     spec, entry = transcript.spec, case.entry.entry
     # First of all, because an invented spec could name a model that nobody knows, and unknown convicts nobody.
     if spec_digest(spec) != case.job.job.spec_digest:
@@ -97,9 +97,9 @@ def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> tuple[Ve
         check_transcript(transcript, answer, case.job.job, entry, case.offer)
     except ProviderFault as fault:
         # Leaf and spec digest fix the whole transcript, so this holds of a copy that a peer sealed again, too.
-        return judge_fault(fault), details
-    verdict, thresholds = _replay(case, transcript, answer.finish, prompt_ids, replayer)
-    return verdict, {**details, "thresholds": thresholds}
+        return Judged(judge_fault(fault), details)
+    judged = measure(case, transcript, answer.finish, prompt_ids, replayer)
+    return replace(judged, details={**details, **judged.details})
 
 
 def _derive(case: Case, transcript: Transcript, input_tokens: int, replayer: Replayer) -> Answer:
@@ -125,18 +125,3 @@ def _render(transcript: Transcript, replayer: Replayer) -> tuple[int, ...]:
         # The requester sent this and its provider should have declined; neither can be convicted for it.
         raise Refused(Reason.PROMPT_UNREADABLE, f"The requester's prompt cannot be read: {error.message}") from error
     return replayer.encode(transcript.spec.model, messages)
-
-
-def _replay(case: Case, transcript: Transcript, finish: str, prompt_ids: Sequence[int],
-            replayer: Replayer) -> tuple[Verdict, dict[str, str]]:
-    spec = transcript.spec
-    profile = replayer.profile(spec.profile, spec.model)
-    thresholds = {name: str(threshold(profile, name)) for name in STATISTICS}
-    claim = Claim(transcript.output_token_ids, tuple(unpack_float32(transcript.logprobs)), finish)
-    found = replayer.measure(spec.model, prompt_ids, claim, case.job.job.max_output_tokens)
-    if isinstance(found, ClaimFault):
-        return Verdict(VerdictKind.FRAUD, found.reason, (found.code.value,)), thresholds
-    verdict = judge(found, exceeds(profile, found))
-    # The names of the statistics say more than the one word that the core has for all of them.
-    checks = tuple(name for name in STATISTICS if Decimal(getattr(found, name)) > threshold(profile, name))
-    return Verdict(verdict.kind, verdict.reason, checks, verdict.statistics), thresholds

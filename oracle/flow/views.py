@@ -65,6 +65,7 @@ def _job(node: Node, row: JobRow, known: _Known) -> dict[str, Any]:
         "model": hex_or_none(row.model),
         "model_name": node.catalogue.name_of(row.model) if row.model else None,
         "profile": hex_or_none(row.profile),
+        "audit": row.audit,
         "state": row.state.name,
         "reason": row.reason.name,
         "price": str(row.job.price),

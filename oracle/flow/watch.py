@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oracle.flow.blobs import read_specs, sweep
+from oracle.flow.challenges import want_checks
 from oracle.flow.chores import do_chores
 from oracle.flow.exchange import deliver
 from oracle.flow.findings import want_audits
@@ -39,6 +40,7 @@ class Loop:
         self._attempt("publish_reveals", lambda: publish_reveals(node, block))
         self._attempt("draw_batches", lambda: draw_batches(node, block))
         self._attempt("want_audits", lambda: want_audits(node))
+        self._attempt("want_checks", lambda: want_checks(node))
         self._attempt("deliver", lambda: deliver(node))
         self._attempt("propose", lambda: propose(node))
         self._attempt("do_chores", lambda: do_chores(node))

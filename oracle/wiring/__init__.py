@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from oracle.config import Settings
-from oracle.edges.broker import QUEUE, TASK, TRANSPORT_OPTIONS, CeleryQueue
+from oracle.edges.broker import CHALLENGE_TASK, QUEUE, TASK, TRANSPORT_OPTIONS, CeleryQueue
 from oracle.edges.catalogue import ReleaseCatalogue
 from oracle.edges.chain import OracleChain
 from oracle.edges.log import open_log
@@ -25,6 +25,7 @@ from protocol.chain.connect import connect
 from protocol.chain.deployment import load_deployment
 from protocol.chain.keystore import open_keystore, read_password
 from protocol.errors import ConfigInvalid
+from protocol.proofs.freivalds import Multiply
 from protocol.sealing import derive_secret
 from protocol.signing import Signer
 
@@ -32,6 +33,7 @@ SEAL_PURPOSE = "malla/oracle/x25519/v1"
 REVEAL_PURPOSE = "malla/oracle/reveals/v1"
 
 __all__ = [
+    "CHALLENGE_TASK",
     "QUEUE",
     "TASK",
     "TRANSPORT_OPTIONS",
@@ -39,6 +41,7 @@ __all__ = [
     "build",
     "build_follow",
     "check_model_files",
+    "load_multiply",
     "load_replayer",
     "migrate_database",
     "open_log",
@@ -118,6 +121,13 @@ def load_replayer(settings: Settings) -> tuple[Replayer, list[bytes]]:
 
     replayer = TorchReplayer(settings.model_cache)
     return replayer, list(replayer.load_all())
+
+
+def load_multiply() -> Multiply:
+    """The fast exact product of int8 matrices, for checking challenges. Imports torch."""
+    from protocol.engine.challenge import multiply
+
+    return multiply
 
 
 def check_model_files() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -33,6 +34,24 @@ def fetch_reveals(members: Sequence[Member], epoch: int) -> dict[str, bytes | No
         except MallaError:
             found[str(member.address)] = None
     peers.close()
+    return found
+
+
+def fetch_jobs(chain: Any, job_ids: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+    """What the committee's apis show of jobs, each from the first oracle that shows it; nobody is trusted for money."""
+    set_version = chain.set_version()
+    urls = [chain.oracle(address).url.rstrip("/") for address in (chain.members(set_version) if set_version else ())]
+    found: dict[bytes, dict[str, Any]] = {}
+    for job_id in job_ids:
+        for url in urls:
+            try:
+                answer = httpx.get(f"{url}/v1/jobs/0x{job_id.hex()}", timeout=5.0, trust_env=False)
+                body = answer.json()
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+                continue
+            if answer.status_code == 200 and isinstance(body, dict):
+                found[job_id] = body
+                break
     return found
 
 

@@ -46,6 +46,10 @@ class Chain(Reads, Calls):
         """The BatchCommitted of a batch, with its place; None when the node has no log of it."""
         return self._logs.committed(batch_id, self.deployment.block + 1, self.head().number)
 
+    def burned_of(self, provider: str, last: int) -> int:
+        """Wei of a provider's matured fees that were burned up to and including block `last`, from the node's logs."""
+        return self._logs.burned(provider, self.deployment.block + 1, last)
+
     def receipt(self, tx_hash: bytes) -> TxReceipt | None:
         """A transaction that is in the canonical chain, with its events; None when it is not."""
         found = self.rpc.receipt(tx_hash)

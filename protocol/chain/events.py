@@ -10,13 +10,14 @@ from typing import TypeAlias
 
 from protocol.chain.records import BlockRef, SkipReason
 from protocol.chain.session_events import (
+    Claim,
     SessionClosed,
     SessionClosing,
     SessionOpened,
     SessionToppedUp,
-    VoucherCommitted,
     VoucherRefunded,
-    VoucherSettled,
+    VouchersCommitted,
+    VouchersSettled,
 )
 from protocol.chain.stake_events import (
     Awarded,
@@ -46,12 +47,13 @@ from protocol.units import Address, Digest, Wei
 __all__ = [
     "AnswerStored", "AuditFeePaid", "Awarded", "BatchCommitted", "BatchForfeited", "BatchFrozen", "BatchHeld",
     "BatchMatured", "BatchReleased", "BatchSkipped", "CaseDefaulted", "CaseOpened", "CaseRuled", "ChainEvent",
-    "CondemnedBurned", "Deposited", "Event", "FeesBurned", "FinalBlock", "JobCancelAsked", "JobOpened",
+    "Claim", "CondemnedBurned", "Deposited", "Event", "FeesBurned", "FinalBlock", "JobCancelAsked", "JobOpened",
     "JobRefunded", "JobSettled", "MetadataChanged", "NodeKeyRotated", "OffersRevoked", "OpeningsPosted",
     "OracleJoined", "OracleResigned", "OracleSlashed", "OracleUrlChanged", "OracleWithdrawn",
     "ProviderConvicted", "ProviderRegistered", "RewardClaimed", "Seized", "SessionClosed", "SessionClosing",
     "SessionOpened", "SessionToppedUp", "Slashed", "StakeWithdrawn", "Staked", "SubmitFeePaid",
-    "TermsChanged", "UnstakeStarted", "VoucherCommitted", "VoucherRefunded", "VoucherSettled", "Withdrawn",
+    "TermsChanged", "UnstakeStarted", "VoucherRefunded", "VouchersCommitted", "VouchersSettled",
+    "Withdrawn",
 ]
 
 
@@ -206,6 +208,14 @@ class SubmitFeePaid:
 
 
 @dataclass(frozen=True)
+class BurnAccrued:
+    """Of a batch that matured: what of its fee was burned, wei."""
+
+    provider: Address
+    burned: Wei
+
+
+@dataclass(frozen=True)
 class FeesBurned:
     amount: Wei
 
@@ -220,10 +230,10 @@ class TermsChanged:
 Event: TypeAlias = (
     Deposited | Withdrawn | OffersRevoked | JobOpened | JobCancelAsked | JobRefunded | BatchCommitted | JobSettled
     | BatchMatured | BatchFrozen | OpeningsPosted | BatchHeld | BatchReleased | BatchForfeited | BatchSkipped
-    | ProviderConvicted | AnswerStored | AuditFeePaid | SubmitFeePaid | FeesBurned | SessionOpened | SessionToppedUp
-    | SessionClosing | SessionClosed | VoucherCommitted | VoucherSettled | VoucherRefunded | TermsChanged
-    | ProviderRegistered | NodeKeyRotated | MetadataChanged | Staked | UnstakeStarted | StakeWithdrawn | Slashed
-    | Awarded | Seized | CondemnedBurned | RewardClaimed | CaseOpened | CaseRuled | CaseDefaulted
+    | ProviderConvicted | AnswerStored | AuditFeePaid | SubmitFeePaid | BurnAccrued | FeesBurned | SessionOpened
+    | SessionToppedUp | SessionClosing | SessionClosed | VouchersCommitted | VouchersSettled | VoucherRefunded
+    | TermsChanged | ProviderRegistered | NodeKeyRotated | MetadataChanged | Staked | UnstakeStarted | StakeWithdrawn
+    | Slashed | Awarded | Seized | CondemnedBurned | RewardClaimed | CaseOpened | CaseRuled | CaseDefaulted
     | OracleJoined | OracleResigned | OracleUrlChanged | OracleWithdrawn | OracleSlashed
 )
 

@@ -52,9 +52,9 @@ BUILDERS: dict[tuple[str, str], Builder] = {
     ("escrow", "SessionToppedUp"): lambda v, t: events.SessionToppedUp(v["sessionId"], v["added"], v["cap"]),
     ("escrow", "SessionClosing"): lambda v, t: events.SessionClosing(v["sessionId"], v["claimUntil"]),
     ("escrow", "SessionClosed"): lambda v, t: events.SessionClosed(v["sessionId"], v["committed"], v["refunded"]),
-    ("escrow", "VoucherCommitted"): lambda v, t: events.VoucherCommitted(
-        v["sessionId"], v["batchId"], v["amount"], v["units"], v["calls"], v["added"]),
-    ("escrow", "VoucherSettled"): lambda v, t: events.VoucherSettled(v["sessionId"], v["batchId"], v["paid"]),
+    ("escrow", "VouchersCommitted"): lambda v, t: events.VouchersCommitted(
+        v["batchId"], tuple(events.Claim(*row) for row in v["claims"])),
+    ("escrow", "VouchersSettled"): lambda v, t: events.VouchersSettled(v["batchId"], v["paid"]),
     ("escrow", "VoucherRefunded"): lambda v, t: events.VoucherRefunded(
         v["sessionId"], v["requester"], v["amount"], RefundReason(v["reason"])),
     ("escrow", "TermsChanged"): lambda v, t: events.TermsChanged(v["version"]),
@@ -71,6 +71,7 @@ BUILDERS: dict[tuple[str, str], Builder] = {
     ("staking", "Awarded"): lambda v, t: events.Awarded(v["account"], v["provider"], v["amount"]),
     ("staking", "Seized"): lambda v, t: events.Seized(v["provider"], v["beneficiary"], v["amount"]),
     ("staking", "CondemnedBurned"): lambda v, t: events.CondemnedBurned(v["amount"]),
+    ("rewards", "BurnAccrued"): lambda v, t: events.BurnAccrued(v["provider"], v["burned"]),
     ("rewards", "RewardClaimed"): lambda v, t: events.RewardClaimed(v["provider"], v["toOwner"], v["toDelegators"]),
     ("court", "CaseOpened"): lambda v, t: events.CaseOpened(
         v["caseId"], CaseKind(v["kind"]), v["batchId"], v["index"], v["plaintiff"], v["provider"], v["bond"],
@@ -112,6 +113,13 @@ class LogReader:
         topics = [topic for (_, topic), (signature, _) in self._known.items() if signature.name == "BatchCommitted"]
         logs = self._rpc.logs(first, last, self._addresses, topics, batch_id.to_bytes(32, "big"))
         return next(self.decode(logs), None)
+
+    def burned(self, provider: str, first: int, last: int) -> int:
+        """Wei of a provider's matured fees that were burned in the blocks `first` to `last`."""
+        topics = [topic for (_, topic), (signature, _) in self._known.items() if signature.name == "BurnAccrued"]
+        account = bytes(12) + bytes.fromhex(provider[2:])
+        found = self.decode(self._rpc.logs(first, last, self._addresses, topics, account))
+        return sum(placed.event.burned for placed in found if isinstance(placed.event, events.BurnAccrued))
 
     def decode(self, logs: Iterable[Log]) -> Iterator[ChainEvent]:
         """Known logs as events, others left out. Reads one header a block. Raises ChainUnreachable when a log's block

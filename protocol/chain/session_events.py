@@ -45,20 +45,26 @@ class SessionClosed:
 
 
 @dataclass(frozen=True)
-class VoucherCommitted:
-    """`added` is what it adds to the last one committed."""
+class Claim:
+    """A committed voucher's running totals; its session, and what it adds, stand in its entry."""
 
-    session_id: Digest
-    batch_id: int
     amount: Wei
     units: int
     calls: int
-    added: Wei
 
 
 @dataclass(frozen=True)
-class VoucherSettled:
-    session_id: Digest
+class VouchersCommitted:
+    """A claim for each voucher, in the order of the vouchers among the batch's entries."""
+
+    batch_id: int
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
+class VouchersSettled:
+    """Each voucher of the batch is paid its entry's amount, fee included; `paid` is their sum."""
+
     batch_id: int
     paid: Wei
 

@@ -19,7 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from protocol.claim import Claim, Replay, compute_statistics
+from protocol.claim import Claim
+from protocol.comparison import Replay, compute_statistics
 from protocol.documents import document_to_json
 from protocol.engine.catalogue import find_model
 from protocol.engine.corpus import load_corpus

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from protocol.claim import Asked, Claim
 from protocol.engine.catalogue import find_model
 from protocol.engine.generate import generate, generate_batch
 from protocol.engine.llama import Cache, build_llama, compute_logits, forward
@@ -56,7 +57,8 @@ def _generate_all(model: ServedModel, request: dict[str, Any]) -> Iterator[dict[
 
 def _replay_all(model: ServedModel, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for sequence in request["sequences"]:
-        found = replay(model, sequence["prompt"], sequence["tokens"])
+        claim = Claim(tuple(sequence["tokens"]), None, sequence["finish"])
+        found = replay(model, Asked(sequence["prompt"], sequence["limit"]), claim)
         yield {"margins": found.margins, "logprobs": found.chosen_logprobs}
 
 

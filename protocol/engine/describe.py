@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from protocol.documents import document_to_json
+from protocol.engine.digests import digest_bytes, digest_file, digest_tensors
 from protocol.engine.gguf_file import GgufFile
-from protocol.engine.weights import digest_bytes, digest_file, digest_tensors, tokenizer_bytes
+from protocol.engine.weights_source import tokenizer_bytes
 from protocol.manifest import MANIFEST_FORMAT, ModelManifest
 
 
@@ -19,6 +20,7 @@ def describe_model(name: str, source: str, path: Path) -> ModelManifest:
     Holds all float32 tensors in memory once. Errors: `GgufUnsupported`.
     """
     gguf = GgufFile(path)
+    gguf.check_shape(gguf.shape())
     tensors = dict(gguf.tensors())
     return ModelManifest(
         format=MANIFEST_FORMAT,

@@ -1,4 +1,4 @@
-"""Greedy generation: the one meaning of "the model's answer" until other samplers are agreed."""
+"""Generation: what running the job means, with the evidence that a transcript keeps of every token."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from protocol.claim import Claim, FinishReason
+from protocol.claim import TOP, Claim, FinishReason, pack_top
+from protocol.engine.fingerprint import fingerprint_rows
 from protocol.engine.llama import Cache, compute_logits, forward
 from protocol.engine.model import ServedModel
+from protocol.engine.sampler import ban, choose
 from protocol.errors import MallaError
 from protocol.manifest import check_request
+from protocol.sampling import PLAIN
+from protocol.types import Sampler
 
 
 class NumbersBroken(MallaError):
@@ -30,15 +34,18 @@ class GenerationCancelled(MallaError):
 @dataclass(frozen=True)
 class Execution:
     """What running a job gives. A stop token is the last output token, with finish 'stop'; logprobs are
-    float32 values of the natural logarithm, one a token."""
+    float32 values of the natural logarithm, one a token, and `top_logprobs` as `protocol.claim.pack_top` has them.
+    `fingerprints` are the rows of all tokens (`protocol.proofs.fingerprint`), empty without a seed."""
 
     output_token_ids: tuple[int, ...]
     chosen_logprobs: tuple[float, ...]
     finish_reason: FinishReason
+    top_logprobs: bytes = b""
+    fingerprints: bytes = b""
 
     def as_claim(self) -> Claim:
-        """The claim that an honest provider makes of it."""
-        return Claim(self.output_token_ids, self.chosen_logprobs, self.finish_reason.value)
+        """The claim that an honest provider makes of it, before anything of its fingerprints is opened."""
+        return Claim(self.output_token_ids, self.chosen_logprobs, self.finish_reason.value, self.top_logprobs)
 
 
 OnToken = Callable[[int, int], None]
@@ -52,8 +59,10 @@ def generate(
     max_output_tokens: int,
     on_token: OnToken | None = None,
     cancelled: Callable[[], bool] | None = None,
+    sampler: Sampler = PLAIN,
+    fingerprint_seed: bytes | None = None,
 ) -> Execution:
-    """Run the model greedily until a stop token or `max_output_tokens`.
+    """Run the model until a stop token or `max_output_tokens`.
 
     Errors: those of `manifest.check_request`; `GenerationCancelled`; `NumbersBroken`.
     """
@@ -61,31 +70,33 @@ def generate(
     network, stops = model.network, set(model.manifest.stop_token_ids)
     cache = Cache(network, 1, len(prompt_token_ids) + max_output_tokens)
     step = torch.tensor([list(prompt_token_ids)])
-    tokens: list[int] = []
-    logprobs: list[float] = []
+    written = _Written(fingerprint_seed)
     while True:
         if cancelled is not None and cancelled():
             raise GenerationCancelled(
-                f"Generation was cancelled after {len(tokens)} of {max_output_tokens} tokens."
+                f"Generation was cancelled after {len(written.tokens)} of {max_output_tokens} tokens."
             )
-        logits = compute_logits(network, forward(network, step, cache)[:, -1])
-        chosen = logits.argmax(dim=-1)
-        tokens.append(int(chosen))
-        logprobs.append(float(chosen_logprobs(logits, chosen)))
+        state = forward(network, step, cache)[:, -1]
+        logits = compute_logits(network, state).float()
+        chosen = _choose(logits, [sampler], torch.tensor([len(written.tokens)]), model)
+        written.add(0, state, chosen, *_logprobs_of(logits, chosen))
         if on_token is not None:
-            on_token(len(tokens), tokens[-1])
-        if tokens[-1] in stops:
-            return Execution(tuple(tokens), tuple(logprobs), FinishReason.STOP)
-        if len(tokens) == max_output_tokens:
-            return Execution(tuple(tokens), tuple(logprobs), FinishReason.LENGTH)
+            on_token(len(written.tokens), written.tokens[-1])
+        if written.tokens[-1] in stops or len(written.tokens) == max_output_tokens:
+            return written.execution(stops)
         step = chosen.unsqueeze(0)
 
 
 @torch.inference_mode()
 def generate_batch(
-    model: ServedModel, prompts: Sequence[Sequence[int]], max_output_tokens: int
+    model: ServedModel,
+    prompts: Sequence[Sequence[int]],
+    max_output_tokens: int,
+    samplers: Sequence[Sampler] | None = None,
+    fingerprint_seeds: Sequence[bytes] | None = None,
 ) -> tuple[Execution, ...]:
-    """The same for several prompts at once, padded on the left: other rounding, same model.
+    """The same for several prompts at once, padded on the left: other rounding, same model. Greedy and sampled prompts
+    do not share a batch.
 
     Errors: those of `manifest.check_request`, `NumbersBroken`.
     """
@@ -96,29 +107,34 @@ def generate_batch(
     cache = Cache(network, count, longest + max_output_tokens)
     padding = torch.tensor([longest - len(prompt) for prompt in prompts])
     step = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
-    outputs: list[list[tuple[int, float]]] = [[] for _ in prompts]
+    rules = list(samplers) if samplers is not None else [PLAIN] * count
+    seeds = list(fingerprint_seeds) if fingerprint_seeds is not None else [None] * count
+    outputs = [_Written(seed) for seed in seeds]
     open_rows = set(range(count))
-    while open_rows:
+    for position in range(max_output_tokens):
         start, stop = cache.length, cache.length + step.shape[1]
         places = torch.arange(start, stop) - padding[:, None]
-        logits = compute_logits(network, _forward_padded(model, step, cache, places, padding))
-        chosen = logits.argmax(dim=-1)
-        values = chosen_logprobs(logits, chosen)
+        state = _forward_padded(model, step, cache, places, padding)
+        logits = compute_logits(network, state).float()
+        chosen = _choose(logits, rules, torch.full((count,), position), model)
+        values, top, top_ids = _logprobs_of(logits, chosen)
         for row in sorted(open_rows):
-            outputs[row].append((int(chosen[row]), float(values[row])))
-            if int(chosen[row]) in stops or len(outputs[row]) == max_output_tokens:
+            outputs[row].add(row, state, chosen, values, top, top_ids)
+            if int(chosen[row]) in stops:
                 open_rows.discard(row)
+        if not open_rows:
+            break
         step = chosen.unsqueeze(1)
-    return tuple(_execution(output, stops) for output in outputs)
+    return tuple(output.execution(stops) for output in outputs)
 
 
-def chosen_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Float32 logprobs of `tokens` (rows) under `logits` (rows, vocabulary); added in float64, never above 0.
+def logprobs_at(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Float32 logprobs of `tokens` (rows, count) under `logits` (rows, vocabulary); added in float64, never above 0.
 
     Errors: `NumbersBroken`.
     """
     wide = logits.double()
-    values = wide.gather(-1, tokens.unsqueeze(-1)).squeeze(-1) - wide.logsumexp(dim=-1)
+    values = wide.gather(-1, tokens) - wide.logsumexp(dim=-1, keepdim=True)
     if not bool(values.isfinite().all()):
         raise NumbersBroken(
             "The model's forward pass gave numbers that are not finite.", "Check the memory and the cache."
@@ -138,6 +154,36 @@ def _forward_padded(
     return hidden[:, -1]
 
 
-def _execution(output: list[tuple[int, float]], stops: set[int]) -> Execution:
-    finish = FinishReason.STOP if output[-1][0] in stops else FinishReason.LENGTH
-    return Execution(tuple(token for token, _ in output), tuple(value for _, value in output), finish)
+def _choose(logits: Tensor, samplers: Sequence[Sampler], positions: Tensor, model: ServedModel) -> Tensor:
+    banned = positions < torch.tensor([sampler.min_tokens for sampler in samplers])
+    return choose(ban(logits, model.manifest.stop_token_ids, banned), samplers, positions)
+
+
+def _logprobs_of(logits: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Logprobs (rows,) of the chosen tokens, then (rows, 5) of the likeliest ones and their ids."""
+    ids = logits.topk(TOP, dim=-1).indices
+    values = logprobs_at(logits, torch.cat((chosen.unsqueeze(-1), ids), dim=-1))
+    return values[:, 0], values[:, 1:], ids
+
+
+class _Written:
+    """What one sequence has so far."""
+
+    def __init__(self, fingerprint_seed: bytes | None) -> None:
+        self.tokens: list[int] = []
+        self._logprobs: list[float] = []
+        self._top: list[tuple[tuple[int, float], ...]] = []
+        self._states: list[Tensor] = []
+        self._seed = fingerprint_seed
+
+    def add(self, row: int, state: Tensor, chosen: Tensor, values: Tensor, top: Tensor, ids: Tensor) -> None:
+        self.tokens.append(int(chosen[row]))
+        self._logprobs.append(float(values[row]))
+        self._top.append(tuple(zip(ids[row].tolist(), top[row].tolist(), strict=True)))
+        if self._seed is not None:
+            self._states.append(state[row])
+
+    def execution(self, stops: set[int]) -> Execution:
+        finish = FinishReason.STOP if self.tokens[-1] in stops else FinishReason.LENGTH
+        rows = b"" if self._seed is None else fingerprint_rows(torch.stack(self._states), self._seed)
+        return Execution(tuple(self.tokens), tuple(self._logprobs), finish, pack_top(self._top), rows)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 
+from protocol.engine.gguf_header import GgufTensor, GgufUnsupported, read_gguf_header
+from protocol.engine.tensor_plan import check_against_plan, plan_tensors
 from protocol.manifest import LlamaShape
 
+T = TypeVar("T")
 TENSOR_NAMES = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
@@ -31,63 +34,67 @@ LAYER_TENSOR_NAMES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
+MERGES_A_TOKEN = 4  # large vocabularies have 2.3
 CONTROL_TOKEN = 3  # GGUF's token type of markers such as <|im_start|>
 
 
-class GgufUnsupported(ValueError):
-    """The file is a GGUF, but not of a model that this engine serves; the message names what is odd."""
-
-
 class GgufFile:
-    """An opened GGUF. Errors of every method: `GgufUnsupported`."""
+    """An opened GGUF whose header has been checked. Errors of every method: `GgufUnsupported`."""
 
     def __init__(self, path: Path) -> None:
-        # Imported here: a loaded cache never needs it, and it costs 0.2 s.
-        from gguf import GGUFReader
-
-        self._reader = GGUFReader(str(path))
+        self.path = path
+        self._header = read_gguf_header(path)
         self._require("general.architecture", "llama")
+
+    def check_shape(self, promised: LlamaShape) -> None:
+        """Compare the sizes and every tensor with the manifest's, before a tensor is read. Errors: `BundleRefused`."""
+        found = self.shape()
+        if found != promised:
+            raise GgufUnsupported(f"{self.path.name} is of another shape than promised: {found}, not {promised}.")
+        tensors = {_tensor_name(tensor.name): tensor.shape for tensor in self._header.tensors}
+        check_against_plan(tensors, plan_tensors(promised), self.path.name)
 
     def shape(self) -> LlamaShape:
         """The network's sizes as the file states them."""
-        epsilon = float(numpy.float32(self._value("llama.attention.layer_norm_rms_epsilon")))
         return LlamaShape(
-            layers=int(self._value("llama.block_count")),
-            hidden=int(self._value("llama.embedding_length")),
-            heads=int(self._value("llama.attention.head_count")),
-            kv_heads=int(self._value("llama.attention.head_count_kv")),
-            intermediate=int(self._value("llama.feed_forward_length")),
-            vocabulary=len(self._value("tokenizer.ggml.tokens")),
-            rope_theta=f"{float(self._value('llama.rope.freq_base')):.10g}",
+            layers=self._typed("llama.block_count", int),
+            hidden=self._typed("llama.embedding_length", int),
+            heads=self._typed("llama.attention.head_count", int),
+            kv_heads=self._typed("llama.attention.head_count_kv", int),
+            intermediate=self._typed("llama.feed_forward_length", int),
+            vocabulary=len(self._typed("tokenizer.ggml.tokens", list)),
+            rope_theta=f"{self._typed('llama.rope.freq_base', float):.10g}",
             # The file holds the float32 nearest to a short decimal number; name that number.
-            rms_norm_eps=f"{epsilon:.6g}",
-            tied_embeddings=all(tensor.name != "output.weight" for tensor in self._reader.tensors),
+            rms_norm_eps=f"{self._typed('llama.attention.layer_norm_rms_epsilon', float):.6g}",
+            tied_embeddings=all(tensor.name != "output.weight" for tensor in self._header.tensors),
         )
 
     def context_tokens(self) -> int:
         """The longest sequence that the model was made for, in tokens."""
-        return int(self._value("llama.context_length"))
+        return self._typed("llama.context_length", int)
 
     def stop_token_id(self) -> int:
         """The token that ends an answer."""
-        return int(self._value("tokenizer.ggml.eos_token_id"))
+        return self._typed("tokenizer.ggml.eos_token_id", int)
 
     def licence(self) -> str:
         """The licence that the file names, in SPDX spelling where it is a known one."""
-        found = str(self._value("general.license"))
+        found = self._typed("general.license", str)
         return {"apache-2.0": "Apache-2.0", "mit": "MIT"}.get(found.lower(), found)
 
     def chat_template(self) -> str:
         """The Jinja template that turns messages into the prompt."""
-        return str(self._value("tokenizer.chat_template"))
+        return self._typed("tokenizer.chat_template", str)
 
     def tensors(self) -> Iterator[tuple[str, numpy.ndarray]]:
         """Every tensor as (name in Hugging Face's spelling, float32 array of rows), in the file's order."""
+        # Imported here: a loaded cache never needs it, and it costs 0.2 s.
+        from gguf import GGMLQuantizationType
         from gguf.quants import dequantize
 
         shape = self.shape()
-        for tensor in self._reader.tensors:
-            array = dequantize(tensor.data, tensor.tensor_type).astype("<f4", copy=False)
+        for tensor in self._header.tensors:
+            array = dequantize(self._map(tensor), GGMLQuantizationType(tensor.kind)).astype("<f4", copy=False)
             heads = {"attn_q": shape.heads, "attn_k": shape.kv_heads}.get(tensor.name.split(".")[-2])
             if heads is not None:
                 array = _undo_rotary_order(array, heads)
@@ -95,14 +102,18 @@ class GgufFile:
 
     def tensor_count(self) -> int:
         """How many tensors `tensors` yields."""
-        return len(self._reader.tensors)
+        return len(self._header.tensors)
 
     def tokenizer(self) -> dict[str, Any]:
         """The tokenizer in the JSON form of the `tokenizers` library."""
         self._require("tokenizer.ggml.model", "gpt2")
         self._require("tokenizer.ggml.pre", "smollm")
-        tokens, merges = self._value("tokenizer.ggml.tokens"), self._value("tokenizer.ggml.merges")
-        kinds = self._value("tokenizer.ggml.token_type")
+        tokens, merges = self._texts("tokenizer.ggml.tokens"), self._texts("tokenizer.ggml.merges")
+        kinds = self._typed("tokenizer.ggml.token_type", list)
+        if len(kinds) != len(tokens) or len(merges) > MERGES_A_TOKEN * len(tokens):
+            raise GgufUnsupported(
+                f"The GGUF has {len(tokens)} tokens, but the types of {len(kinds)} and {len(merges)} merges."
+            )
         controls = [place for place, kind in enumerate(kinds) if kind == CONTROL_TOKEN]
         return {
             "version": "1.0",
@@ -131,16 +142,35 @@ class GgufFile:
             },
         }
 
+    def _map(self, tensor: GgufTensor) -> numpy.ndarray:
+        # The rows' bytes as pages of the file, not yet read.
+        rows = tensor.shape[0] if len(tensor.shape) > 1 else 1
+        data = numpy.memmap(self.path, numpy.uint8, "r", tensor.begin, (tensor.end - tensor.begin,))
+        return data.reshape(rows, -1) if len(tensor.shape) > 1 else data
+
     def _value(self, key: str) -> Any:
-        field = self._reader.get_field(key)
-        if field is None:
+        if key not in self._header.fields:
             raise GgufUnsupported(f"The GGUF has no field {key!r}, which a Llama chat model needs.")
-        return field.contents()
+        return self._header.fields[key]
+
+    def _typed(self, key: str, kind: type[T]) -> T:
+        found = self._value(key)
+        if type(found) is not kind:
+            raise GgufUnsupported(f"The GGUF's {key} is {str(found)[:80]!r}, which is no {kind.__name__}.")
+        return found
+
+    def _texts(self, key: str) -> list[str]:
+        found = self._typed(key, list)
+        if not all(isinstance(item, str) for item in found):
+            raise GgufUnsupported(f"The GGUF's {key} is no list of texts.")
+        return found
 
     def _require(self, key: str, expected: str) -> None:
         found = self._value(key)
         if found != expected:
-            raise GgufUnsupported(f"The GGUF's {key} is {found!r}; this engine serves {expected!r} only.")
+            raise GgufUnsupported(
+                f"The GGUF's {key} is {str(found)[:80]!r}; this engine serves {expected!r} only."
+            )
 
 
 def _tensor_name(name: str) -> str:
@@ -149,7 +179,7 @@ def _tensor_name(name: str) -> str:
         return f"model.layers.{layer[1]}.{LAYER_TENSOR_NAMES[layer[2]]}.weight"
     if name in TENSOR_NAMES:
         return TENSOR_NAMES[name]
-    raise GgufUnsupported(f"The GGUF has a tensor {name!r}, which a plain Llama does not have.")
+    raise GgufUnsupported(f"The GGUF has a tensor {name[:80]!r}, which a plain Llama does not have.")
 
 
 def _undo_rotary_order(array: numpy.ndarray, heads: int) -> numpy.ndarray:

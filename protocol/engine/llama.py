@@ -68,6 +68,13 @@ class Cache:
         self.values = torch.empty(size, dtype=network.embedding.dtype)
         self.length = 0
 
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Store a layer's keys and values (batch, heads, count, size) behind those of before, and give all of them."""
+        start, stop = self.length, self.length + keys.shape[2]
+        self.keys[layer, :, :, start:stop] = keys
+        self.values[layer, :, :, start:stop] = values
+        return self.keys[layer, :, :, :stop], self.values[layer, :, :, :stop]
+
 
 def build_llama(shape: LlamaShape, tensors: Mapping[str, Tensor], positions: int) -> Llama:
     """A network over `tensors` (Hugging Face's names), without copying them, for up to `positions` tokens.
@@ -123,9 +130,7 @@ def forward(
             functional.linear(normed, layer.key).view(batch, count, shape.kv_heads, size), cosine, sine
         )
         value = functional.linear(normed, layer.value).view(batch, count, shape.kv_heads, size)
-        cache.keys[place, :, :, start:stop] = key.transpose(1, 2)
-        cache.values[place, :, :, start:stop] = value.transpose(1, 2)
-        keys, values = cache.keys[place, :, :, :stop], cache.values[place, :, :, :stop]
+        keys, values = cache.write(place, key.transpose(1, 2), value.transpose(1, 2))
         attended = functional.scaled_dot_product_attention(
             query.transpose(1, 2), keys, values, attn_mask=mask, is_causal=causal, enable_gqa=True
         )

@@ -41,6 +41,12 @@ def build_model(manifest: ModelManifest, tensors: Mapping[str, Tensor]) -> Serve
     return ServedModel(manifest, tensors, build_llama(manifest.shape, tensors, manifest.context_tokens))
 
 
+def in_dtype(model: ServedModel, dtype: torch.dtype) -> ServedModel:
+    """The same model computing in another dtype; its matrices are copied."""
+    tensors = {name: tensor.to(dtype) for name, tensor in model.tensors.items()}
+    return build_model(model.manifest, tensors)
+
+
 def load_model(
     manifest: ModelManifest, cache: Path, weights_file: Path | None = None, progress: Progress | None = None
 ) -> ServedModel:

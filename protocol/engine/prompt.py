@@ -8,28 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError
 from tokenizers import Tokenizer
 
+from protocol.engine.template import ChatTemplate
 from protocol.engine.weights import TEMPLATE_FILE, TOKENIZER_FILE, Progress, prepare_model
 from protocol.errors import Reason, Refused
 from protocol.manifest import ModelManifest
 
 
 class PromptEncoder:
-    """Tokenizer and chat template of one model."""
+    """Tokenizer and chat template of one model. Errors: `BundleRefused` when no template may be so."""
 
     def __init__(self, manifest: ModelManifest, tokenizer: Tokenizer, template: str) -> None:
         self.manifest = manifest
         self._tokenizer = tokenizer
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, autoescape=False
-        )
-        environment.globals["raise_exception"] = _raise_from_template
-        self._template = environment.from_string(template)
+        self._template = ChatTemplate(template)
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
         """The prompt's text for (role, content) pairs, ending where the assistant begins to answer.
@@ -40,7 +35,7 @@ class PromptEncoder:
             raise Refused(Reason.PROMPT_UNREADABLE, "The prompt has no messages.", "Send at least one.")
         turns = [{"role": role, "content": content} for role, content in messages]
         try:
-            return self._template.render(messages=turns, add_generation_prompt=True)
+            return self._template.render(turns)
         except TemplateError as error:
             raise Refused(
                 Reason.PROMPT_UNREADABLE,
@@ -72,13 +67,9 @@ def load_prompt_encoder(
 ) -> PromptEncoder:
     """The encoder from the prepared model folder (made now if there is none).
 
-    Errors: `ModelFileMissing`, `ModelFileMismatch`.
+    Errors: `ModelFileMissing`, `ModelFileMismatch`, `BundleRefused`.
     """
     folder = prepare_model(manifest, cache, weights_file, progress)
     # from_file takes 0.1 s; the automatic loader of the transformers library takes 6 to 14.
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     return PromptEncoder(manifest, tokenizer, (folder / TEMPLATE_FILE).read_text(encoding="utf-8"))
-
-
-def _raise_from_template(message: str) -> NoReturn:
-    raise TemplateError(message)

@@ -1,50 +1,38 @@
 """Finding a model's file and keeping its float32 form as a cache that processes share through mmap.
 
-The GGUF in the installed package is the truth. What is derived from it (tensors, tokenizer, template)
-lies in one folder named by the tensor digest, is made once under a file lock, appears by a rename and
-is compared with the manifest whenever it is opened.
+The GGUF in the installed package, or the weights in a user's bundle, are the truth. What is derived from them
+(tensors, tokenizer, template) lies in one folder, is made once under a file lock, appears by a rename and is
+compared with the manifest whenever it is opened.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy
-
-from protocol.encoding import canonical_json
-from protocol.engine.gguf_file import GgufFile
-from protocol.errors import ConfigInvalid
-from protocol.manifest import FileDigest, ModelManifest, TensorDigest
+from protocol.documents import document_digest
+from protocol.engine.data_file import BundleRefused, ModelFileMismatch, ModelFileMissing
+from protocol.engine.digests import digest_file, digest_tensors
+from protocol.engine.weights_source import (
+    TEMPLATE_FILE,
+    TOKENIZER_FILE,
+    check_finite,
+    open_weights,
+    read_texts,
+)
+from protocol.manifest import ModelManifest
 
 Progress = Callable[[str, float], None]
 """Called with a sentence and the part done, 0 to 1."""
 
 TENSOR_FILE = "model.safetensors"
-TOKENIZER_FILE = "tokenizer.json"
-TEMPLATE_FILE = "chat_template.jinja"
-CHUNK = 1 << 22
-
-
-class ModelFileMissing(ConfigInvalid):
-    code = "model_file_missing"
-
-
-class ModelFileMismatch(ConfigInvalid):
-    """A file or tensor set differs from the manifest; carries both digests."""
-
-    code = "model_file_mismatch"
-
-    def __init__(self, what: str, found: str, expected: str, fix: str) -> None:
-        super().__init__(f"{what} has SHA-256 {found}, but the model's manifest names {expected}.", fix)
-        self.found, self.expected = found, expected
+BUNDLE = "bundle"
+"""The package that a manifest of a user's own folder names as its source."""
 
 
 def default_cache_folder(environment: Mapping[str, str]) -> Path:
@@ -63,6 +51,8 @@ def locate_weights_file(manifest: ModelManifest) -> Path:
     Errors: `ModelFileMissing`.
     """
     package, _, name = manifest.source.partition(":")
+    if package == BUNDLE:
+        raise ModelFileMissing(f"{manifest.name} is no part of this release.", "Name the folder of its bundle.")
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(folder) / name).is_file():
@@ -77,10 +67,15 @@ def check_weights_file(manifest: ModelManifest, path: Path) -> None:
     """Compare a GGUF with the manifest. Errors: `ModelFileMissing`, `ModelFileMismatch`."""
     if not path.is_file():
         raise ModelFileMissing(f"There is no model file at {path}.", "Run: make setup")
+    if (size := path.stat().st_size) != manifest.weights.bytes:
+        raise BundleRefused(
+            f"The model file {path} has {size} bytes, the manifest of {manifest.name} names {manifest.weights.bytes}.",
+            "Reinstall the package that ships it, or name the model whose file this is.",
+        )
     found = digest_file(path)
     if found != manifest.weights:
         raise ModelFileMismatch(
-            f"The model file {path} ({found.bytes} bytes, {manifest.weights.bytes} expected)",
+            f"The model file {path}",
             found.sha256,
             manifest.weights.sha256,
             "Reinstall the package that ships it, or name the model whose file this is.",
@@ -93,18 +88,26 @@ def prepare_model(
     """The folder with the model's tensors, tokenizer and template; derived now if it is not there yet.
 
     Always checks the GGUF first: a node whose model file differs must not start. Errors:
-    `ModelFileMissing`, `ModelFileMismatch`, `GgufUnsupported`.
+    `ModelFileMissing`, `ModelFileMismatch`, `BundleRefused`.
     """
     source = weights_file or locate_weights_file(manifest)
     check_weights_file(manifest, source)
-    folder = cache / manifest.tensors.sha256
+    folder = prepared_folder(manifest, cache)
     if not is_prepared(folder):
         cache.mkdir(parents=True, exist_ok=True)
-        with _locked(cache / f"{manifest.tensors.sha256}.lock"):
+        with _locked(cache / f"{folder.name}.lock"):
             if not is_prepared(folder):
                 _derive(manifest, source, folder, progress or (lambda _sentence, _part: None))
     _check_text_files(manifest, folder)
     return folder
+
+
+def prepared_folder(manifest: ModelManifest, cache: Path) -> Path:
+    """Where a model's derived files lie: by the tensor digest, a user's bundle by its whole manifest."""
+    # A stranger's manifest may name our tensors with a template of its own: it must not take the folder's place.
+    if manifest.source.startswith(f"{BUNDLE}:"):
+        return cache / f"{BUNDLE}-{document_digest(manifest).hex()}"
+    return cache / manifest.tensors.sha256
 
 
 def is_prepared(folder: Path) -> bool:
@@ -114,48 +117,9 @@ def is_prepared(folder: Path) -> bool:
 
 def discard_prepared(manifest: ModelManifest, cache: Path) -> None:
     """Remove a damaged cache folder, so that `prepare_model` derives it again."""
-    with _locked(cache / f"{manifest.tensors.sha256}.lock"):
-        shutil.rmtree(cache / manifest.tensors.sha256, ignore_errors=True)
-
-
-def digest_file(path: Path) -> FileDigest:
-    """Size and SHA-256 of a file."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as stream:
-        while block := stream.read(CHUNK):
-            digest.update(block)
-            size += len(block)
-    return FileDigest(size, digest.hexdigest())
-
-
-def digest_bytes(data: bytes) -> FileDigest:
-    """Size and SHA-256 of bytes that would be a file."""
-    return FileDigest(len(data), hashlib.sha256(data).hexdigest())
-
-
-def digest_tensors(tensors: Iterable[tuple[str, numpy.ndarray]]) -> TensorDigest:
-    """The digest of float32 tensors, sorted by name by the caller.
-
-    SHA-256 over, for each tensor, the canonical JSON of {"name", "shape"}, a zero byte, and its numbers
-    row by row as little-endian float32. Errors: `ValueError` on another dtype or order.
-    """
-    digest, count, numbers, last = hashlib.sha256(), 0, 0, ""
-    for name, array in tensors:
-        if array.dtype != numpy.dtype("<f4") or name <= last:
-            raise ValueError(
-                f"Tensor {name!r} of {array.dtype} after {last!r}: float32 sorted by name is needed."
-            )
-        digest.update(canonical_json({"name": name, "shape": list(array.shape)}) + b"\x00")
-        digest.update(numpy.ascontiguousarray(array).data.cast("B"))
-        count, numbers, last = count + 1, numbers + array.size, name
-    return TensorDigest(count, numbers, digest.hexdigest())
-
-
-def tokenizer_bytes(gguf: GgufFile) -> bytes:
-    """The tokenizer file's bytes: sorted JSON of our own making, so that no library version changes them."""
-    return json.dumps(gguf.tokenizer(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
-        "utf-8"
-    )
+    folder = prepared_folder(manifest, cache)
+    with _locked(cache / f"{folder.name}.lock"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _derive(manifest: ModelManifest, source: Path, folder: Path, progress: Progress) -> None:
@@ -167,11 +131,12 @@ def _derive(manifest: ModelManifest, source: Path, folder: Path, progress: Progr
     unfinished.mkdir()
     try:
         progress(f"Reading {source.name}", 0.0)
-        gguf, tensors = GgufFile(source), {}
-        (unfinished / TOKENIZER_FILE).write_bytes(tokenizer_bytes(gguf))
-        (unfinished / TEMPLATE_FILE).write_bytes(gguf.chat_template().encode("utf-8"))
-        total = gguf.tensor_count()
-        for name, array in gguf.tensors():
+        weights, tensors = open_weights(manifest, source), {}
+        for name, data in read_texts(manifest, weights).items():
+            (unfinished / name).write_bytes(data)
+        total = weights.tensor_count()
+        for name, array in weights.tensors():
+            check_finite(name, array)
             tensors[name] = array
             progress("Decoding the weights to float32", 0.05 + 0.45 * len(tensors) / total)
         found = digest_tensors((name, tensors[name]) for name in sorted(tensors))

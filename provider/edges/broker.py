@@ -6,7 +6,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from protocol.errors import Unavailable
-from provider.config import QUEUE, SOCKET_SECONDS, TASK, TRANSPORT_OPTIONS
+from provider.config import CHALLENGE_TASK, QUEUE, SOCKET_SECONDS, TASK, TRANSPORT_OPTIONS
 
 
 class CeleryBroker:
@@ -19,16 +19,23 @@ class CeleryBroker:
 
     def enqueue(self, job_id: bytes) -> None:
         """Raises Unavailable when the broker does not take it; the job stays in the journal."""
-        try:
-            self._app.send_task(TASK, args=[job_id.hex()], queue=QUEUE, ignore_result=True)
-        except (OperationalError, OSError) as error:
-            raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
+        self._send(TASK, job_id.hex())
+
+    def enqueue_challenge(self, window: int) -> None:
+        """Raises Unavailable when the broker does not take it; the node tells it again."""
+        self._send(CHALLENGE_TASK, window)
 
     def ping(self) -> None:
         """Raises Unavailable."""
         try:
             with self._app.connection_for_write(connect_timeout=SOCKET_SECONDS) as connection:
                 connection.ensure_connection(max_retries=1, timeout=SOCKET_SECONDS)
+        except (OperationalError, OSError) as error:
+            raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
+
+    def _send(self, task: str, argument: str | int) -> None:
+        try:
+            self._app.send_task(task, args=[argument], queue=QUEUE, ignore_result=True)
         except (OperationalError, OSError) as error:
             raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
 

@@ -28,6 +28,8 @@ class FakeJournal(FakeOutbox):
     kept_offers: dict[bytes, tuple[SignedOffer, bool]] = field(default_factory=dict)
     signs: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
     measured: float | None = None
+    burns: dict[int, int] = field(default_factory=dict)
+    """Wei burned, by block."""
 
     def jobs(self, *stages: Stage, limit: int = 256) -> list[JournalJob]:
         found = [job for job in self.rows.values() if job.stage in stages]
@@ -117,6 +119,9 @@ class FakeJournal(FakeOutbox):
 
     def batch(self, batch_id: int) -> JournalBatch | None:
         return self.its_batches.get(batch_id)
+
+    def burned(self, last: int) -> int:
+        return sum(wei for block, wei in self.burns.items() if block <= last)
 
     def undelivered_jobs(self, limit: int = 64) -> list[JournalJob]:
         found = [job for job in self.jobs(Stage.COMMITTED) if job.job_id not in self.queued_for and job.work]

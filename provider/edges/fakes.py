@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy
+from numpy.typing import NDArray
+
 from protocol.encoding import keccak, pack_float32
 from protocol.errors import MallaError
 from protocol.messages import Domain
+from protocol.proofs.fingerprint import pack_rows, project
 from protocol.sealing import derive_secret, public_key, unseal
 from protocol.signing import Signer
+from protocol.types import Sampler
 from protocol.units import Address
 from provider.records import Completion
 
@@ -64,19 +69,29 @@ class FakeCounter:
 
 @dataclass
 class FakeBackend:
-    """Answers 'Lima' with two tokens; `before_token` is called first, and may raise or move the clock."""
+    """Answers 'Lima' with the tokens, two by default; `before_token` is called first, may raise or move the clock."""
 
     before_token: Callable[[], None] = lambda: None
     runs: int = 0
+    asked: tuple[Sampler, bytes] | None = None
+    tokens: tuple[int, ...] = (500, 2)
+
+    @property
+    def states(self) -> NDArray[numpy.float32]:
+        """Hidden states, one of eight numbers a token."""
+        return numpy.outer(numpy.arange(1, len(self.tokens) + 1), numpy.arange(1, 9)).astype(numpy.float32)
 
     def run(self, messages: Sequence[tuple[str, str]], max_output_tokens: int, on_token: Callable[[int], None],
-            cancelled: Callable[[], bool]) -> Completion:
+            cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes) -> Completion:
         self.runs += 1
+        self.asked = (sampler, fingerprint_seed)
         self.before_token()
         on_token(1)
         if cancelled():
             raise MallaError("Generation was cancelled.")
-        return Completion(7, (500, 2), pack_float32([-0.5, -0.25]), "Lima", "stop")
+        rows = pack_rows(project(self.states, fingerprint_seed))
+        logprobs = pack_float32([-0.5] * (len(self.tokens) - 1) + [-0.25])
+        return Completion(7, self.tokens, logprobs, "Lima", "stop", b"", rows)
 
 
 class FakeGpu:

@@ -15,7 +15,7 @@ from protocol.units import Address
 from protocol.wire import from_json, to_json
 from provider.edges.journal_jobs import JobRows
 from provider.edges.reports import ReportRows
-from provider.edges.tables import BATCHES, BEATS, DELIVERIES, JOBS, OFFERS, RECEIPTS, REVEALS
+from provider.edges.tables import BATCHES, BEATS, BURNS, DELIVERIES, JOBS, OFFERS, RECEIPTS, REVEALS
 from provider.records import Delivery, DeliveryKind, JournalBatch, StoredReceipt
 
 
@@ -46,6 +46,12 @@ class PostgresJournal(JobRows, ReportRows):
         with self.engine.connect() as connection:
             row = connection.execute(select(BATCHES).where(BATCHES.c.batch_id == batch_id)).one_or_none()
         return _batch(row) if row else None
+
+    def burned(self, last: int) -> int:
+        """Wei of our matured fees that were burned up to and including block `last`."""
+        with self.engine.connect() as connection:
+            return int(connection.scalar(select(func.coalesce(func.sum(BURNS.c.burned), 0))
+                                         .where(BURNS.c.block <= last)) or 0)
 
     def queue_deliveries(self, deliveries: Sequence[Delivery], delivered_job: bytes | None = None) -> None:
         """Rows that are there already stay as they are; the job's mark is set in the same transaction."""

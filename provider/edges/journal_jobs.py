@@ -92,7 +92,7 @@ class JobRows:
             job_id, [Stage.RUNNING], holder=holder, stage=Stage.DONE, done_at=now, transcript=work.transcript,
             answer=work.answer, leaf=work.leaf, input_tokens=work.input_tokens, output_tokens=work.output_tokens,
             amount=int(work.amount), telemetry=work.telemetry, finished_at=work.finished_at, duration=work.duration,
-            tokens_so_far=work.output_tokens, lease_holder=None,
+            tokens_so_far=work.output_tokens, lease_holder=None, fingerprints=work.fingerprints,
         )
 
     def begin_commit(self, job_ids: Sequence[bytes], key: str) -> bool:
@@ -160,7 +160,7 @@ def read_job(row: Row[Any]) -> JournalJob:
     work = None
     if row.transcript is not None:
         work = Work(row.transcript, row.answer, Digest(row.leaf), row.input_tokens, row.output_tokens,
-                    Wei(int(row.amount)), row.telemetry, row.finished_at, row.duration)
+                    Wei(int(row.amount)), row.telemetry, row.finished_at, row.duration, row.fingerprints)
     return JournalJob(
         job_id=Digest(row.job_id), job=from_json(Job, row.job, "job"), opened_at=row.opened_at, deadline=row.deadline,
         stage=Stage(row.stage), reason=row.reason, spec=row.spec, prompt=row.prompt, input_tokens=row.input_tokens,

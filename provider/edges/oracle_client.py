@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from protocol.challenge import SignedCommitment
 from protocol.encoding import canonical_json, from_hex, keccak, parse_json, to_hex
 from protocol.errors import Malformed, Reason, Refused, TooLarge, Unavailable
 from protocol.limits import MAX_BLOB, MAX_JSON_BODY
@@ -54,12 +55,19 @@ class HttpOracleClient:
     def post_opening(self, oracle: Oracle, body: bytes) -> None:
         self._json(oracle, "POST", "/v1/openings", body)
 
+    def put_commitment(self, oracle: Oracle, signed: SignedCommitment) -> None:
+        self._json(oracle, "PUT", "/v1/challenges", canonical_json(to_json(signed)))
+
+    def put_challenge_opening(self, oracle: Oracle, digest: bytes, body: bytes) -> None:
+        """`digest` is the commitment's, `body` the signature and the packed opening."""
+        self._json(oracle, "PUT", f"/v1/challenges/{to_hex(digest)}", body, "application/octet-stream")
+
     def wanted(self, oracle: Oracle, provider: str) -> list[Wanted]:
         answer = self._json(oracle, "GET", f"/v1/openings/wanted?provider={provider}")
         auditor, rows = _field(answer, "auditor"), _field(answer, "wanted")
         if not isinstance(auditor, str) or auditor.lower() != oracle.address.lower() or not isinstance(rows, list):
             raise Malformed(f"The list of wanted openings of {oracle.url} is not its own.")
-        return [Wanted(_whole(row, "batch_id"), _whole(row, "index")) for row in rows]
+        return [Wanted(_whole(row, "batch_id"), _whole(row, "index"), _group_seed(row)) for row in rows]
 
     def count_offers(self, oracle: Oracle, provider: str) -> int:
         """How many offers of a provider the oracle shows to requesters."""
@@ -145,6 +153,12 @@ def _field(value: Any, name: str) -> Any:
     if not isinstance(value, dict) or name not in value:
         raise Malformed(f"The oracle's answer lacks the field {name}.")
     return value[name]
+
+
+def _group_seed(row: Any) -> bytes | None:
+    """None from an oracle that does not say."""
+    said = _field(row, "group_seed") if isinstance(row, dict) and "group_seed" in row else None
+    return None if said is None else from_hex(said, 32, "group_seed")
 
 
 def _whole(value: Any, name: str) -> int:

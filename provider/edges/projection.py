@@ -12,6 +12,7 @@ from protocol.chain.events import (
     BatchForfeited,
     BatchFrozen,
     BatchMatured,
+    BurnAccrued,
     ChainEvent,
     FinalBlock,
     JobCancelAsked,
@@ -23,7 +24,7 @@ from protocol.chain.events import (
 )
 from protocol.types import BatchState, Outcome
 from protocol.wire import to_json
-from provider.edges.tables import BATCHES, CONVICTIONS, JOBS
+from provider.edges.tables import BATCHES, BURNS, CONVICTIONS, JOBS
 from provider.ports import Log
 from provider.records import Stage
 
@@ -63,6 +64,9 @@ class Projection:
             _reopen(connection, event.batch_id, placed.timestamp)
         elif isinstance(event, BatchForfeited):
             _end(connection, event.batch_id, placed, state=BatchState.FORFEITED.name)
+        elif isinstance(event, BurnAccrued) and event.provider.lower() == self._owner:
+            row = {"block": placed.block, "log_index": placed.log_index, "burned": int(event.burned)}
+            connection.execute(insert(BURNS).values(row).on_conflict_do_nothing())
         elif isinstance(event, ProviderConvicted) and event.provider.lower() == self._owner:
             self._convicted(connection, event, placed)
 

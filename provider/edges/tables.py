@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 METADATA = MetaData()
@@ -55,6 +56,7 @@ JOBS = Table(
     Column("delivery_queued", Boolean, nullable=False, server_default="false"),
     Column("paid", Numeric(30, 0)),
     Column("refunded", Numeric(30, 0)),
+    Column("fingerprints", LargeBinary, nullable=False, server_default=text("''")),
     Index("ix_jobs_stage", "stage"),
     Index("ix_jobs_batch", "batch_id"),
 )
@@ -131,6 +133,15 @@ BEATS = Table(
     Column("detail", JSON, nullable=False),
 )
 """Signs of life: 'worker' once its model is loaded, 'node' with the block that it has followed to."""
+
+BURNS = Table(
+    "burns",
+    METADATA,
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("log_index", Integer, primary_key=True, autoincrement=False),
+    Column("burned", Numeric(30, 0), nullable=False),
+)
+"""What of our matured fees was burned: more of it means fewer audits (`protocol.draw.audit_rate`)."""
 
 CONVICTIONS = Table(
     "convictions",

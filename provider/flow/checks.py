@@ -5,8 +5,9 @@ from __future__ import annotations
 from protocol.encoding import keccak
 from protocol.errors import BadInput, Reason, Refused
 from protocol.messages import Domain
-from protocol.transcript import SAMPLERS, parse_prompt, parse_spec
-from protocol.types import Job, JobSpec, Prompt
+from protocol.sampling import check_sampler
+from protocol.transcript import parse_prompt, parse_spec
+from protocol.types import AUDIT_CLASSES, Job, JobSpec, Prompt
 from provider.records import Served
 
 
@@ -27,8 +28,10 @@ def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, served: Se
     for what, (in_spec, in_job) in same.items():
         if in_spec != in_job:
             raise Refused(Reason.WRONG_JOB, f"The spec's {what} is {in_spec}, the job's is {in_job}.")
-    if spec.sampler.kind not in SAMPLERS:
-        raise Refused(Reason.UNKNOWN_SAMPLER, f"The sampler '{spec.sampler.kind[:40]}' is not served.", "Use 'greedy'.")
+    check_sampler(spec.sampler)
+    if spec.audit not in AUDIT_CLASSES:
+        raise Refused(Reason.UNKNOWN_AUDIT, f"There is no audit class '{spec.audit[:40]}'.",
+                      f"Use {', '.join(AUDIT_CLASSES)}.")
     if spec.model != served.model:
         raise Refused(Reason.UNKNOWN_MODEL, f"The model 0x{spec.model.hex()} is not served here.")
     if spec.profile != served.profile:

@@ -8,6 +8,7 @@ from protocol.economics import payment
 from protocol.encoding import keccak
 from protocol.errors import ConfigInvalid
 from protocol.limits import MAX_TRANSCRIPT
+from protocol.proofs.fingerprint import fingerprint_root, seed_of
 from protocol.sealing import new_secret
 from protocol.transcript import (
     answer_of,
@@ -17,11 +18,13 @@ from protocol.transcript import (
     sealed_answer,
     transcript_bytes,
 )
-from protocol.types import Transcript
+from protocol.types import NO_FINGERPRINT, Transcript
 from provider.ports import Backend, Clock, Gpu, Journal, Log
 from provider.records import Completion, JournalJob, Lease, Work
 
 LEASE_SECONDS = 45.0
+OPENING_ROOM = 2_048
+"""Bytes that the opened fingerprints add to a transcript, at most: in hexadecimal, for 2^20 tokens."""
 RENEW_SECONDS = 2.0
 MAX_ATTEMPTS = 3
 """Runs of one job that may be lost before it is given up: a prompt that kills the worker must not stop the queue."""
@@ -61,7 +64,8 @@ def infer(inference: Inference, job_id: bytes) -> bool:
         # Whatever the model, the device or the database did: the lease must not keep the job from its next attempt.
         journal.release(job_id, inference.holder)
         raise
-    if len(work.transcript) > MAX_TRANSCRIPT:  # it could not be opened, which would cost the whole batch its pay
+    if len(work.transcript) + OPENING_ROOM > MAX_TRANSCRIPT:
+        # It could not be opened, which would cost the whole batch its pay.
         journal.drop(job_id, f"its transcript has {len(work.transcript)} bytes, the limit is {MAX_TRANSCRIPT}")
         return False
     written = journal.finish(job_id, inference.holder, work, inference.clock())
@@ -78,7 +82,8 @@ def _run(inference: Inference, job: JournalJob) -> Work:
     progress = _Progress(inference, job)
     sampling = inference.gpu.start()
     try:
-        done = inference.backend.run(prompt.messages, spec.max_output_tokens, progress.on_token, progress.is_over)
+        done = inference.backend.run(prompt.messages, spec.max_output_tokens, progress.on_token, progress.is_over,
+                                     spec.sampler, seed_of(job.job_id, 0, spec.nonce))
     finally:
         telemetry = sampling.stop()
     return write_work(job, done, telemetry, inference.journal, started, inference.clock())
@@ -91,12 +96,14 @@ def write_work(job: JournalJob, done: Completion, telemetry: dict[str, object], 
     if offer is None or job.spec is None or job.prompt is None:
         raise ConfigInvalid(f"The journal lost the offer of job 0x{job.job_id.hex()}.", "Restore it from a backup.")
     spec = parse_spec(job.spec)
-    transcript = Transcript(spec, job.prompt, done.output_token_ids, done.logprobs, new_secret())
+    root = fingerprint_root(done.fingerprints) if done.fingerprints else NO_FINGERPRINT
+    transcript = Transcript(spec, job.prompt, done.output_token_ids, done.logprobs, new_secret(), done.top_logprobs,
+                            root)
     answer = answer_of(transcript, job.job_id, done.input_tokens, done.text, done.finish)
     sealed = sealed_answer(answer, spec)
     amount = payment(done.input_tokens, len(done.output_token_ids), offer.offer.input_price, offer.offer.output_price)
     return Work(transcript_bytes(transcript), sealed, leaf(answer, spec), done.input_tokens,
-                len(done.output_token_ids), amount, telemetry, int(finished), finished - started)
+                len(done.output_token_ids), amount, telemetry, int(finished), finished - started, done.fingerprints)
 
 
 def answer_digest(work: Work) -> bytes:

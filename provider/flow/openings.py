@@ -1,27 +1,42 @@
 """Opening drawn leaves: who asks is a member of the batch's committee, what it gets is sealed to its on-chain key.
 
 The node recomputes the draw for itself; a leaf that was not drawn is opened to nobody (R37), unless f + 1 members ask:
-one of them is honest and has drawn it. Else an oracle that shows its reveal to us only would cost us our pay.
+one of them is honest and has drawn it. Else an oracle that shows its reveal to us only would cost us our pay. For the
+same reason the group of fingerprints that is opened to an oracle is the one that its own draw names: whichever it is,
+its root was committed before anybody could know.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.committee import faults
-from protocol.draw import REVEAL_WAIT, Draw, draw, epoch_end, epoch_of, is_reveal
+from protocol.draw import REVEAL_WAIT, Draw, audit_rate, draw, epoch_end, epoch_of, is_reveal
 from protocol.encoding import canonical_json, keccak, to_hex
 from protocol.errors import MallaError, Unavailable
 from protocol.messages import opening_digest
+from protocol.proofs.fingerprint import drawn_group, open_group
 from protocol.sealing import new_secret, seal
-from protocol.types import BatchState
+from protocol.transcript import parse_spec, parse_transcript, transcript_bytes
+from protocol.types import CANARY_ONLY, BatchState
 from protocol.units import BPS_ONE, Address
 from provider.ports import Chain, Clock, Journal, Keys, Log, OracleClient
-from provider.records import Delivery, DeliveryKind, JournalBatch, Oracle, Wanted
+from provider.records import Delivery, DeliveryKind, JournalBatch, JournalJob, Oracle, Work
 
 REPEAT_SECONDS = 15.0
 """An opening that was taken and is still wanted after this long is sent again: its oracle lost it."""
+
+Place = tuple[int, int]
+"""Batch and index of an entry."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An oracle that wants a leaf opened; `group_seed` is what names the group of fingerprints in its draw."""
+
+    auditor: Oracle
+    group_seed: bytes | None
 
 
 @dataclass(frozen=True)
@@ -41,30 +56,34 @@ def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
     if not opening.journal.batches(BatchState.PENDING):
         return 0
     asked = ask_wanted(opening, oracles)
-    return sum(_open(opening, auditor, one, oracles, {a.address for a in auditors})
-               for one, auditors in asked.items() for auditor in auditors)
+    return sum(_open(opening, asking, place, oracles, {one.auditor.address for one in all_asking})
+               for place, all_asking in asked.items() for asking in all_asking)
 
 
-def ask_wanted(opening: Opening, oracles: Sequence[Oracle]) -> dict[Wanted, list[Oracle]]:
+def ask_wanted(opening: Opening, oracles: Sequence[Oracle]) -> dict[Place, list[Asking]]:
     """What is asked for, and by whom. An oracle that does not answer is passed over."""
-    asked: dict[Wanted, list[Oracle]] = {}
+    asked: dict[Place, list[Asking]] = {}
     for oracle in oracles:
         try:
             for one in opening.client.wanted(oracle, opening.owner):
-                asked.setdefault(one, []).append(oracle)
+                asked.setdefault((one.batch_id, one.index), []).append(Asking(oracle, one.group_seed))
         except MallaError as error:
             opening.log("openings_not_listed", oracle=oracle.address, error=error.message)
     return asked
 
 
-def draw_batch(opening: Opening, batch: JournalBatch) -> Draw | None:
-    """The draw of a batch by the node's own computation, or None while its reveals are still awaited."""
+def draw_batch(opening: Opening, batch: JournalBatch, exact: bool = False) -> Draw | None:
+    """The draw of a batch by the node's own computation, or None while its reveals are still awaited.
+
+    Where everything is drawn whatever the seed, the reveals are awaited only for an `exact` one: then it has the
+    auditors and groups, too.
+    """
     leaves = [entry.audited_leaf for entry in batch.entries]
     terms = opening.chain.terms(batch.terms_version)
     members = opening.chain.oracles(batch.set_version)
-    if terms.audit_bps >= BPS_ONE:
-        # Every leaf is below the bound whatever the seed; only the auditors depend on it.
-        return draw(batch.batch_id, leaves, None, [None] * len(members), BPS_ONE)
+    rate = audit_rate(opening.journal.burned(batch.committed_block), terms.audit_bps)
+    if rate >= BPS_ONE and not exact:
+        return draw(batch.batch_id, leaves, None, [None] * len(members), rate)
     epoch_blocks = opening.chain.epoch_blocks()
     epoch = epoch_of(batch.committed_block, epoch_blocks)
     end = opening.chain.block(epoch_end(epoch, epoch_blocks))
@@ -74,7 +93,20 @@ def draw_batch(opening: Opening, batch: JournalBatch) -> Draw | None:
     reveals = [_reveal(opening, member, epoch) for member in members]
     if None in reveals and opening.chain.head().timestamp < end.timestamp + opening.reveal_wait:
         return None
-    return draw(batch.batch_id, leaves, named.hash, reveals, terms.audit_bps)
+    return draw(batch.batch_id, leaves, named.hash, reveals, rate)
+
+
+def opened_transcript(work: Work, index: int, group_seed: bytes | None) -> bytes:
+    """The transcript with the group of fingerprints that a draw names; as it is where there is nothing to open."""
+    if not work.fingerprints or group_seed is None:
+        return work.transcript
+    opened = open_group(work.fingerprints, drawn_group(group_seed, index, work.output_tokens))
+    return transcript_bytes(replace(parse_transcript(work.transcript), fingerprint_opening=opened))
+
+
+def is_kept_back(job: JournalJob) -> bool:
+    """Whether the order says that its transcript goes to no oracle."""
+    return job.spec is not None and parse_spec(job.spec).audit == CANARY_ONLY
 
 
 def seal_opening(opening: Opening, batch: JournalBatch, index: int, auditor: Oracle, transcript: bytes) -> bytes:
@@ -90,14 +122,15 @@ def seal_opening(opening: Opening, batch: JournalBatch, index: int, auditor: Ora
     })
 
 
-def _open(opening: Opening, auditor: Oracle, wanted: Wanted, oracles: Sequence[Oracle], asking: set[Address]) -> bool:
-    batch = opening.journal.batch(wanted.batch_id)
-    if batch is None or batch.state is not BatchState.PENDING or not 0 <= wanted.index < len(batch.entries):
+def _open(opening: Opening, one: Asking, place: Place, oracles: Sequence[Oracle], asking: set[Address]) -> bool:
+    auditor, (batch_id, index) = one.auditor, place
+    batch = opening.journal.batch(batch_id)
+    if batch is None or batch.state is not BatchState.PENDING or not 0 <= index < len(batch.entries):
         return False
     members = {member.address for member in opening.chain.oracles(batch.set_version)}
     if auditor.address not in members:
         return False
-    subject = f"{batch.batch_id}/{wanted.index}/{auditor.address}"
+    subject = f"{batch.batch_id}/{index}/{auditor.address}"
     if opening.journal.has_delivery(DeliveryKind.OPENING, subject):
         opening.journal.repeat_delivery(DeliveryKind.OPENING, subject, auditor.address,
                                         opening.clock() - REPEAT_SECONDS)
@@ -106,18 +139,30 @@ def _open(opening: Opening, auditor: Oracle, wanted: Wanted, oracles: Sequence[O
     many = len(asking & members) > faults(len(members))
     if drawn is None and not many:
         return False
-    if drawn is not None and wanted.index not in drawn.drawn and not many:
-        opening.log("opening_not_drawn", oracle=auditor.address, batch_id=batch.batch_id, index=wanted.index)
+    if drawn is not None and index not in drawn.drawn and not many:
+        opening.log("opening_not_drawn", oracle=auditor.address, batch_id=batch.batch_id, index=index)
         return False
-    job = opening.journal.job(batch.entries[wanted.index].job_id)
+    job = opening.journal.job(batch.entries[index].job_id)
     if job is None or job.work is None:
-        opening.log("transcript_missing", batch_id=batch.batch_id, index=wanted.index)
+        opening.log("transcript_missing", batch_id=batch.batch_id, index=index)
         return False
-    body = seal_opening(opening, batch, wanted.index, auditor, job.work.transcript)
+    if is_kept_back(job):
+        _show_spec(opening, auditor, job)
+        return False
+    group_seed = one.group_seed or (drawn.group_seed if drawn is not None else None)
+    body = seal_opening(opening, batch, index, auditor, opened_transcript(job.work, index, group_seed))
     opening.journal.queue_deliveries(
         [Delivery(DeliveryKind.OPENING, subject, oracle.address, body, batch.batch_id) for oracle in oracles])
-    opening.log("leaf_opened", batch_id=batch.batch_id, index=wanted.index, auditor=auditor.address)
+    opening.log("leaf_opened", batch_id=batch.batch_id, index=index, auditor=auditor.address)
     return True
+
+
+def _show_spec(opening: Opening, auditor: Oracle, job: JournalJob) -> None:
+    """Who asks for a transcript that the order keeps back has not read the order."""
+    try:
+        opening.client.put_blob(auditor, job.spec or b"")
+    except MallaError as error:
+        opening.log("spec_not_taken", oracle=auditor.address, job_id=job.job_id.hex(), error=error.message)
 
 
 def _reveal(opening: Opening, member: Oracle, epoch: int) -> bytes | None:

@@ -14,7 +14,7 @@ from protocol.limits import MAX_POSTED_OPENINGS
 from protocol.openings import PostedOpening, pack_opening
 from protocol.sealing import new_secret, seal
 from protocol.types import BatchState, Outcome
-from provider.flow.openings import Opening, ask_wanted, draw_batch
+from provider.flow.openings import Opening, ask_wanted, draw_batch, is_kept_back, opened_transcript
 from provider.ports import Sender
 from provider.records import DeliveryKind, JournalBatch, Oracle
 
@@ -53,11 +53,11 @@ def make_openings(opening: Opening, batch: JournalBatch, oracles: Sequence[Oracl
     members = opening.chain.oracles(batch.set_version)
     made: list[bytes] = []
     left = MAX_POSTED_OPENINGS
-    for index, seat in _wanted(opening, batch, members, oracles):
+    for index, seat, group_seed in _wanted(opening, batch, members, oracles):
         job = opening.journal.job(batch.entries[index].job_id)
-        if job is None or job.work is None:
+        if job is None or job.work is None or is_kept_back(job):
             continue
-        sealed = seal(job.work.transcript, members[seat].encryption_key, new_secret())
+        sealed = seal(opened_transcript(job.work, index, group_seed), members[seat].encryption_key, new_secret())
         packed = pack_opening(PostedOpening(index, members[seat].address, sealed))
         if len(packed) <= left:
             made.append(packed)
@@ -66,31 +66,36 @@ def make_openings(opening: Opening, batch: JournalBatch, oracles: Sequence[Oracl
 
 
 def _wanted(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
-            oracles: Sequence[Oracle]) -> Iterator[tuple[int, int]]:
-    """(entry, seat in the set): each leaf that is drawn, or that a member asked for, once, then all of them again for a
-    further member, and so on; of the members those that asked first, then the others in the order of their turns."""
+            oracles: Sequence[Oracle]) -> Iterator[tuple[int, int, bytes | None]]:
+    """(entry, seat in the set, seed of its group): each leaf that is drawn, or that a member asked for, once, then all
+    of them again for a further member, and so on; of the members those that asked first, then the others in the order
+    of their turns."""
     asked = _asked(opening, batch, members, oracles)
-    drawn = draw_batch(opening, batch)
+    drawn = draw_batch(opening, batch, exact=True) or draw_batch(opening, batch)
     leaves = {index for index, _ in asked} | set(drawn.drawn if drawn is not None else ())
     audited = [i for i, entry in enumerate(batch.entries) if not entry.is_voucher]
     orders = []
     for index in sorted(leaves) or audited:
         turns = [auditor_at(drawn.auditors[index] if drawn else 0, rank, len(members)) for rank in range(len(members))]
         orders.append([(index, seat) for seat in sorted(turns, key=lambda seat: (index, seat) not in asked)])
+    group_seed = drawn.group_seed if drawn is not None else None
     for choices in zip(*orders, strict=True):
-        yield from choices
+        for index, seat in choices:
+            yield index, seat, asked.get((index, seat)) or group_seed
 
 
 def _asked(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
-           oracles: Sequence[Oracle]) -> set[tuple[int, int]]:
-    """(entry, seat in the set) of what members ask for now, and of what they were given before."""
-    pairs = [(one.index, str(oracle.address)) for one, by in ask_wanted(opening, oracles).items() for oracle in by
-             if one.batch_id == batch.batch_id]
+           oracles: Sequence[Oracle]) -> dict[tuple[int, int], bytes | None]:
+    """(entry, seat in the set) of what members were given before, and of what they ask for now with their seeds."""
+    asked: dict[tuple[int, str], bytes | None] = {}
     for subject in opening.journal.subjects(DeliveryKind.OPENING, batch.batch_id):
         _, index, auditor = subject.split("/")
-        pairs.append((int(index), auditor))
+        asked[int(index), auditor] = None
+    for (batch_id, place), by in ask_wanted(opening, oracles).items():
+        if batch_id == batch.batch_id:
+            asked |= {(place, str(one.auditor.address)): one.group_seed for one in by}
     seats = {str(member.address): seat for seat, member in enumerate(members)}
-    return {(index, seats[auditor]) for index, auditor in pairs
+    return {(index, seats[auditor]): seed for (index, auditor), seed in asked.items()
             if auditor in seats and 0 <= index < len(batch.entries)}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from protocol.errors import ConfigInvalid
 from provider.config import Settings
+from provider.flow.challenges import Challenging
 from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
 from provider.flow.inference import Inference
@@ -60,6 +61,7 @@ class Node:
     posting: Posting
     publishing: Publishing
     chores: Chores
+    challenging: Challenging
     log: Log
 
     def close(self) -> None:
@@ -95,6 +97,19 @@ def build_inference(settings: Settings, journal: Journal, backend: Backend, log:
     return Inference(journal, backend, NvmlGpu(), time.time, log, f"{socket.gethostname()}:{os.getpid()}")
 
 
+def take_challenge_step(settings: Settings, log: Log, window: int) -> None:
+    """The worker's next step in a window's challenge. Imports torch. Errors: ConfigInvalid, Unavailable."""
+    from provider.edges.challenge_rows import SqlChallenges
+    from provider.edges.challenger import TorchChallenger
+    from provider.flow.computing import compute_challenge
+
+    journal = build_journal(settings)
+    try:
+        compute_challenge(SqlChallenges(journal.engine), TorchChallenger(), settings.challenges, log, window)
+    finally:
+        journal.engine.dispose()
+
+
 def build_node(settings: Settings) -> Node:
     """The node's parts. Errors: ConfigInvalid, ChainUnreachable, Unavailable."""
     from protocol.chain.connect import connect
@@ -103,6 +118,7 @@ def build_node(settings: Settings) -> Node:
     from protocol.chain.sender import Sender
     from provider.edges.broker import CeleryBroker
     from provider.edges.chain import ChainView, NodeSender
+    from provider.edges.challenge_rows import SqlChallenges
     from provider.edges.keys import open_node_keys
     from provider.edges.offer_files import OfferFiles
     from provider.edges.oracle_client import HttpOracleClient
@@ -131,6 +147,8 @@ def build_node(settings: Settings) -> Node:
         Posting(opening, sender),
         Publishing(settings.owner, journal, keys, time.time, log, view.domain),
         Chores(journal, view, sender, log),
+        Challenging(settings.owner, SqlChallenges(engine), view, client, keys, broker, time.time, log,
+                    settings.challenges, settings.confirmations),
         log,
     )
 

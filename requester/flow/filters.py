@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from protocol.draw import KEPT_BACK_STAKE
 from protocol.economics import deters, reserve
 from protocol.errors import MallaError, Reason
 from protocol.messages import Domain, offer_digest
@@ -18,7 +19,8 @@ from requester.ports import Standing, Terms
 class Wanted:
     """What an offer has to fit. `max_price` bounds the whole reserve in wei, `duration` is seconds from open to commit
     (None: the most that the escrow allows), `avoid` are providers that were tried already, `profiles` those
-    by which the work can be audited: with another every audit would end as unknown, and the default would pay."""
+    by which the work can be audited: with another every audit would end as unknown, and the default would pay. If its
+    transcript is `kept_back`, a provider needs `KEPT_BACK_STAKE` times the stake."""
 
     model: Digest
     model_name: str
@@ -29,6 +31,7 @@ class Wanted:
     provider: Address | None = None
     avoid: frozenset[Address] = frozenset()
     profiles: frozenset[Digest] = frozenset()
+    kept_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def list_filters(wanted: Wanted, terms: Terms, domain: Domain, now: int) -> list
 
     def deterred(c: Candidate) -> bool:
         shares = terms.slash_bps, terms.challenger_bps, terms.detection_bps
-        return deters(c.standing.active_stake, price_of(c, wanted), *shares)
+        return deters(c.standing.active_stake, price_of(c, wanted) * (KEPT_BACK_STAKE if wanted.kept_back else 1),
+                      *shares)
 
     def has_room(c: Candidate) -> bool:
         return c.standing.reserved + price_of(c, wanted) <= c.offer.offer.max_outstanding
@@ -97,7 +101,8 @@ def list_filters(wanted: Wanted, terms: Terms, domain: Domain, now: int) -> list
         Filter("frozen", Reason.NO_PROVIDER, lambda c: not c.standing.frozen,
                _say("are of providers frozen for fraud")),
         Filter("stake", Reason.NO_PROVIDER, deterred,
-               _say("are of providers whose stake does not deter at this price")),
+               _say("are of providers whose stake does not deter at this price"
+                    + (f" {KEPT_BACK_STAKE} times over, as canary-only asks for" if wanted.kept_back else ""))),
         Filter("room", Reason.BUSY, has_room, _say("have no room for one more reserve now")),
     ]
 

@@ -12,11 +12,13 @@ from protocol.encoding import keccak
 from protocol.errors import BadInput, MallaError, Reason, Refused
 from protocol.limits import MAX_PROMPT
 from protocol.messages import job_id, offer_digest
+from protocol.sampling import PLAIN
 from protocol.transcript import parse_prompt, prompt_bytes, spec_digest
-from protocol.types import Job, JobSpec, Prompt, Sampler, SignedOffer
+from protocol.types import AUDIT_ONE, CANARY_ONLY, Job, JobSpec, Prompt, Sampler, SignedOffer
 from protocol.units import Address, Digest, Wei
 from requester.flow.filters import Candidate, Wanted
 from requester.flow.matching import choose_offer
+from requester.flow.ordering import require_order
 from requester.ports import Market, ModelChoice, Terms
 from requester.records import FORMAT, JobFile, Stage
 
@@ -24,7 +26,8 @@ from requester.records import FORMAT, JobFile, Stage
 @dataclass(frozen=True)
 class Request:
     """What a user asks for. `messages` are (role, content); `max_price` is wei for the whole job, fee of opening
-    excluded; `duration` seconds from open to commit; `label` finds the job again after a crash."""
+    excluded; `duration` seconds from open to commit; `label` finds the job again after a crash; `audit` is one of
+    `AUDIT_CLASSES`."""
 
     messages: tuple[tuple[str, str], ...]
     model: str | None = None
@@ -32,8 +35,9 @@ class Request:
     max_price: Wei | None = None
     provider: Address | None = None
     duration: int | None = None
-    seed: int = 0
+    sampler: Sampler = PLAIN
     label: str = ""
+    audit: str = AUDIT_ONE
 
 
 def prepare_job(request: Request, market: Market, avoid: frozenset[Address] = frozenset()) -> JobFile:
@@ -43,12 +47,11 @@ def prepare_job(request: Request, market: Market, avoid: frozenset[Address] = fr
         raise BadInput("The prompt is empty.", "Write a question.")
     prompt = prompt_bytes(Prompt(request.messages, os.urandom(32)))
     parse_prompt(_of_allowed_size(prompt))  # the provider will read it by the same rules
-    if request.max_tokens < 1:
-        raise BadInput(f"The output limit is {request.max_tokens} tokens.", "Ask for at least 1 token.")
+    require_order(request.sampler, request.max_tokens, request.audit)
     tokens = market.models.count_tokens(model, request.messages)
     _require_context(model, tokens, request.max_tokens)
     wanted = Wanted(model.digest, model.name, tokens, request.max_tokens, request.max_price, request.duration,
-                    request.provider, avoid, model.profiles)
+                    request.provider, avoid, model.profiles, request.audit == CANARY_ONLY)
     terms = market.chain.terms()
     chosen = choose_offer(list_candidates(wanted, market), wanted, terms, market.chain.domain, market.chain.now(),
                           market.random())
@@ -113,13 +116,14 @@ def _seal(request: Request, market: Market, model: ModelChoice, prompt: bytes, t
         provider=offer.provider,
         model=model.digest,
         profile=offer.profile,
-        sampler=Sampler("greedy", request.seed),
+        sampler=request.sampler,
         input_tokens=tokens,
         max_output_tokens=request.max_tokens,
         prompt_digest=keccak(prompt),
         prompt_blob=keccak(sealed),
         reply_key=sealing.public_key(market.wallet.reply_secret(nonce)),
         nonce=nonce,
+        audit=request.audit,
     )
     price = reserve(tokens, request.max_tokens, offer.input_price, offer.output_price)
     job = Job(market.wallet.address, offer.provider, offer_digest(domain, offer), spec_digest(spec), tokens,

@@ -36,6 +36,7 @@ def result_of(file: JobFile) -> JobResult:
         batch_id=file.batch_id,
         finish="" if answer is None else answer.finish,
         note=file.note,
+        audit=file.spec.audit,
     )
 
 

@@ -141,9 +141,9 @@ class Market(Books, Sessions):
             Entry(job.id, job.job.requester, job.job.price, amount, leaf, answer)
             for job, (_, amount, leaf, answer) in zip(jobs, lines, strict=True)
         ]
-        added = [int(event["added"]) for event in sent.events["VoucherCommitted"]] if vouchers else []
-        entries += [self.voucher_entry(its, more) for its, more in zip(vouchers, added, strict=True)]
         event = sent.events["BatchCommitted"]
+        added = [int(entry[2]) for entry in event["entries"][len(jobs) :]]
+        entries += [self.voucher_entry(its, more) for its, more in zip(vouchers, added, strict=True)]
         versions = int(event["setVersion"]), int(event["termsVersion"])
         head = BatchHead(
             str(event["provider"]), sent.timestamp, sent.block_number, *versions, entries_hash(entries)

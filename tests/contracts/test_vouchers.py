@@ -200,8 +200,9 @@ def test_vouchers_and_jobs__in_one_batch__are_paid_together(market: Market) -> N
     before = market.snapshot()
     voucher = market.voucher(opened, TOKEN, units=9, calls=4)
     batch = market.commit([job], [job.job.price], vouchers=[voucher])
-    event = market.commits[batch.id].events["VoucherCommitted"]
-    assert (event["amount"], event["units"], event["calls"], event["added"]) == (TOKEN, 9, 4, TOKEN)
+    event = market.commits[batch.id].events["VouchersCommitted"]
+    assert (event["batchId"], [tuple(row) for row in event["claims"]]) == (batch.id, [(TOKEN, 9, 4)])
+    assert batch.entries[1] == market.voucher_entry(voucher, TOKEN)
     price = job.job.price
     assert market.changes(before) == {"exposure": TOKEN, "reserved 0": -price}
     sent = market.settle(batch)
@@ -212,7 +213,7 @@ def test_vouchers_and_jobs__in_one_batch__are_paid_together(market: Market) -> N
         "exposure": -price,
         "reserved 0": -price,
     }
-    settled = sent.events["VoucherSettled"]
+    settled = sent.events["VouchersSettled"]
     assert (settled["batchId"], settled["paid"]) == (batch.id, TOKEN)
 
 

@@ -23,6 +23,11 @@ abstract contract ShadowEscrow is ShadowBase {
         bool committed;
     }
 
+    struct VoucherNote {
+        bytes32 sessionId;
+        uint96 added;
+    }
+
     int256 public fees;
     int256 public exposed;
     int256 public sessionsHold;
@@ -32,12 +37,14 @@ abstract contract ShadowEscrow is ShadowBase {
     mapping(bytes32 jobId => JobNote) public jobs;
     mapping(bytes32 sessionId => address) public payerOf;
     mapping(bytes32 sessionId => int256) public sessionHolds;
-    mapping(bytes32 sessionId => mapping(uint64 batchId => uint256)) public addedBy;
-    mapping(bytes32 sessionId => mapping(uint64 batchId => uint256)) public voucherEnds;
+    mapping(bytes32 sessionId => uint256) public claimed;
+    mapping(uint64 batchId => uint256) public claimedIn;
+    mapping(uint64 batchId => uint256) public claimsTold;
     mapping(uint64 batchId => uint256) public paidIn;
     mapping(uint64 batchId => uint256) public batchEnds;
     mapping(uint64 batchId => uint16) public termsOf;
     mapping(address provider => uint256) public convictedAt;
+    mapping(uint64 batchId => VoucherNote[]) private _vouchers;
     mapping(uint16 version => IEscrowTerms.Parameters) private _terms;
     uint16 private _version;
 
@@ -96,18 +103,13 @@ abstract contract ShadowEscrow is ShadowBase {
             (, uint96 back) = abi.decode(log.data, (uint96, uint96));
             _hold(id, -int256(uint256(back)));
             note(20, sessionHolds[id] == 0, "a closed session holds something");
-        } else if (kind == IEscrowSessions.VoucherCommitted.selector) {
-            (,,, uint96 added) = abi.decode(log.data, (uint96, uint64, uint32, uint96));
-            sessionHolds[id] -= int256(uint256(added));
-            sessionsHold -= int256(uint256(added));
-            exposed += int256(uint256(added));
-            addedBy[id][uint64(uint256(log.topics[2]))] += added;
-            note(20, sessionHolds[id] >= 0, "vouchers passed the cap");
-        } else if (kind == IEscrowSessions.VoucherSettled.selector) {
-            uint64 batchId = uint64(uint256(log.topics[2]));
-            uint96 paid = abi.decode(log.data, (uint96));
-            paidIn[batchId] += paid;
-            exposed -= int256(uint256(paid));
+        } else if (kind == IEscrowSessions.VouchersCommitted.selector) {
+            _told(uint64(uint256(id)), abi.decode(log.data, (IEscrowSessions.Claim[])));
+        } else if (kind == IEscrowSessions.VouchersSettled.selector) {
+            uint256 paid = abi.decode(log.data, (uint256));
+            note(20, paid == claimedIn[uint64(uint256(id))], "vouchers were not paid what they added");
+            paidIn[uint64(uint256(id))] += paid;
+            exposed -= int256(paid);
         } else if (kind == IEscrowSessions.VoucherRefunded.selector) {
             (uint96 back,) = abi.decode(log.data, (uint96, uint8));
             free[_account(log.topics[2])] += int256(uint256(back));
@@ -130,6 +132,7 @@ abstract contract ShadowEscrow is ShadowBase {
             fees += int256(fee);
             feesEver += int256(fee);
             note(20, payout + fee == paidIn[id], "payout + fee is not what the entries paid");
+            note(20, claimsTold[id] == _vouchers[id].length, "a voucher's totals are missing");
             note(20, fee == paidIn[id] * _terms[termsOf[id]].feeBps / 10_000, "the fee is not its share");
             note(19, ++batchEnds[id] == 1, "a batch ended twice");
         } else if (kind == IEscrowBatches.BatchForfeited.selector) {
@@ -157,15 +160,40 @@ abstract contract ShadowEscrow is ShadowBase {
         _openFee(requester);
     }
 
-    /// @dev Jobs leave the reserve of their provider when they are committed.
+    /// @dev Jobs leave the reserve of their provider when they are committed, vouchers the rest of their session.
     function _committed(Vm.Log memory log) private {
         (,, IEscrowBatches.Entry[] memory entries) = abi.decode(log.data, (uint16, uint16, IEscrowBatches.Entry[]));
         for (uint256 i; i < entries.length; ++i) {
-            if (entries[i].answerDigest == 0) continue;
+            if (entries[i].answerDigest == 0) {
+                _added(uint64(uint256(log.topics[1])), entries[i]);
+                continue;
+            }
             JobNote storage its = jobs[entries[i].jobId];
             reserved[its.provider] -= int256(uint256(entries[i].price));
             note(25, its.price == entries[i].price && its.requester == entries[i].requester, "a job changed");
             its.committed = true;
+        }
+    }
+
+    function _added(uint64 batchId, IEscrowBatches.Entry memory entry) private {
+        bytes32 id = entry.jobId;
+        int256 added = int256(uint256(entry.amount));
+        note(20, entry.price == entry.amount && entry.requester == payerOf[id], "a voucher's entry is wrong");
+        _vouchers[batchId].push(VoucherNote(id, entry.amount));
+        claimedIn[batchId] += entry.amount;
+        sessionHolds[id] -= added;
+        sessionsHold -= added;
+        exposed += added;
+        note(20, sessionHolds[id] >= 0, "vouchers passed the cap");
+    }
+
+    /// @dev Running totals against what the entries added, voucher by voucher.
+    function _told(uint64 batchId, IEscrowSessions.Claim[] memory claims) private {
+        claimsTold[batchId] += claims.length;
+        for (uint256 i; i < claims.length && i < _vouchers[batchId].length; ++i) {
+            VoucherNote memory its = _vouchers[batchId][i];
+            claimed[its.sessionId] += its.added;
+            note(20, claimed[its.sessionId] == claims[i].amount, "entries do not add up to the voucher");
         }
     }
 

@@ -135,7 +135,8 @@ def test_opening__wanted_and_sent__202_and_gone_from_the_list(api: TestClient, w
     wanted = {"params": {"provider": world.owner.address}}
     listed = api.get("/v1/openings/wanted", **wanted).json()
     assert listed["auditor"] == world.node.address
-    assert listed["wanted"] == [{"batch_id": 1, "index": 0, "job_id": to_hex(work.job_id)}]
+    assert listed["wanted"] == [
+        {"batch_id": 1, "index": 0, "job_id": to_hex(work.job_id), "group_seed": "0x" + "01" * 32}]
     opening = {name: to_hex(v) if isinstance(v, bytes) else v for name, v in work.opening(0).items()}
     assert api.post("/v1/openings", content=canonical_json(opening)).status_code == 202
     assert api.get("/v1/openings/wanted", **wanted).json()["wanted"] == []

@@ -40,7 +40,7 @@ def test_audit__tokens_leave_the_profile__is_fraud_with_numbers(world: World) ->
     world.replayers[0].finding = CHEATED
     assert audit(world) is VerdictKind.FRAUD
     found = evidence(world)
-    assert found["checks"] == ["max_margin", "mean_logprob_distance"]
+    assert found["checks"] == ["edited_token", "max_margin", "mean_logprob_distance"]
     assert found["statistics"]["max_margin"] == "3.9"  # type: ignore[index]
     assert found["thresholds"]["max_margin"] == "0.625"  # type: ignore[index]
 

@@ -42,6 +42,7 @@ from protocol.transcript import (
     transcript_bytes,
 )
 from protocol.types import (
+    AUDIT_ONE,
     AuditRecord,
     BatchState,
     Decision,
@@ -116,8 +117,8 @@ class World:
         for rows in self.rows:
             apply_block(rows, FinalBlock(ref, found))
 
-    def open_job(self, nonce: int = 1, **changes: Any) -> Work:
-        work = Work(self, nonce, **changes)
+    def open_job(self, nonce: int = 1, audit: str = AUDIT_ONE, **changes: Any) -> Work:
+        work = Work(self, nonce, audit=audit, **changes)
         opened = JobOpened(work.job_id, work.job, NOW + 600, NOW - 50)
         self.chain.jobs[work.job_id] = JobRecord(JobState.OPEN, RefundReason.NONE, NOW - 50, NOW + 600, 0, 0, 1)
         self.apply(opened)
@@ -142,9 +143,9 @@ class World:
         for node in self.nodes:
             node.store.keep_draw(works[0].batch_id, b"\1" * 32, range(len(works)), [auditor] * len(works), self.clock())
 
-    def ready(self, nonce: int = 1, batch_id: int = 1) -> Work:
+    def ready(self, nonce: int = 1, batch_id: int = 1, audit: str = AUDIT_ONE) -> Work:
         """A job that is committed and drawn, with a report, its auditor in seat 0."""
-        work = self.open_job(nonce)
+        work = self.open_job(nonce, audit)
         self.commit(work, batch_id=batch_id)
         self.draw([work])
         for node in self.nodes:
@@ -190,13 +191,14 @@ class Work:
 
     batch_id = index = 0
 
-    def __init__(self, world: World, nonce: int, delivered: dict[str, Any] | None = None, **changes: Any) -> None:
+    def __init__(self, world: World, nonce: int, delivered: dict[str, Any] | None = None, audit: str = AUDIT_ONE,
+                 **changes: Any) -> None:
         """`delivered` alters the answer that is committed and stored, `changes` the transcript that is opened."""
         self.world = world
         self.prompt = prompt_bytes(Prompt((("user", "say three words"),), keccak(b"salt")))
         self.spec = JobSpec(31337, world.domain.contract, world.requester.address, world.owner.address, MODEL, PROFILE,
                             Sampler("greedy", 0), 3, 8, keccak(self.prompt), keccak(b"sealed prompt"),
-                            public_key(b"r" * 32), nonce)
+                            public_key(b"r" * 32), nonce, audit)
         price = Wei(3 * 10 + 8 * 40)
         self.job = Job(world.requester.address, world.owner.address, offer_digest(world.domain, world.offer.offer),
                        spec_digest(self.spec), 3, 8, price, nonce)

@@ -147,7 +147,7 @@ def changed(noun: object, field: str) -> object:
 
 def _other(value: object) -> object:
     if isinstance(value, bytes):
-        return value[:-1] + bytes([value[-1] ^ 1])
+        return value[:-1] + bytes([value[-1] ^ 1]) if value else b"\x01"
     if isinstance(value, str):
         is_address = value.startswith("0x") and len(value) == 42
         return Signer(keccak(value.encode())).address if is_address else value + "x"

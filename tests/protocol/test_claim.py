@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from protocol.claim import Claim, ClaimRules, FaultCode, Replay, compute_statistics, find_fault
+from protocol.claim import Claim, ClaimRules, FaultCode, find_fault
+from protocol.comparison import Replay, compute_statistics
 
 STOP = 2
 RULES = ClaimRules(max_output_tokens=4, vocabulary=100, stop_token_ids=(STOP,))

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.draw import (
+    BURN_SCALE,
     CHAIN_LENGTH,
     RevealChain,
+    audit_rate,
     auditor_at,
     draw,
     epoch_end,
@@ -79,6 +81,41 @@ def test_draw__many_batches__names_every_seat_alike() -> None:
     named = [seat for batch in range(200) for seat in draw(batch, LEAVES, HASH, REVEALS, 0).auditors]
     for seat in range(4):
         assert abs(named.count(seat) - 1_000) < 5 * math.sqrt(4_000 * 0.25 * 0.75)
+
+
+@pytest.mark.parametrize(("burned", "floor", "scale"), [(-1, 500, 1), (0, -1, 1), (0, 10_001, 1), (0, 500, 0)])
+def test_audit_rate__out_of_range__is_an_error(burned: int, floor: int, scale: int) -> None:
+    with pytest.raises(ValueError, match="No audit rate"):
+        audit_rate(burned, floor, scale)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 2**96), st.integers(0, 2**80), st.integers(1, 2**90))
+def test_audit_rate__more_burned__never_rises_and_never_leaves_floor_and_one(
+    floor: int, burned: int, more: int, scale: int
+) -> None:
+    """R85: never below the contract's rate, whatever was burned."""
+    rate = audit_rate(burned, floor, scale)
+    assert floor <= audit_rate(burned + more, floor, scale) <= rate <= 10_000 == audit_rate(0, floor, scale)
+    assert audit_rate(32 * scale + burned, floor, scale) == floor
+
+
+@given(st.integers(0, 10_000), st.integers(0, 32 * 10**18))
+def test_audit_rate__against_real_numbers__is_rounded_up_by_at_most_two_bps(floor: int, burned: int) -> None:
+    exact = floor + (10_000 - floor) * 2 ** (-burned / 10**18)
+    assert exact - 1e-6 <= audit_rate(burned, floor, 10**18) < exact + 2
+
+
+def test_audit_rate__whole_scales__halve_what_is_above_the_floor() -> None:
+    assert [audit_rate(n * BURN_SCALE, 500) for n in range(4)] == [10_000, 5_250, 2_875, 1_688]
+
+
+def test_draw__fallback__auditors_and_groups_follow_from_the_hash_where_there_is_one() -> None:
+    """Else whoever withholds a reveal would know before the commitment who audits what."""
+    without, one = draw(3, LEAVES, None, REVEALS, 0), draw(3, LEAVES, HASH, [*REVEALS[:3], None], 0)
+    other = draw(3, LEAVES, keccak(HASH), [*REVEALS[:3], None], 0)
+    assert len({without.group_seed, one.group_seed, other.group_seed}) == 3
+    assert one.auditors != other.auditors != without.auditors
+    assert draw(3, LEAVES, HASH, REVEALS, 0).group_seed == draw(3, LEAVES, HASH, REVEALS, 0).seed
 
 
 @given(st.integers(0, 3), st.integers(0, 40))

@@ -6,15 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import ProviderFault
-from protocol.types import AuditStatistics, Outcome, VerdictKind
-from protocol.verdict import EntryEvidence, decide, is_escalated, judge, judge_fault
+from protocol.types import Outcome, VerdictKind
+from protocol.verdict import EntryEvidence, decide, is_escalated
 
 PASS, FRAUD, UNKNOWN, MALFORMED = VerdictKind.PASS, VerdictKind.FRAUD, VerdictKind.UNKNOWN, VerdictKind.MALFORMED
 NOW = 1_000
 PASSED = EntryEvidence(True, True, {"a": PASS}, None, True, NOW)
 UNDRAWN = EntryEvidence(True, False)
-STATISTICS = AuditStatistics(0.1, 0.0, 0.01, 5)
 
 kinds = st.sampled_from(list(VerdictKind))
 evidence = st.builds(
@@ -93,10 +91,14 @@ def test_is_escalated__any_records__by_one_finding_against_the_provider(records:
     assert is_escalated(records) is bool({FRAUD, MALFORMED} & set(records.values()))
 
 
-def test_judge__statistics_and_faults__reason_and_checks() -> None:
-    passed = judge(STATISTICS, ())
-    assert (passed.kind, passed.checks, passed.statistics) == (PASS, (), STATISTICS)
-    failed = judge(STATISTICS, ("max_margin is 3", "end_margin is 2"))
-    assert (failed.kind, failed.reason) == (FRAUD, "max_margin is 3; end_margin is 2")
-    exact = judge_fault(ProviderFault("leaf", "The transcript is another one."))
-    assert (exact.kind, exact.checks, exact.reason) == (FRAUD, ("leaf",), "The transcript is another one.")
+@pytest.mark.parametrize("kind", [None, UNKNOWN, MALFORMED])
+def test_decide__escalated_without_an_own_pass__nothing_whatever_others_passed(kind: VerdictKind | None) -> None:
+    """R78: a leaf beyond its profile goes to all, and each believes itself alone."""
+    assert outcome(but(own=kind, escalated=True, records=dict.fromkeys("abc", PASS))) is None
+    assert outcome(but(own=PASS, escalated=True, records={})) is Outcome.PASS
+
+
+def test_decide__beyond_the_profile_and_the_score_convicts__fraud() -> None:
+    """R79: a score convicts by an entry of the batch that this oracle found beyond the profile itself."""
+    assert outcome(but(own=UNKNOWN, escalated=True)) is None
+    assert outcome(PASSED, but(own=UNKNOWN, escalated=True, convicted=True)) is Outcome.FRAUD

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.draw import CHAIN_LENGTH, draw
+from protocol.draw import BURN_SCALE, CHAIN_LENGTH, draw
 from protocol.encoding import keccak
 from protocol.errors import Unavailable
 from protocol.messages import opening_digest
 from protocol.sealing import unseal
 from protocol.signing import recover
+from protocol.transcript import parse_transcript, transcript_bytes
 from protocol.types import BatchState
 from provider.edges.fakes import DOMAIN
 from provider.flow.delivery import deliver
@@ -28,6 +29,12 @@ SPARSE = Terms(30, 180, 600, 60, 2_000, 2, 500)
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+def make_sparse(world: World) -> None:
+    """Terms of SPARSE, and fees burned for so long that they are the provider's rate."""
+    world.chain.the_terms = SPARSE
+    world.journal.burns = {0: 40 * BURN_SCALE}
 
 
 def batch_of(world: World, jobs: int) -> JournalBatch:
@@ -77,7 +84,7 @@ def test_open__asked_by_no_member__ignored(world: World) -> None:
 
 def test_open__reveal_shown_to_us_alone__opens_what_two_oracles_drew(world: World) -> None:
     """Oracles that miss a reveal draw everything; f + 1 that ask cannot all be liars."""
-    world.chain.the_terms = SPARSE
+    make_sparse(world)
     batch = batch_of(world, 8)
     with_reveals(world, batch.committed_block // 10)
     found = draw_batch(world.opening, batch)
@@ -91,7 +98,7 @@ def test_open__reveal_shown_to_us_alone__opens_what_two_oracles_drew(world: Worl
 
 def test_open__leaf_that_is_not_drawn__never_opened(world: World) -> None:
     """R37: only what it finds drawn by itself, whatever is asked for."""
-    world.chain.the_terms = SPARSE
+    make_sparse(world)
     batch = batch_of(world, 8)
     reveals = with_reveals(world, batch.committed_block // 10)
     named = world.chain.block(batch.committed_block + SPARSE.draw_delay)
@@ -106,7 +113,7 @@ def test_open__leaf_that_is_not_drawn__never_opened(world: World) -> None:
 
 def test_draw__reveal_missing__waited_for_then_everything_is_drawn(world: World) -> None:
     """R31: also for the provider a missing reveal draws everything."""
-    world.chain.the_terms = SPARSE
+    make_sparse(world)
     batch = batch_of(world, 4)
     with_reveals(world, batch.committed_block // 10)
     world.oracles.fail[world.members[2].address] = Unavailable("away")
@@ -120,7 +127,7 @@ def test_draw__reveal_missing__waited_for_then_everything_is_drawn(world: World)
 
 
 def test_draw__reveal_that_does_not_fit_its_anchor__counts_as_missing(world: World) -> None:
-    world.chain.the_terms = SPARSE
+    make_sparse(world)
     batch = batch_of(world, 1)
     with_reveals(world, batch.committed_block // 10)
     world.oracles.reveals[world.members[0].address] = keccak(b"forged")
@@ -130,7 +137,7 @@ def test_draw__reveal_that_does_not_fit_its_anchor__counts_as_missing(world: Wor
 
 
 def test_draw__epoch_not_over__no_draw_yet(world: World) -> None:
-    world.chain.the_terms = SPARSE
+    make_sparse(world)
     batch = replace(batch_of(world, 1), committed_block=1_000)
     assert draw_batch(world.opening, batch) is None
 
@@ -147,7 +154,8 @@ def test_open__drawn__sealed_to_its_auditor_and_sent_to_every_oracle(world: Worl
     sealed = bytes.fromhex(said["sealed"][2:])
     work = world.journal.rows[batch.entries[0].job_id].work
     assert work is not None
-    assert unseal(sealed, world.oracles.secret_of(2)) == work.transcript
+    opened = parse_transcript(unseal(sealed, world.oracles.secret_of(2)))
+    assert transcript_bytes(replace(opened, fingerprint_opening=b"")) == work.transcript
     auditor = world.members[2].address
     digest = opening_digest(DOMAIN, 1, 0, auditor, keccak(sealed))
     assert recover(digest, bytes.fromhex(said["signature"][2:])) == world.keys.address

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from protocol.draw import BURN_SCALE
 from protocol.openings import PostedOpening, unpack_opening
 from protocol.sealing import unseal
+from protocol.transcript import parse_transcript, transcript_bytes
 from protocol.types import BatchState, Outcome
 from provider.flow import posting
 from provider.flow.openings import open_leaves
@@ -75,7 +77,9 @@ def test_post__drawn_leaf__sealed_to_every_member(world: World) -> None:
     assert row.work is not None
     for place, member in enumerate(world.members):
         (mine,) = [one for one in found if one.auditor == member.address]
-        assert unseal(mine.sealed, world.oracles.secret_of(place)) == row.work.transcript
+        opened = parse_transcript(unseal(mine.sealed, world.oracles.secret_of(place)))
+        assert transcript_bytes(replace(opened, fingerprint_opening=b"")) == row.work.transcript
+        assert opened.fingerprint_opening
 
 
 def test_post__on_its_way__is_not_sent_twice(world: World) -> None:
@@ -95,6 +99,7 @@ def test_post__mined_and_reverted__is_sent_again_but_not_for_ever(world: World) 
 def test_post__no_draw_yet__opens_what_members_ask_for(world: World) -> None:
     """A missing reveal may have drawn the leaf at the oracles only; a stake is worth more than a secret leaf."""
     world.chain.the_terms = SPARSE
+    world.journal.burns = {0: 40 * BURN_SCALE}
     world.chain.number = 0
     frozen(world, 3)
     world.oracles.wants[world.members[2].address] = [Wanted(1, 1), Wanted(1, 9), Wanted(7, 0)]
@@ -106,6 +111,7 @@ def test_post__no_draw_yet__opens_what_members_ask_for(world: World) -> None:
 
 def test_post__nothing_drawn_nor_asked_for__opens_everything(world: World) -> None:
     world.chain.the_terms = SPARSE
+    world.journal.burns = {0: 40 * BURN_SCALE}
     world.chain.number = 0
     frozen(world, 2)
     assert post_openings(world.posting, world.members) == 1

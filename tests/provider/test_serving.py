@@ -40,6 +40,8 @@ def take(world: World) -> int:
         ({"max_output_tokens": 21}, "wrong_job: The spec's output tokens is 21"),
         ({"nonce": 99}, "wrong_job: The spec's nonce is 99"),
         ({"sampler": Sampler("nucleus", 0)}, "unknown_sampler: The sampler 'nucleus'"),
+        ({"sampler": Sampler("greedy", 0, 500)}, "unknown_sampler: A greedy sampler"),
+        ({"audit": "none"}, "unknown_audit: There is no audit class 'none'"),
         ({"model": keccak(b"other")}, "unknown_model: The model 0x"),
         ({"profile": keccak(b"other")}, "unknown_profile: The profile 0x"),
         ({"prompt_digest": keccak(b"other")}, "tampered: The prompt does not have the digest"),

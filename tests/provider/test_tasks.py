@@ -11,7 +11,7 @@ from pathlib import Path
 from celery.signals import worker_process_init
 
 from protocol.units import Address
-from provider.config import QUEUE, TASK, Settings
+from provider.config import CHALLENGE_TASK, QUEUE, TASK, Settings
 from provider.ports import Log
 from provider.records import Lease
 from provider.tasks import LOAD_SECONDS, build_app, release_dead_leases
@@ -29,7 +29,7 @@ def test_app__built__one_queue_one_child_late_acks_and_time_to_load() -> None:
     assert (conf.task_default_queue, conf.worker_concurrency, conf.worker_prefetch_multiplier) == (QUEUE, 1, 1)
     assert conf.task_acks_late and conf.task_reject_on_worker_lost and conf.task_ignore_result
     assert conf.worker_proc_alive_timeout == LOAD_SECONDS == 180
-    assert [name for name in app.tasks if not name.startswith("celery.")] == [TASK]
+    assert {name for name in app.tasks if not name.startswith("celery.")} == {TASK, CHALLENGE_TASK}
     assert len(worker_process_init.receivers) == len(before) + 1
     worker_process_init.receivers[:] = before
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from protocol.challenge import ChallengeTerms
 from protocol.encoding import keccak
 from protocol.messages import entries_hash, job_id, offer_digest
 from protocol.sealing import new_secret, public_key, seal
 from protocol.transcript import prompt_bytes, spec_bytes
 from protocol.types import BatchState, Entry, Job, JobSpec, Offer, Outcome, Prompt, Sampler
 from protocol.units import Address, Digest, Seconds, Wei
+from provider.edges.fake_challenges import FakeChallengeBroker, FakeChallengeClient, FakeChallenges
 from provider.edges.fake_journal import FakeJournal
 from provider.edges.fake_market import FakeChain, FakeOracles, FakeSender
 from provider.edges.fakes import DOMAIN, FakeBackend, FakeBroker, FakeClock, FakeCounter, FakeGpu, FakeKeys
+from provider.flow.challenges import Challenging
 from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
 from provider.flow.inference import Inference, infer
@@ -86,6 +89,11 @@ class World:
     @property
     def chores(self) -> Chores:
         return Chores(self.journal, self.chain, self.sender, self.log)
+
+    @property
+    def challenging(self) -> Challenging:
+        return Challenging(OWNER, FakeChallenges(), self.chain, FakeChallengeClient(), self.keys, FakeChallengeBroker(),
+                           self.clock, self.log, ChallengeTerms(), 2)
 
     def inference(self, holder: str = "host:1") -> Inference:
         return Inference(self.journal, self.backend, FakeGpu(), self.clock, self.log, holder)

@@ -60,6 +60,13 @@ interface IEscrowSessions {
         bytes32 vs;
     }
 
+    /// @notice The running totals of a committed voucher. Its session, and what it adds, stand in its entry.
+    struct Claim {
+        uint96 amount;
+        uint64 units;
+        uint32 calls;
+    }
+
     /// @notice A requester's sub-key.
     /// @param cap Wei of sessions that may be open for it over its life; what a session returns counts as unused.
     /// @param used Wei of it that sessions hold or have spent.
@@ -101,10 +108,11 @@ interface IEscrowSessions {
     event SessionToppedUp(bytes32 indexed sessionId, uint96 added, uint96 cap);
     event SessionClosing(bytes32 indexed sessionId, uint40 claimUntil);
     event SessionClosed(bytes32 indexed sessionId, uint96 committed, uint96 refunded);
-    event VoucherCommitted(
-        bytes32 indexed sessionId, uint64 indexed batchId, uint96 amount, uint64 units, uint32 calls, uint96 added
-    );
-    event VoucherSettled(bytes32 indexed sessionId, uint64 indexed batchId, uint96 paid);
+    /// @param claims One for each voucher, in the order of the vouchers among the entries of `BatchCommitted`.
+    event VouchersCommitted(uint64 indexed batchId, Claim[] claims);
+    /// @notice Every voucher of the batch is paid its entry's `amount`, fee included.
+    /// @param paid Their sum, wei.
+    event VouchersSettled(uint64 indexed batchId, uint256 paid);
     event VoucherRefunded(
         bytes32 indexed sessionId, address indexed requester, uint96 amount, IEscrowJobs.RefundReason reason
     );

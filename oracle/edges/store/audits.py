@@ -124,11 +124,11 @@ class AuditStore(Session):
             ]
 
     def keep_draw(self, batch_id: int, seed: bytes | None, drawn: Sequence[int], auditors: Sequence[int],
-                  now: float) -> None:
+                  now: float, group_seed: bytes | None = None, audit_bps: int | None = None) -> None:
         """One draw, never another: a batch that has one keeps it."""
         with self._begin() as c:
             kept = c.execute(update(BATCHES).where(BATCHES.c.batch_id == batch_id, BATCHES.c.drawn_at.is_(None))
-                             .values(drawn_at=now, seed=seed)).rowcount
+                             .values(drawn_at=now, seed=seed, group_seed=group_seed or seed, audit_bps=audit_bps)).rowcount
             if kept:
                 for index, auditor in enumerate(auditors):
                     c.execute(update(ENTRIES).where(_at(ENTRIES, batch_id, index))

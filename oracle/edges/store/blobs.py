@@ -60,6 +60,6 @@ class BlobStore(Session):
             here = exists().where(BLOBS.c.digest == JOBS.c.spec_digest)
             return [job_row(r) for r in c.execute(select(JOBS).where(JOBS.c.model.is_(None), here).limit(64))]
 
-    def keep_spec(self, job_id: bytes, model: bytes, profile: bytes) -> None:
+    def keep_spec(self, job_id: bytes, model: bytes, profile: bytes, audit: str | None = None) -> None:
         with self._begin() as c:
-            c.execute(update(JOBS).where(JOBS.c.job_id == job_id).values(model=model, profile=profile))
+            c.execute(update(JOBS).where(JOBS.c.job_id == job_id).values(model=model, profile=profile, audit=audit))

@@ -14,6 +14,7 @@ from oracle.edges.store.session import Session
 from oracle.edges.store.tables import (
     BATCHES,
     BLOBS,
+    BURNS,
     CONVICTIONS,
     ENTRIES,
     JOBS,
@@ -36,7 +37,7 @@ def job_row(r: Any) -> JobRow:
     return JobRow(
         Digest(bytes(r.job_id)), job, r.opened_at, r.deadline, bytes(r.opened_tx), JobState(r.state),
         RefundReason(r.reason), r.batch_id, r._mapping["index"], Wei(r.paid), Wei(r.refunded), r.closed_at,
-        _bytes(r.closed_tx), _bytes(r.model), _bytes(r.profile),
+        _bytes(r.closed_tx), _bytes(r.model), _bytes(r.profile), r.audit,
     )
 
 
@@ -45,7 +46,7 @@ def batch_row(r: Any) -> BatchRow:
         r.batch_id, Address(r.provider), r.set_version, Digest(bytes(r.entries_hash)), r.committed_at,
         r.committed_block, bytes(r.committed_tx), BatchState(r.state), Outcome(r.outcome), r.frozen_until,
         _bytes(r.decided_tx), _bytes(r.closed_tx), r.drawn_at, _bytes(r.seed), r.terms_version, r.opened_at,
-        r.skipped_at,
+        r.skipped_at, _bytes(r.group_seed), r.audit_bps,
     )
 
 
@@ -53,7 +54,7 @@ def entry_row(r: Any) -> EntryRow:
     entry = Entry(Digest(bytes(r.job_id)), Address(r.requester), Wei(r.price), Wei(r.amount), Digest(bytes(r.leaf)),
                   Digest(bytes(r.answer_digest)))
     return EntryRow(r.batch_id, r._mapping["index"], entry, r.drawn, r.auditor, r.escalated_at, bool(r.has_report),
-                    bool(r.has_answer))
+                    bool(r.has_answer), r.audit)
 
 
 class MarketStore(Session):
@@ -136,10 +137,17 @@ class MarketStore(Session):
     def entries(self, batch_id: int) -> list[EntryRow]:
         reported = exists().where(REPORTS.c.job_id == ENTRIES.c.job_id).label("has_report")
         delivered = exists().where(BLOBS.c.digest == ENTRIES.c.answer_digest).label("has_answer")
+        audit = select(JOBS.c.audit).where(JOBS.c.job_id == ENTRIES.c.job_id).scalar_subquery().label("audit")
         with self._begin() as c:
-            wanted = select(ENTRIES, reported, delivered).where(ENTRIES.c.batch_id == batch_id)
+            wanted = select(ENTRIES, reported, delivered, audit).where(ENTRIES.c.batch_id == batch_id)
             rows = c.execute(wanted.order_by(ENTRIES.c.index))
             return [entry_row(r) for r in rows]
+
+    def burned(self, provider: str, last: int) -> int:
+        """Wei of a provider's matured fees that were burned up to and including block `last`."""
+        with self._begin() as c:
+            rows = c.execute(select(BURNS.c.burned).where(BURNS.c.provider == provider, BURNS.c.block <= last))
+            return sum(rows.scalars())
 
     def convictions(self, providers: Collection[str] | None = None) -> list[Conviction]:
         wanted = select(CONVICTIONS)

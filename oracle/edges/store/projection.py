@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import update
 
 from oracle.edges.store.audits import AuditStore
-from oracle.edges.store.tables import BATCHES, CONVICTIONS, ENTRIES, JOBS, REFERENCES
+from oracle.edges.store.tables import BATCHES, BURNS, CONVICTIONS, ENTRIES, JOBS, REFERENCES
 from oracle.records import OpeningRow
 from protocol.types import BatchState, JobState, Outcome
 
@@ -68,6 +68,11 @@ class ProjectionStore(AuditStore):
                           .on_conflict_do_nothing())
                 c.execute(update(JOBS).where(JOBS.c.job_id == entry.job_id).values(
                     state=int(JobState.COMMITTED), reason=0, batch_id=event.batch_id, index=index))
+
+    def note_burn(self, provider: str, burned: int, block: int, log_index: int) -> None:
+        with self._begin() as c:
+            c.execute(self._insert(BURNS).values(block=block, log_index=log_index, provider=provider, burned=burned)
+                      .on_conflict_do_nothing())
 
     def end_batch(self, batch_id: int, state: int, outcome: int | None, tx_hash: bytes) -> None:
         """A batch that is over; a forfeited one keeps the decision that froze it."""

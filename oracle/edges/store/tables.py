@@ -68,6 +68,7 @@ JOBS = Table(
     Column("closed_tx", LargeBinary),
     Column("model", LargeBinary),
     Column("profile", LargeBinary),
+    Column("audit", String(16)),
 )
 
 BATCHES = Table(
@@ -90,6 +91,8 @@ BATCHES = Table(
     Column("terms_version", Integer, nullable=False, default=1, server_default="1"),
     Column("opened_at", BigInteger),
     Column("skipped_at", BigInteger),
+    Column("group_seed", LargeBinary),
+    Column("audit_bps", Integer),
 )
 
 ENTRIES = Table(
@@ -119,6 +122,16 @@ CONVICTIONS = Table(
     Column("at", BigInteger, nullable=False),
     Column("tx_hash", LargeBinary, nullable=False),
 )
+
+BURNS = Table(
+    "burns",
+    METADATA,
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("log_index", Integer, primary_key=True, autoincrement=False),
+    Column("provider", ADDRESS, nullable=False, index=True),
+    Column("burned", Whole, nullable=False),
+)
+"""What of the fees of matured batches was burned: the more, the fewer of a provider's leaves are drawn."""
 
 OFFERS = Table(
     "offers",

@@ -102,8 +102,8 @@ ATTACKS = (
         [
             Patch(
                 VOUCHERS,
-                "} else if (slot.state() != IEscrowSessions.SessionState.OPEN) {",
-                "} else if (slot.state() == IEscrowSessions.SessionState.NONE) {",
+                "} else if (state != IEscrowSessions.SessionState.OPEN) {",
+                "} else if (state == IEscrowSessions.SessionState.NONE) {",
             )
         ],
     ),
@@ -122,7 +122,7 @@ ATTACKS = (
     Attack(
         "ConvictedProviderClaims",
         "SessionOfConvictedProvider",
-        [Patch(VOUCHERS, "if (_isConvicted(session.openedAt, convictedAt)) {", "if (sessionId == 0) {")],
+        [Patch(VOUCHERS, "if (_isConvicted(session.openedAt, draft.convictedAt)) {", "if (sessionId == 0) {")],
     ),
     Attack(
         "ConvictedProviderCommits",

@@ -114,9 +114,10 @@ def test_session__opened_used_closed__pays_the_voucher_and_returns_the_rest(mark
     committed = told(market.send(market.node, chain.commit_batch([], [voucher])))
     batch = next(one for one in committed if isinstance(one, events.BatchCommitted))
     assert batch.entries[0].is_voucher and batch.entries[0].answer_digest == ZERO
-    assert events.VoucherCommitted(found.session_id, batch.batch_id, Wei(TOKEN), 7, 2, Wei(TOKEN)) in committed
+    assert batch.entries[0].job_id == found.session_id and batch.entries[0].amount == TOKEN
+    assert events.VouchersCommitted(batch.batch_id, (events.Claim(Wei(TOKEN), 7, 2),)) in committed
     settled = told(market.send(market.owner, market.settling([decision(batch)], [batch.entries])))
-    assert events.VoucherSettled(found.session_id, batch.batch_id, Wei(TOKEN)) in settled
+    assert events.VouchersSettled(batch.batch_id, Wei(TOKEN)) in settled
 
     market.send(market.requester, chain.close_session(session))
     assert chain.session(found.session_id).state is SessionState.CLOSING

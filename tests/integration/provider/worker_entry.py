@@ -18,9 +18,9 @@ class SlowBackend(FakeBackend):
         self._seconds = seconds
 
     def run(self, messages: object, max_output_tokens: int, on_token: Callable[[int], None],
-            cancelled: Callable[[], bool]) -> Completion:
+            cancelled: Callable[[], bool], *also: object) -> Completion:
         time.sleep(self._seconds)
-        return super().run(messages, max_output_tokens, on_token, cancelled)
+        return super().run(messages, max_output_tokens, on_token, cancelled, *also)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class FakeBackend:
     """Answers with two tokens, one of them the stop token."""
 
     def run(self, messages: object, max_output_tokens: int, on_token: Callable[[int], None],
-            cancelled: Callable[[], bool]) -> Completion:
+            cancelled: Callable[[], bool], *also: object) -> Completion:
         on_token(1)
         return Completion(input_tokens=7, output_token_ids=(500, 2), logprobs=pack_float32([-0.5, -0.25]), text="Lima",
                           finish="stop")

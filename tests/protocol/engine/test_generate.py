@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from protocol.claim import FinishReason
-from protocol.engine.generate import GenerationCancelled, NumbersBroken, chosen_logprobs, generate
+from protocol.engine.generate import GenerationCancelled, NumbersBroken, generate, logprobs_at
 from protocol.engine.model import ServedModel, build_model
 from protocol.errors import BadInput, Malformed, Refused
 
@@ -81,8 +81,8 @@ def test_generate__twice__gives_the_same_bits(tiny: ServedModel) -> None:
     assert generate(tiny, PROMPT, 20) == generate(tiny, PROMPT, 20)
 
 
-def test_chosen_logprobs__certain_token__is_zero_and_never_above() -> None:
+def test_logprobs_at__certain_token__is_zero_and_never_above() -> None:
     logits = torch.tensor([[100.0, -100.0, -100.0], [1e-7, 0.0, -1e4]])
-    found = chosen_logprobs(logits, torch.tensor([0, 0]))
+    found = logprobs_at(logits, torch.tensor([[0], [0]])).squeeze(-1)
     assert found[0] == 0 and found[1] <= 0
     assert found.dtype == torch.float32

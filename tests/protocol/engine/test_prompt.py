@@ -4,6 +4,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
+from protocol.engine.data_file import BundleRefused
 from protocol.engine.prompt import PromptEncoder
 from protocol.errors import Refused
 
@@ -21,7 +22,6 @@ def test_encode__half_a_surrogate_pair__is_refused(tiny_encoder: PromptEncoder) 
 @pytest.mark.parametrize(
     "template",
     [
-        "{{ messages.__class__.__mro__ }}",
         "{{ messages.append(1) }}",
         "{{ raise_exception('roles must alternate') }}",
         "{{ missing }}",
@@ -33,6 +33,11 @@ def test_render__template_leaves_its_sandbox_or_refuses__is_refused(
     encoder = PromptEncoder(tiny_encoder.manifest, Tokenizer(BPE()), template)
     with pytest.raises(Refused, match="refuses the messages"):
         encoder.render([("user", "hello")])
+
+
+def test_encoder__template_walks_the_interpreter__is_refused_before_it_renders(tiny_encoder: PromptEncoder) -> None:
+    with pytest.raises(BundleRefused, match="a part of the interpreter"):
+        PromptEncoder(tiny_encoder.manifest, Tokenizer(BPE()), "{{ messages.__class__.__mro__ }}")
 
 
 def test_render__messages__ends_where_the_assistant_begins(tiny_encoder: PromptEncoder) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from protocol.claim import Claim, ClaimFault, FaultCode
+from protocol.claim import Asked, Claim, ClaimFault, FaultCode
 from protocol.engine.generate import NumbersBroken, generate
 from protocol.engine.model import ServedModel, build_model
 from protocol.engine.replay import audit_claim, replay
@@ -22,21 +22,21 @@ def stopping_at(model: ServedModel, token: int) -> ServedModel:
 
 
 def audit(model: ServedModel, claim: Claim, limit: int = 20) -> AuditStatistics:
-    found = audit_claim(model, PROMPT, claim, limit)
+    found = audit_claim(model, Asked(PROMPT, limit), claim)
     assert isinstance(found, AuditStatistics), found
     return found
 
 
 def test_replay__prompt_and_output_over_the_context__is_refused(tiny: ServedModel) -> None:
     with pytest.raises(Refused):
-        replay(tiny, [5] * 90, [6] * 8)
+        replay(tiny, Asked([5] * 90, 8), Claim((6,) * 8, None, "length"))
 
 
 def test_audit__claim_with_a_fault__is_the_provider_s_and_not_replayed(tiny: ServedModel) -> None:
     broken = build_model(
         tiny.manifest, {**tiny.tensors, "model.norm.weight": torch.full((64,), float("nan"))}
     )
-    found = audit_claim(broken, PROMPT, Claim((5,), (float("nan"),), "length"), 1)
+    found = audit_claim(broken, Asked(PROMPT, 1), Claim((5,), (float("nan"),), "length"))
     assert isinstance(found, ClaimFault) and found.code is FaultCode.LOGPROB_NOT_FINITE
 
 
@@ -45,7 +45,7 @@ def test_audit__verifier_s_own_numbers_broken__raises(tiny: ServedModel) -> None
         tiny.manifest, {**tiny.tensors, "model.norm.weight": torch.full((64,), float("nan"))}
     )
     with pytest.raises(NumbersBroken):
-        audit_claim(broken, PROMPT, Claim((5,), (-1.0,), "length"), 1)
+        audit_claim(broken, Asked(PROMPT, 1), Claim((5,), (-1.0,), "length"))
 
 
 def test_audit__honest_claim__lies_within_rounding(tiny: ServedModel) -> None:
@@ -58,7 +58,7 @@ def test_audit__honest_claim__lies_within_rounding(tiny: ServedModel) -> None:
 def test_replay__more_tokens_than_one_block_of_rows__gives_all(tiny: ServedModel) -> None:
     model = stopping_at(tiny, NEVER)
     execution = generate(model, PROMPT, 80)
-    found = replay(model, PROMPT, execution.output_token_ids)
+    found = replay(model, Asked(PROMPT, 20), execution.as_claim())
     assert len(found.margins) == len(found.chosen_logprobs) == 80
     torch.testing.assert_close(
         torch.tensor(found.chosen_logprobs), torch.tensor(execution.chosen_logprobs), rtol=0, atol=1e-4

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.claim import Claim
+from protocol.claim import Asked, Claim
 from protocol.engine.catalogue import MODELS, find_model
 from protocol.engine.corpus import load_corpus
 from protocol.engine.describe import describe_model
@@ -43,7 +43,7 @@ def honest(smollm2: ServedModel, prompts: list[tuple[int, ...]]) -> list[Executi
 def find_excess(
     model: ServedModel, profile: CalibrationProfile, prompt: tuple[int, ...], claim: Claim
 ) -> tuple[str, ...]:
-    found = audit_claim(model, prompt, claim, LIMIT)
+    found = audit_claim(model, Asked(prompt, LIMIT), claim)
     assert isinstance(found, AuditStatistics), found
     return exceeds(profile, found)
 
@@ -102,7 +102,7 @@ def test_audit__text_by_int4_and_logprobs_by_the_full_model__is_caught_by_the_to
     # The prefill spoof: cheap tokens, and logprobs that the full model really gives them.
     cheap, caught = requantise(smollm2), 0
     for prompt, execution in zip(prompts[:5], generate_batch(cheap, prompts[:5], LIMIT), strict=True):
-        found = replay(smollm2, prompt, execution.output_token_ids)
+        found = replay(smollm2, Asked(prompt, LIMIT), execution.as_claim())
         spoof = replace(execution.as_claim(), chosen_logprobs=found.chosen_logprobs)
         reasons = find_excess(smollm2, smollm2_profile, prompt, spoof)
         caught += any("margin" in reason for reason in reasons)

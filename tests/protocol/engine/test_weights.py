@@ -59,11 +59,11 @@ def test_prepare__other_tensors_than_named__leaves_no_cache(
 def test_prepare__interrupted__leaves_no_cache_and_the_next_try_works(
     tiny_manifest: ModelManifest, tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_gguf: GgufFile) -> bytes:
+    def interrupt(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(weights, "tokenizer_bytes", interrupt)
+        patch.setattr(weights, "check_finite", interrupt)
         with pytest.raises(KeyboardInterrupt):
             prepare_model(tiny_manifest, tmp_path, tiny_file)
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]

@@ -1,0 +1,122 @@
+"""Runs every way of serving and replays each answer in float32: `python -m benchmarks.verification.collect`.
+
+About ninety minutes of one core in all; two processes of one thread by default. What is there already stays: an
+interrupted collection goes on where it was. One process a way, because torch picks its kernels when it starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
+
+import torch
+
+from benchmarks.verification.prompts import count, prompt
+from benchmarks.verification.records import Line, Record, Shelf
+from benchmarks.verification.runs import Run
+from benchmarks.verification.ways import Way, ways
+from protocol.claim import Asked, Claim, OpenedRows
+from protocol.engine import replay as replaying
+from protocol.engine.catalogue import find_model
+from protocol.engine.model import ServedModel, load_model, use_threads
+from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
+from protocol.engine.replay import replay
+from protocol.engine.weights import default_cache_folder
+from protocol.types import Sampler
+
+MODEL = "SmolLM2-135M-Instruct"
+LIMIT = 32
+
+
+def asked_prompts(way: Way, encoder: PromptEncoder) -> list[tuple[int, list[int]]]:
+    """(place, token ids) of the way's prompts: spread over all topics and templates, shifted from way to way."""
+    shift = [one.name for one in ways()].index(way.name) * 131
+    places = [(shift + 1789 * i) % count() for i in range(count())]
+    if way.only == "system":
+        places = [place for place in places if prompt(place)[0][0] == "system"]
+    if not way.same_length:
+        return [(place, list(encoder.encode(prompt(place)))) for place in places[: way.sequences]]
+    by_length: dict[int, list[tuple[int, list[int]]]] = {}
+    for place in places:
+        ids = list(encoder.encode(prompt(place)))
+        by_length.setdefault(len(ids), []).append((place, ids))
+    whole = [group for group in by_length.values() if len(group) >= way.batch]
+    chosen: list[tuple[int, list[int]]] = []
+    while len(chosen) < way.sequences and whole:
+        whole = [group for group in whole if len(group) >= way.batch]
+        for group in whole:
+            chosen += group[: way.batch]
+            del group[: way.batch]
+    return chosen[: way.sequences]
+
+
+def sampler_for(way: Way, batch: int, place: int) -> Sampler:
+    """Every other batch is greedy, unless the way is about sampling; a prompt's seed is its place."""
+    if way.only != "sampled" and batch % 2:
+        return Sampler("greedy", place)
+    return Sampler("gumbel", place, 1_000)
+
+
+def collect(way: Way) -> None:
+    """Fill the way's shelf up."""
+    use_threads(way.threads)
+    manifest, cache = find_model(MODEL), default_cache_folder(os.environ)
+    model, encoder, shelf = load_model(manifest, cache), load_prompt_encoder(manifest, cache), Shelf(way.name)
+    done, prompts = shelf.count(), asked_prompts(way, encoder)
+    if done >= len(prompts):
+        return
+    run = way.build(model)
+    for number, start in enumerate(range(0, len(prompts), way.batch)):
+        if start < done:
+            continue
+        part = prompts[start : start + way.batch]
+        samplers = [sampler_for(way, number, place) for place, _ in part]
+        found = run([ids for _, ids in part], samplers, LIMIT)
+        shelf.append([examine(model, place, ids, sampler, answer)
+                      for (place, ids), sampler, answer in zip(part, samplers, found, strict=True)])
+        print(f"{way.name}: {shelf.count()} of {len(prompts)}", flush=True)
+
+
+def examine(model: ServedModel, place: int, ids: list[int], sampler: Sampler, run: Run) -> Record:
+    """The verifier's own pass over an answer: everything at every position."""
+    empty = torch.zeros(0).numpy()
+    claim = Claim(run.tokens, run.logprobs, run.finish, run.top, OpenedRows(empty, empty, tuple(range(len(run.tokens)))))
+    with patch.object(replaying, "projections", lambda states, _seed: states.float().numpy()):
+        found = replay(model, Asked(ids, LIMIT, sampler, bytes(32)), claim)
+    line = Line(place, len(ids), sampler.seed, sampler.temperature_milli, LIMIT, run.tokens, run.finish, run.logprobs,
+                run.top.hex(), found.margins, found.chosen_logprobs, found.claimed_top, found.own_top)
+    return Record(line, run.states.numpy(), found.rows)
+
+
+def _processes(jobs: int) -> Iterator[int]:
+    def start(way: Way) -> int:
+        command = [sys.executable, "-m", "benchmarks.verification.collect", "--way", way.name]
+        environment = {**os.environ, **way.environment, "OMP_NUM_THREADS": str(way.threads)}
+        return subprocess.run(command, env=environment, check=False).returncode
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(start, ways())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.verification.collect", description=__doc__)
+    parser.add_argument("--way", choices=[way.name for way in ways()], help="only this one, in this process")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    options = parser.parse_args(arguments)
+    if options.way:
+        collect(next(way for way in ways() if way.name == options.way))
+        return 0
+    started = time.monotonic()
+    failed = sum(code != 0 for code in _processes(options.jobs))
+    print(f"{'all collected' if not failed else f'{failed} ways failed'} after {time.monotonic() - started:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Proofs that a provider commits to before anybody knows what of them will be looked at."""

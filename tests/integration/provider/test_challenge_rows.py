@@ -1,0 +1,42 @@
+"""GPU challenges in the journal on PostgreSQL: the node's and the worker's moves, and the tables themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import IntegrityError
+
+from protocol.challenge import Commitment, DeviceClaim, SignedCommitment
+from protocol.encoding import keccak
+from protocol.units import Address
+from provider.challenge_rows import ChallengeRow, ChallengeStage
+from provider.edges.challenge_rows import CHALLENGES, SqlChallenges
+from provider.edges.migrate import open_journal
+
+CLAIM = DeviceClaim("GPU-1", "Test A100", "570", 80 * 2**30, 2**62)
+OWNER = Address("0x00000000000000000000000000000000000A11cE")
+SAID = Commitment(OWNER, 0, 100, keccak(b"w"), keccak(b"t"), keccak(b"r"), 2, CLAIM)
+
+
+def test_rows__moved_by_two__only_from_the_stage_that_each_saw(database_url: str) -> None:
+    journal = open_journal(database_url)
+    rows = SqlChallenges(journal.engine)
+    row = ChallengeRow(100, keccak(b"w"), keccak(b"s"), ChallengeStage.WANTED)
+    assert rows.challenge(100) is None
+    rows.begin_challenge(row)
+    with pytest.raises(IntegrityError):
+        rows.begin_challenge(row)
+    done = replace(row, stage=ChallengeStage.OPENED, claim=CLAIM, roots=b"r" * 64, taken=("0x1",), touched_at=1.5,
+                   signed=SignedCommitment(SAID, b"s" * 65), draw=b"d" * 32, opening=bytes(2**22), note="n")
+    assert not rows.move_challenge(done, ChallengeStage.DRAWN)
+    assert rows.challenge(100) == row
+    assert rows.move_challenge(done, ChallengeStage.WANTED)
+    assert rows.challenge(100) == done
+    with journal.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": lambda o, name, kind, r, c: kind != "table" or name == CHALLENGES.name})
+        assert compare_metadata(context, CHALLENGES.metadata) == []
+    journal.engine.dispose()

@@ -45,14 +45,14 @@ def line_plot(title: str, x: Axis, y: Axis, series: Sequence[Series], *, rules: 
                   [s.name for s in series], note, height)
     across = Scale(x, [v for s in series for v in s.x], frame.left, WIDTH - RIGHT)
     inside = f'x="{frame.left - 6}" y="{frame.top - 6}" width="{WIDTH - RIGHT - frame.left + 12}"'
-    clip = f'<clipPath id="plot"><rect {inside} height="{frame.foot - frame.top + 12}"/></clipPath>'
+    clip = f'<clipPath id="plot"><rect {inside} height="{frame.foot - frame.top + 6}"/></clipPath>'
     out = [frame.head(), *frame.rows(), *columns_of(across, frame), clip, '<g clip-path="url(#plot)">']
     for number, one in enumerate(series):
         colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
         points = [(across.at(a, False), frame.y.at(b, False)) for a, b in zip(one.x, one.y, strict=True)]
         if one.low and one.high:
-            edge = [(across.at(a, False), frame.y.at(b, False)) for a, b in zip(one.x, one.high, strict=True)]
-            edge += [(across.at(a, False), frame.y.at(b, False)) for a, b in reversed(list(zip(one.x, one.low, strict=True)))]
+            ends = [*zip(one.x, one.high, strict=True), *reversed(list(zip(one.x, one.low, strict=True)))]
+            edge = [(across.at(a, False), frame.y.at(b, False)) for a, b in ends]
             out.append(f'<polygon points="{path(edge)}" fill="{colour}" opacity="0.15"/>')
         out.append(f'<polyline points="{path(points)}" fill="none" stroke="{colour}" stroke-width="2.2"'
                    f' stroke-dasharray="{dash}" stroke-linejoin="round"/>')

@@ -22,7 +22,7 @@ from protocol.units import Address, Digest, Wei
 
 @dataclass(frozen=True)
 class JobRow:
-    """`model`, `profile` and `audit` are those of the spec, None until its blob is here; `closed_tx` moved the money."""
+    """`model`, `profile` and `audit` are the spec's, None until its blob is here; `closed_tx` moved the money."""
 
     job_id: Digest
     job: Job
@@ -134,6 +134,49 @@ class RecordRow:
     evidence: dict[str, Any]
     signature: bytes
     received_at: float
+    timely: bool = True
+    """Whether its oracle had committed to it before it could have seen another's finding about the leaf."""
+    revealed: bool = True
+    """False of an own finding that no peer may see yet."""
+
+
+@dataclass(frozen=True)
+class AuditCommitment:
+    """What an oracle signs before it shows a finding; `commitment` is `protocol.messages.audit_commitment`."""
+
+    batch_id: int
+    index: int
+    leaf: Digest
+    escalates: bool
+    commitment: Digest
+
+
+@dataclass(frozen=True)
+class CommitmentRow:
+    """An oracle's word that it has a finding, without saying which. `salt` opens an own one; `revealed_at` is when this
+    oracle showed what is behind it."""
+
+    batch_id: int
+    index: int
+    leaf: Digest
+    oracle: Address
+    commitment: Digest
+    escalates: bool
+    signature: bytes
+    received_at: float
+    salt: bytes | None = None
+    revealed_at: float | None = None
+
+
+@dataclass(frozen=True)
+class AuditorFault:
+    """What speaks against an auditor's diligence at one leaf: "missed", "off_spread" or "copied"."""
+
+    oracle: Address
+    epoch: int
+    batch_id: int
+    index: int
+    kind: str
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from oracle.flow.auditors import show_auditors
 from oracle.flow.blobs import get_blob
+from oracle.flow.bundles import build_bundle
 from oracle.flow.device_checks import show_challenges
 from oracle.flow.health import read_health
 from oracle.flow.offers import list_offers
 from oracle.flow.overview import show_batch, show_network
 from oracle.flow.receipts import build_receipt
-from oracle.flow.turns import list_wanted
-from oracle.flow.views import show_job, show_jobs
+from oracle.flow.views import list_wanted, show_job, show_jobs
 from oracle.wiring import Parts
-from protocol.encoding import digest_from, to_hex
+from protocol.encoding import digest_from, from_hex, to_hex
 from protocol.errors import Malformed, Reason, Refused
 from protocol.types import JobState
 from protocol.units import Address
@@ -55,6 +56,10 @@ def add_reads(app: FastAPI, parts: Parts) -> None:
         own = node.chain.member(node.address)
         return {"auditor": node.address, "encryption_key": to_hex(own.encryption_key), "wanted": listed}
 
+    @app.get("/v1/auditors")
+    def auditors() -> Any:
+        return {"oracle": node.address, "auditors": show_auditors(node)}
+
     @app.get("/v1/reveals/{epoch}")
     def reveal(epoch: int) -> Response:
         found = node.store.reveal(node.address, epoch) if 0 <= epoch < 2**62 else None
@@ -82,6 +87,10 @@ def add_reads(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/receipts/{job_id}")
     def receipt(job_id: str) -> Any:
         return build_receipt(node, digest_from(job_id, "job id"))
+
+    @app.get("/v1/bundles/{batch_id}/{index}")
+    def bundle(batch_id: int, index: int, consent: str | None = None) -> Any:
+        return build_bundle(node, batch_id, index, from_hex(consent, 65, "consent") if consent else None)
 
     @app.get("/metrics")
     def metrics() -> Response:

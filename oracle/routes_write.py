@@ -10,11 +10,12 @@ from fastapi.responses import JSONResponse
 
 from oracle.flow.blobs import put_blob
 from oracle.flow.challenges import accept_challenge_opening, accept_commitment
+from oracle.flow.commitments import accept_audit_commitment
+from oracle.flow.confirmations import accept_record
 from oracle.flow.decisions import sign_list
-from oracle.flow.findings import accept_record
 from oracle.flow.intake import accept_opening, accept_report
 from oracle.flow.offers import accept_offer
-from oracle.schemas import EscalationBody, OpeningBody, RecordBody, SettlementBody
+from oracle.schemas import CommitmentBody, OpeningBody, RecordBody, SettlementBody
 from oracle.wiring import Parts
 from protocol.challenge import SignedCommitment
 from protocol.encoding import digest_from, keccak, parse_json, to_hex
@@ -81,23 +82,24 @@ def add_writes(app: FastAPI, parts: Parts) -> None:
 def add_peers(app: FastAPI, parts: Parts) -> None:
     node = parts.node
 
+    @app.post("/v1/peer/commitments")
+    def commitment(body: Body, key: Key = None) -> Response:
+        def act() -> Any:
+            said = from_json(CommitmentBody, parse_json(body))
+            accept_audit_commitment(node, said.said, said.signature, said.sealed)
+            return {"status": "accepted"}
+
+        return _once(parts, "/v1/peer/commitments", _own(key, body), body, act)
+
     @app.post("/v1/peer/records")
     def record(body: Body, key: Key = None) -> Response:
         def act() -> Any:
             said = from_json(RecordBody, parse_json(body))
-            accept_record(node, said.record, said.evidence, said.signature)
+            held = [(one.said, one.signature) for one in said.held]
+            accept_record(node, said.record, said.evidence, said.signature, said.salt, held)
             return {"status": "accepted"}
 
         return _once(parts, "/v1/peer/records", _own(key, body), body, act)
-
-    @app.post("/v1/peer/escalations")
-    def escalation(body: Body, key: Key = None) -> Response:
-        def act() -> Any:
-            said = from_json(EscalationBody, parse_json(body))
-            accept_record(node, said.record, said.evidence, said.signature, said.sealed)
-            return {"status": "accepted"}
-
-        return _once(parts, "/v1/peer/escalations", _own(key, body), body, act)
 
     @app.post("/v1/peer/settlements")
     def settlement(body: Body) -> Any:

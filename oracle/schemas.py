@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from oracle.records import AuditCommitment
 from protocol.errors import BadInput, MallaError, Reason, Refused, SignatureInvalid, TooLarge
 from protocol.types import AuditRecord, Decision
 from protocol.units import Address
@@ -22,22 +23,31 @@ class OpeningBody:
 
 
 @dataclass(frozen=True)
-class RecordBody:
-    """`POST /v1/peer/records`."""
+class CommitmentBody:
+    """`POST /v1/peer/commitments`; `sealed` is the transcript sealed again to this oracle, or empty."""
 
-    record: AuditRecord
-    evidence: dict[str, Any]
+    said: AuditCommitment
+    signature: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True)
+class HeldCommitment:
+    """Another's commitment that was there before a finding was shown."""
+
+    said: AuditCommitment
     signature: bytes
 
 
 @dataclass(frozen=True)
-class EscalationBody:
-    """`POST /v1/peer/escalations`; `sealed` is the transcript sealed again to this oracle."""
+class RecordBody:
+    """`POST /v1/peer/records`; `salt` opens the commitment that came before."""
 
     record: AuditRecord
     evidence: dict[str, Any]
     signature: bytes
-    sealed: bytes
+    salt: bytes
+    held: tuple[HeldCommitment, ...]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from protocol.comparison import Replay, compute_statistics
 from protocol.encoding import from_hex, json_digest, keccak, to_hex
 from protocol.errors import Malformed
 from protocol.proofs.fingerprint import Rows
-from protocol.types import AuditStatistics
+from protocol.transcript import spec_digest
+from protocol.types import AuditStatistics, Transcript
 from protocol.units import Digest
 
 NUMBERS = "malla-numbers/1"
@@ -134,15 +135,40 @@ def statistics_from_json(value: Any, what: str) -> AuditStatistics:
     _keys(value, what, *(field.name for field in fields(AuditStatistics)))
     if type(value["tokens"]) is not int or value["tokens"] < 1:
         raise Malformed(f"{what}.tokens is {value['tokens']!r}, not a count.")
-    return AuditStatistics(**{name: one if one is None or name == "tokens" else read_float(one, f"{what}.{name}")
-                              for name, one in value.items()})
+    found: dict[str, Any] = {name: one if one is None or name == "tokens" else read_float(one, f"{what}.{name}")
+                             for name, one in value.items()}
+    return AuditStatistics(**found)
 
 
-def ids_of(asked: Asked, claim: Claim, salt: bytes) -> dict[str, Any]:
-    """The token ids of a transcript, and the salt with which they give its leaf: what consent gives away."""
-    top = [[token for token, _ in row] for row in unpack_top(claim.top_logprobs)]
-    return {"prompt": list(asked.prompt_token_ids), "output": list(claim.output_token_ids), "top": top,
-            "salt": to_hex(salt)}
+def ids_of(asked: Asked, claim: Claim, transcript: Transcript) -> dict[str, Any]:
+    """The token ids of a transcript, and what else gives its leaf: what consent gives away."""
+    return {
+        "prompt": list(asked.prompt_token_ids),
+        "output": list(claim.output_token_ids),
+        "top": [[token for token, _ in row] for row in unpack_top(claim.top_logprobs)],
+        "max_output_tokens": asked.max_output_tokens,
+        "positions": [] if claim.opened is None else list(claim.opened.positions),
+        "fingerprint_seed": None if asked.fingerprint_seed is None else to_hex(asked.fingerprint_seed),
+        "fingerprint_root": to_hex(transcript.fingerprint_root),
+        "spec_digest": to_hex(spec_digest(transcript.spec)),
+        "salt": to_hex(transcript.salt),
+    }
+
+
+def claim_from(numbers: Numbers, ids: Mapping[str, Any]) -> tuple[Asked, Claim]:
+    """What a model is asked with, to compute the numbers again; `bundle_check` has compared the ids with the leaf.
+
+    The sampler is in the evidence. Errors: `Malformed`.
+    """
+    try:
+        top = pack_top([tuple(zip(row, values, strict=True))
+                        for row, values in zip(ids["top"], numbers.claimed_top, strict=True)])
+        seed = None if ids["fingerprint_seed"] is None else from_hex(ids["fingerprint_seed"], 32)
+        opened = None if numbers.opened is None else OpenedRows(*numbers.opened, tuple(ids["positions"]))
+        claim = Claim(tuple(ids["output"]), numbers.claimed_logprobs, numbers.finish, top, opened)
+        return Asked(tuple(ids["prompt"]), ids["max_output_tokens"], fingerprint_seed=seed), claim
+    except (KeyError, TypeError, ValueError, OverflowError, struct.error) as error:
+        raise Malformed(f"These token ids are none: {error}.") from None
 
 
 def consent_digest(chain_id: int, escrow: str, job_id: bytes) -> Digest:

@@ -28,6 +28,9 @@ OPENING_TYPE = "ChallengeOpening(bytes32 commitment,bytes32 body)"
 OPENED = 2
 MOST_DEVICES, MOST_PRODUCTS, MAX_TEXT = 16, 4096, 96
 
+GUARD_BLOCKS = 2
+"""So many blocks before the drawing one a commitment is late: an oracle's node may be behind, and whoever knows the
+block could search for a root whose draw names the few products that it computed."""
 LATENCY = 20
 """Seconds that everybody has beside the computing: blocks, confirmations, the network."""
 MARGIN = 2
@@ -51,16 +54,17 @@ class ChallengeTerms:
 
     def __post_init__(self) -> None:
         require_width(self.width)
-        if not (OPENED <= self.most_products <= MOST_PRODUCTS and self.commit_blocks > 0 and self.answer_blocks > 0):
+        if not (OPENED <= self.most_products <= MOST_PRODUCTS and self.commit_blocks > GUARD_BLOCKS
+                and self.answer_blocks > 0):
             raise Malformed(f"These terms of challenges are out of bounds: {self}.",
-                            f"Use {OPENED} to {MOST_PRODUCTS} products and at least one block for each step.")
+                            f"Use {OPENED} to {MOST_PRODUCTS} products and more than {GUARD_BLOCKS} blocks to commit.")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> ChallengeTerms:
         """MALLA_CHALLENGE_EPOCHS, _WIDTH, _PRODUCTS and _BLOCKS (for each of the two steps), the usual ones by default.
         Providers and oracles of one network set the same. Errors: ConfigInvalid."""
         usual = cls()
-        blocks = _whole(env, "MALLA_CHALLENGE_BLOCKS", usual.commit_blocks, 1, 100_000)
+        blocks = _whole(env, "MALLA_CHALLENGE_BLOCKS", usual.commit_blocks, GUARD_BLOCKS + 1, 100_000)
         width = _whole(env, "MALLA_CHALLENGE_WIDTH", usual.width, LEAST_WIDTH, usual.width)
         if width & (width - 1):
             raise ConfigInvalid(f"MALLA_CHALLENGE_WIDTH is {width}.", "Write a power of two.")
@@ -133,8 +137,13 @@ def window_of(block: int, epoch_blocks: int, terms: ChallengeTerms) -> int | Non
 
 
 def opening_block(window: int, terms: ChallengeTerms) -> int:
-    """The block whose hash draws; a commitment that comes when it is mined already is too late."""
+    """The block whose hash draws."""
     return window + terms.commit_blocks
+
+
+def late_block(window: int, terms: ChallengeTerms) -> int:
+    """From this block on a commitment is late, whatever was claimed."""
+    return window + terms.commit_blocks - GUARD_BLOCKS
 
 
 def last_block(window: int, terms: ChallengeTerms) -> int:

@@ -38,6 +38,7 @@ DECISION_TYPE = "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint9
 SETTLEMENT_TYPE = "Settlement(uint16 setVersion,Decision[] decisions)" + DECISION_TYPE
 STORAGE_RECEIPT_TYPE = "StorageReceipt(bytes32 blob)"
 AUDIT_RECORD_TYPE = "AuditRecord(uint64 batchId,uint16 index,bytes32 leaf,uint8 verdict,bytes32 evidence)"
+AUDIT_COMMITMENT_TYPE = "AuditCommitment(uint64 batchId,uint16 index,bytes32 leaf,bool escalates,bytes32 commitment)"
 OPENING_TYPE = "Opening(uint64 batchId,uint16 index,address auditor,bytes32 sealed)"
 NODE_KEY_TYPE = "NodeKey(address provider,address nodeKey)"
 RULING_TYPE = "Ruling(uint64 caseId,uint8 ruling)"
@@ -110,6 +111,18 @@ def storage_receipt_digest(domain: Domain, blob: bytes) -> Digest:
 def audit_record_digest(domain: Domain, record: AuditRecord) -> Digest:
     values = [record.batch_id, record.index, record.leaf, int(record.verdict), record.evidence]
     return domain.digest(_struct(AUDIT_RECORD_TYPE, "uint64,uint16,bytes32,uint8,bytes32", values))
+
+
+def audit_commitment(domain: Domain, record: AuditRecord, salt: bytes) -> Digest:
+    """What an auditor shows before its record: keccak(record digest ‖ evidence digest ‖ salt), `salt` of 32 bytes."""
+    return keccak(audit_record_digest(domain, record) + record.evidence + salt)
+
+
+def audit_commitment_digest(domain: Domain, batch_id: int, index: int, leaf: bytes, escalates: bool,
+                            commitment: bytes) -> Digest:
+    """`escalates` says beforehand that the finding speaks against the provider, so that all others recompute it."""
+    values = [batch_id, index, leaf, escalates, commitment]
+    return domain.digest(_struct(AUDIT_COMMITMENT_TYPE, "uint64,uint16,bytes32,bool,bytes32", values))
 
 
 def opening_digest(domain: Domain, batch_id: int, index: int, auditor: str, sealed: bytes) -> Digest:

@@ -64,7 +64,9 @@ class HonestRange:
 
 @dataclass(frozen=True)
 class Variation:
-    """One benign way of running: who ran, with what, and how many sequences it contributed."""
+    """One benign way of running: who ran, with what, and how many sequences it contributed. `passes` says how a prompt
+    is computed: "whole", "chunked" or "prefix" (a cached prefix continued); `sampler` is a kind, or empty for a replay.
+    """
 
     name: str
     role: str
@@ -72,6 +74,9 @@ class Variation:
     threads: int
     environment: dict[str, str]
     sequences: int
+    dtype: str
+    passes: str
+    sampler: str
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,8 @@ def weight(distance: float, temperature_milli: int) -> int:
     whole = math.floor(power)
     if whole < -FRACTION_BITS:
         return 0
-    table, fraction = _table_exp2(), int((power - whole) * 2**32)
+    # Of a tiny negative power the fraction rounds to one.
+    table, fraction = _table_exp2(), min(int((power - whole) * 2**32), WORD)
     index, rest = fraction >> (32 - TABLE_BITS), fraction & (2 ** (32 - TABLE_BITS) - 1)
     value = table[index] + ((table[index + 1] - table[index]) * rest >> (32 - TABLE_BITS))
     return value >> -whole

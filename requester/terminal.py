@@ -72,8 +72,8 @@ def speaking(as_json: bool) -> Iterator[Voice]:
         raise SystemExit(130) from None
 
 
-WEAKER = ("Its audit class is canary-only: no oracle saw the transcript. That is weaker than an audit: only canaries and "
-          "a higher stake speak for this answer.")
+WEAKER = ("Its audit class is canary-only: no oracle saw the transcript. That is weaker than an audit: only canaries "
+          "and a higher stake speak for this answer.")
 
 
 def describe_progress(progress: Progress, as_json: bool) -> str:
@@ -132,7 +132,7 @@ def _why_refunded(result: JobResult) -> list[str]:
 
 @dataclass(frozen=True)
 class ReceiptReport:
-    """Every check that was made. `online` says whether the chain was asked; `audit` is the class that the order named."""
+    """Every check that was made. `online` says whether the chain was asked; `audit` is the order's class."""
 
     checks: tuple[Check, ...]
     online: bool

@@ -43,6 +43,7 @@ MOUNTS = (
     Mount("oracle", "oracle.cli", "Verify work and settle it: the oracle's node."),
     Mount("request", "requester.cli", "Ask for work: deposit, open jobs, read answers.", inside="request"),
     Mount("receipt", "requester.cli", "Check receipts offline.", inside="receipt"),
+    Mount("verify", "scripts.verify", "Recompute an audit's verdict from its evidence bundle."),
     Mount("testnet", "scripts.testnet", "A whole network on this machine: up, status, logs, down, reset."),
 )
 

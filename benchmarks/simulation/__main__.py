@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--dry", action="store_true", help="write no files")
     words = parser.parse_args()
 
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     rows = []
     for seed, cell in enumerate(table(words.scale), 1):
         rows.append(run(cell, seed))
@@ -33,7 +33,7 @@ def main() -> int:
         rows.append(row)
         _say(row)
     drawn = sweeps.plots(rows, words.scale)
-    seconds = {"model": time.monotonic() - began}
+    seconds = {"model": time.monotonic() - began, "model_cpu": time.process_time() - worked}
     chain = _play_on_chain(words.rounds) if words.rounds else None
     seconds["chain"] = time.monotonic() - began - seconds["model"]
     wrong = report.failures(rows, chain)

@@ -11,9 +11,10 @@ import statistics
 from dataclasses import dataclass
 
 from benchmarks.simulation.cells import Claim, Row, Z
+from benchmarks.simulation.market import COST_BPS, GWEI, PRICE
 from protocol.economics import coverage, fee
 from protocol.rewards import promised, reward
-from protocol.units import TOKEN, bps_down
+from protocol.units import BPS_ONE, TOKEN, bps_down
 from scripts.parameters import PROFILES, Profile
 
 EPOCHS = 100_000
@@ -101,6 +102,16 @@ def griefer_rows(profile: Profile) -> list[Row]:
             for name, cost, unit in costs]
 
 
+def rival_rows(profile: Profile) -> list[Row]:
+    """A provider that fills a rival's reserve with jobs whose prompts it never sends, and serves the requesters whom
+    the rival has to turn away. Each place costs an open fee and is blocked for half a start window: longer than a short
+    job takes. The fee does not grow with the price that it blocks."""
+    margin = PRICE * (BPS_ONE - profile.terms.fee_bps - COST_BPS) // BPS_ONE
+    value = (margin - profile.terms.open_fee // GWEI) / PRICE
+    return [_row("limit: griefers", "occupies a rival and takes its jobs over", Claim.WINS, 1, value, value, value,
+                 "of a job's price, a job")]
+
+
 def captured_quorum_rows(profile: Profile) -> list[Row]:
     """Oracles of a quorum that take whatever is in their reach: all exposed money, which they let their own providers
     keep, and the challengers' shares of all that one epoch may slash. If their stakes are lost for it, they lose."""
@@ -133,7 +144,8 @@ def lazy_oracle_rows(cost: float = 0.9, planted: float = 0.02, audits: int = 100
 
 def rows(epochs: int = EPOCHS) -> list[Row]:
     profile = PROFILES["test"]
-    return [*wash_rows(epochs), *griefer_rows(profile), *lazy_oracle_rows(), *captured_quorum_rows(profile)]
+    return [*wash_rows(epochs), *griefer_rows(profile), *rival_rows(profile), *lazy_oracle_rows(),
+            *captured_quorum_rows(profile)]
 
 
 def _row(group: str, name: str, claim: Claim, count: int, gain: float, low: float, high: float, unit: str) -> Row:

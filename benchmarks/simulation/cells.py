@@ -119,7 +119,7 @@ def _bursts() -> list[Cell]:
     for after in (50, 400):
         for size in (1, 10, 100):
             lives = 10 if after == 50 else 4
-            many = 12 if size == 1 else 1
+            many = 12 if size == 1 else 4 if size == 10 else 2
             cells.append(Cell("bursts", _burst(after, size), jobs=(after + size) * lives, providers=500 * many))
     many_at_once = Strategy("one batch of 100", NO_WORK, 1.0, batch=100, has_challenger=True)
     return [*cells, Cell("bursts", many_at_once, jobs=5_000, providers=200)]
@@ -159,7 +159,7 @@ def _auditors() -> list[Cell]:
     return [
         *cells, Cell("auditors", lazy, market=REACHED, providers=4_000),
         Cell("auditors", both, market=REACHED.without(auditors=2), providers=4_000),
-        Cell("combinations", chained, market=REACHED, jobs=600, providers=1_000),
+        Cell("combinations", chained, market=REACHED, jobs=600, providers=2_000),
         Cell("combinations", renewed, market=REACHED),
     ]  # fmt: skip
 
@@ -210,7 +210,7 @@ def _controls() -> list[Cell]:
         Cell("control: audit rate 5 %", _burst(50, 10), Claim.WINS, rare.without(forfeits_all=False), jobs=600),
         Cell("control: auditors not reckoned with", blind, Claim.WINS),
         Cell("control: only its own batch is forfeited", _burst(50, 100), Claim.WINS,
-             BOUNDS.without(forfeits_all=False), jobs=1_500, providers=500),
+             BOUNDS.without(forfeits_all=False), jobs=1_500, providers=1_000),
         Cell("bounds with κ = 30 %", worst, Claim.LOSES, DEAR, providers=4_000),
         Cell("control: challenger's share not reckoned with", worst, Claim.WINS, DEAR.without(award_is_reckoned=False)),
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """The oracles' score (`protocol.score`) for many providers at once.
 
-Each bet on a share φ of cheated leaves has its own sum of ln(1 − φ + φ · e), floored at zero; their mean convicts. Every
-leaf is taken as another payer's, which is the worst for a cheat. An oracle hears of a clean leaf that a peer audited
-only that it passed (`CLEAN`); leaves beyond the profile go to all.
+Each bet on a share φ of cheated leaves has its own sum of ln(1 − φ + φ · e), floored at zero; their mean convicts.
+Every leaf is taken as another payer's, which is the worst for a cheat. An oracle hears of a clean leaf that a peer
+audited only that it passed (`CLEAN`); leaves beyond the profile go to all.
 """
 
 from __future__ import annotations

@@ -180,6 +180,7 @@ class _World:
         self._burned += burned
         self.profit += np.where(matured, batch.pay - kept, 0) + burned * market.beta_bps // BPS_ONE
         if self._rules.finding_costs:
+            self._findings[convicted] = 0  # what is forfeited is not disputed as well
             self.profit -= (self._findings * PRICE * self._rules.finding_costs).astype(np.int64)
             self._findings[:] = 0
 

@@ -13,10 +13,12 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from unittest.mock import patch
 
 import torch
 
+from benchmarks.verification.edits import BASE, Edit, edits, sampler_of
 from benchmarks.verification.prompts import count, prompt
 from benchmarks.verification.records import Line, Record, Shelf
 from benchmarks.verification.runs import Run
@@ -83,10 +85,31 @@ def collect(way: Way) -> None:
         print(f"{way.name}: {shelf.count()} of {len(prompts)}", flush=True)
 
 
+def collect_edit(edit: Edit) -> None:
+    """Fill the shelf of an edit up, from the honest answers of the way that it starts from."""
+    use_threads(1)
+    base = next(way for way in ways() if way.name == BASE)
+    if Shelf(BASE).count() < base.sequences:
+        collect(base)
+    manifest, cache = find_model(MODEL), default_cache_folder(os.environ)
+    model, encoder, shelf = load_model(manifest, cache), load_prompt_encoder(manifest, cache), Shelf(edit.name)
+    records, done, batch = list(Shelf(BASE).read())[: edit.sequences], shelf.count(), []
+    for number, (record, run) in enumerate(edit.make(records, Random(1), model, encoder), 1):
+        if number <= done:
+            continue
+        ids = list(encoder.encode(prompt(record.line.place)))
+        batch.append(examine(model, record.line.place, ids, sampler_of(record), run))
+        if len(batch) == 16 or number == len(records):
+            shelf.append(batch)
+            batch = []
+            print(f"{edit.name}: {shelf.count()} of {len(records)}", flush=True)
+
+
 def examine(model: ServedModel, place: int, ids: list[int], sampler: Sampler, run: Run) -> Record:
     """The verifier's own pass over an answer: everything at every position."""
     empty = torch.zeros(0).numpy()
-    claim = Claim(run.tokens, run.logprobs, run.finish, run.top, OpenedRows(empty, empty, tuple(range(len(run.tokens)))))
+    everywhere = OpenedRows(empty, empty, tuple(range(len(run.tokens))))
+    claim = Claim(run.tokens, run.logprobs, run.finish, run.top, everywhere)
     with patch.object(replaying, "projections", lambda states, _seed: states.float().numpy()):
         found = replay(model, Asked(ids, LIMIT, sampler, bytes(32)), claim)
     line = Line(place, len(ids), sampler.seed, sampler.temperature_milli, LIMIT, run.tokens, run.finish, run.logprobs,
@@ -95,22 +118,27 @@ def examine(model: ServedModel, place: int, ids: list[int], sampler: Sampler, ru
 
 
 def _processes(jobs: int) -> Iterator[int]:
-    def start(way: Way) -> int:
-        command = [sys.executable, "-m", "benchmarks.verification.collect", "--way", way.name]
-        environment = {**os.environ, **way.environment, "OMP_NUM_THREADS": str(way.threads)}
-        return subprocess.run(command, env=environment, check=False).returncode
+    def start(one: Way | Edit) -> int:
+        command = [sys.executable, "-m", "benchmarks.verification.collect", "--way", one.name]
+        more = {**one.environment, "OMP_NUM_THREADS": str(one.threads)} if isinstance(one, Way) else {}
+        return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1", **more}, check=False).returncode
 
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(start, ways())
+        yield from pool.map(start, [*ways(), *edits()])
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.verification.collect", description=__doc__)
-    parser.add_argument("--way", choices=[way.name for way in ways()], help="only this one, in this process")
+    names = {one.name: one for one in (*ways(), *edits())}
+    parser.add_argument("--way", choices=names, help="only this one, in this process")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     options = parser.parse_args(arguments)
     if options.way:
-        collect(next(way for way in ways() if way.name == options.way))
+        chosen = names[options.way]
+        if isinstance(chosen, Way):
+            collect(chosen)
+        else:
+            collect_edit(chosen)
         return 0
     started = time.monotonic()
     failed = sum(code != 0 for code in _processes(options.jobs))

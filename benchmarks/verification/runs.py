@@ -20,7 +20,7 @@ from protocol.types import Sampler
 
 @dataclass(frozen=True)
 class Run:
-    """One answer: the hidden states (tokens, hidden) that its provider would project, and what it claims of its tokens."""
+    """One answer: what its provider claims of its tokens, and the states (tokens, hidden) that it would project."""
 
     tokens: tuple[int, ...]
     finish: str
@@ -65,7 +65,9 @@ def decode(model: ServedModel, prompts: Sequence[Sequence[int]], samplers: Seque
 
 
 @torch.inference_mode()
-def prefill_claim(model: ServedModel, prompt: Sequence[int], tokens: Sequence[int]) -> tuple[tuple[float, ...], bytes, Tensor]:
+def prefill_claim(
+    model: ServedModel, prompt: Sequence[int], tokens: Sequence[int]
+) -> tuple[tuple[float, ...], bytes, Tensor]:
     """What a provider can say about tokens that it did not generate: logprobs, top logprobs and states of one pass."""
     cache = Cache(model.network, 1, len(prompt) + len(tokens))
     states = forward(model.network, torch.tensor([[*prompt, *tokens[:-1]]]), cache)[0, len(prompt) - 1 :]

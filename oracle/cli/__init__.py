@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from oracle.cli import check, seat, show
+from oracle.cli import challenges, check, seat, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Verify work and settle it: the oracle's node.")
 app.command("join")(seat.join)
@@ -12,5 +12,7 @@ app.command("resign")(seat.resign)
 app.command("withdraw")(seat.withdraw)
 app.command("status")(show.status)
 app.command("draw")(show.draw)
+app.command("bundle")(show.bundle)
+app.command("challenge")(challenges.challenge)
 app.command("doctor")(check.doctor)
 app.command("calibrate")(check.calibrate)

@@ -17,6 +17,7 @@ from protocol.errors import MallaError
 
 Model = Annotated[str, typer.Argument(help="Name of the model, such as SmolLM2-135M-Instruct.")]
 Output = Annotated[Path | None, typer.Option("--output", help="File to write the profile to.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="What the providers of the class compute in: f32 or bf16.")]
 Sequences = Annotated[int, typer.Option("--sequences", help="Honest runs, at least 200; about 2 s each.")]
 
 
@@ -39,7 +40,9 @@ def doctor(
         raise typer.Exit(REFUSED)
 
 
-def calibrate(model: Model, output: Output = None, sequences: Sequences = 240, json: Json = False) -> None:
+def calibrate(
+    model: Model, output: Output = None, sequences: Sequences = 240, dtype: Dtype = "f32", json: Json = False,
+) -> None:
     """Measure a calibration profile from honest runs on this machine. Takes about eight minutes on two cores."""
     from oracle.wiring.console import run_calibration
 
@@ -50,7 +53,7 @@ def calibrate(model: Model, output: Output = None, sequences: Sequences = 240, j
     with reporting(json):
         if output is not None:
             output.open("ab").close()  # eight minutes of work must not end at a path that cannot be written
-        digest, profile = run_calibration(model, output, sequences, show)
+        digest, profile = run_calibration(model, output, sequences, dtype, show)
         statistics = {name: asdict(found) for name, found in profile.statistics.items()}
         value = {"model": profile.model, "digest": "0x" + digest.hex(), "sequences": profile.sequences,
                  "comparisons": profile.comparisons, "statistics": statistics}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -76,4 +77,22 @@ def draw(batch_id: BatchId, rpc_url: Rpc = "", deployment: DeploymentFile = None
             *(f"  no valid reveal of epoch {facts['epoch']} from {member}" for member in missing),
             *(f"  entry {i}: {auditor}" + (f", class {classes[i]}" if classes[i] else "")
               + (f", fingerprint group {groups[i]}" if i in groups else "") for i, auditor in auditors.items()),
+        ])
+
+
+def bundle(
+    batch_id: BatchId, index: Annotated[int, typer.Argument(min=0, max=2**16 - 1, help="Entry of the batch.")],
+    output: Annotated[Path, typer.Option("--output", help="File to write the bundle to.")],
+    consent: Annotated[str, typer.Option("--consent", help="The requester's signature, for the token ids.")] = "",
+    rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keystore = None, json: Json = False,
+) -> None:
+    """Fetch the evidence bundle of an audit from this oracle's api, for `malla verify`."""
+    from oracle.wiring.console import fetch_bundle
+
+    with reporting(json):
+        place = Place(rpc_url, deployment, keystore)
+        found = fetch_bundle(place.chain().oracle(place.address()).url, batch_id, index, consent)
+        output.write_bytes(found)
+        say(json, {"output": str(output), "bytes": len(found)}, [
+            f"{output}: {len(found)} bytes; read it with: malla verify {output}",
         ])

@@ -7,11 +7,18 @@ from types import SimpleNamespace
 from typing import Any
 
 from oracle.scores import Measured
-from protocol.claim import Asked, Claim, ClaimFault, FinishReason
+from protocol.claim import Asked, Claim, ClaimFault, ClaimRules, FinishReason, find_fault
 from protocol.comparison import Replay
 from protocol.errors import Reason, Refused
 from protocol.profile import ALWAYS, PROFILE_FORMAT, CalibrationProfile, HonestRange
 from protocol.types import AuditStatistics
+
+
+def fake_profile() -> CalibrationProfile:
+    """Thresholds of 0.625 nats; 1 nat is an edit."""
+    ranges = {name: HonestRange("0.5", "0.1", {}) for name in (*ALWAYS, "mean_logprob_distance")}
+    return CalibrationProfile(PROFILE_FORMAT, "fake", "0" * 64, "fake", "f32", "cpu", ("greedy", "gumbel"), (), "1.25",
+                              "1", 200, 200, 200, "0" * 64, ranges, (), {})
 
 
 class FakeCatalogue:
@@ -47,9 +54,7 @@ class FakeReplayer(FakeCatalogue):
 
     def profile(self, profile: bytes, model: bytes) -> CalibrationProfile:
         self.require(model, profile)
-        ranges = {name: HonestRange("0.5", "0.1", {}) for name in (*ALWAYS, "mean_logprob_distance")}
-        return CalibrationProfile(PROFILE_FORMAT, "fake", "0" * 64, "fake", "f32", "cpu", ("greedy", "gumbel"), (),
-                                  "1.25", "1", 200, 200, 200, "0" * 64, ranges, (), {})
+        return fake_profile()
 
     def encode(self, model: bytes, messages: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         self.require(model, self.known_profile)
@@ -61,8 +66,10 @@ class FakeReplayer(FakeCatalogue):
     def measure(self, model: bytes, asked: Asked, claim: Claim) -> Measured | ClaimFault:
         if isinstance(self.finding, BaseException):
             raise self.finding
-        if isinstance(self.finding, ClaimFault):
-            return self.finding
+        rules = ClaimRules(asked.max_output_tokens, 1000, (7,), asked.sampler.min_tokens)
+        fault = find_fault(claim, rules)
+        if fault is not None or isinstance(self.finding, ClaimFault):
+            return fault or self.finding
         return Measured(self.finding, _seen(claim, self.finding))
 
     def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:

@@ -17,6 +17,7 @@ from protocol.challenge import (
     claim_fault,
     commitment_digest,
     last_block,
+    late_block,
     opening_block,
     opening_digest,
     opening_draw,
@@ -59,8 +60,8 @@ def accept_commitment(node: Node, signed: SignedCommitment) -> ChallengeRow:
         raise not_ready(f"Block {said.window} has another hash here.")
     allowed, seconds = allowed_seconds(said.claim, said.products, terms), head.timestamp - block.timestamp
     why = claim_fault(said, terms, _largest_model(node, said.provider))
-    if head.number >= opening_block(said.window, terms):
-        why = f"late: block {opening_block(said.window, terms)} had drawn already"
+    if head.number >= late_block(said.window, terms):
+        why = f"late: block {head.number} is here, and block {opening_block(said.window, terms)} draws"
     elif not why and seconds > allowed:
         why = f"late: {seconds} s where {said.claim.int8_ops} operations a second allow {allowed} s"
     state = ChallengeState.FAILED if why else ChallengeState.COMMITTED

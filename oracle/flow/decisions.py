@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from oracle.flow.batch_view import BatchView, view_batch
 from oracle.flow.node import Node, require_member
 from oracle.flow.scoring import weigh_scores
-from oracle.flow.turns import BatchView, view_batch, weigh
+from oracle.flow.turns import weigh
 from oracle.records import BatchRow
 from protocol.committee import seats_bitmap
 from protocol.errors import Reason, Refused

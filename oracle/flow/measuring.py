@@ -62,7 +62,7 @@ def measure(case: Case, transcript: Transcript, finish: str, prompt_ids: Sequenc
         noise = replayer.measure_self_noise(spec.model, profile.dtype, asked, claim)
     judgement = judge(profile, spec.sampler, found.statistics, noise)
     kept = KeptNumbers(numbers_to_json(numbers_of(claim, found.replay, noise)),
-                       ids_of(asked, claim, transcript.salt), document_to_json(profile))
+                       ids_of(asked, claim, transcript), document_to_json(profile))
     facts |= {
         "sampler": to_json(spec.sampler), "p_value": repr(judgement.p_value),
         "log_e": None if judgement.log_e is None else repr(judgement.log_e),

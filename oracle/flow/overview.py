@@ -26,7 +26,8 @@ def show_batch(node: Node, batch_id: int) -> dict[str, Any]:
     drawn = batch.drawn_at is not None
     return {
         **show_batch_record(batch),
-        "entries": [{"index": e.index, **to_json(e.entry), "audit": e.audit, "escalated": e.escalated_at is not None} for e in entries],
+        "entries": [{"index": e.index, **to_json(e.entry), "audit": e.audit, "escalated": e.escalated_at is not None}
+                    for e in entries],
         "draw": {
             "seed": hex_or_none(batch.seed),
             "group_seed": hex_or_none(batch.group_seed),
@@ -34,7 +35,7 @@ def show_batch(node: Node, batch_id: int) -> dict[str, Any]:
             "drawn": [e.index for e in entries if e.drawn],
             "auditors": [members[e.auditor] for e in entries if e.auditor is not None],
         } if drawn else None,
-        "records": [_record(row) for row in records],
+        "records": [_record(row) for row in records if row.revealed],
         "decision": to_json(decision) if decision else None,
         "why": why,
     }
@@ -68,4 +69,4 @@ def show_network(node: Node, contracts: dict[str, str]) -> dict[str, Any]:
 
 def _record(row: RecordRow) -> dict[str, Any]:
     return {"oracle": row.oracle, "record": to_json(row.record), "evidence": row.evidence,
-            "signature": to_hex(row.signature), "received_at": int(row.received_at)}
+            "signature": to_hex(row.signature), "received_at": int(row.received_at), "timely": row.timely}

@@ -41,7 +41,8 @@ def recompute_draw(chain: Any, batch_id: int, fetch: FetchReveals) -> tuple[Draw
     made = draw(batch_id, leaves, block.hash if block else None, list(reveals.values()), rate)
     facts = {"epoch": epoch, "block": hashed, "block_hash": block.hash if block else None, "audit_bps": rate,
              "floor_bps": terms.audit_bps, "burned": burned, "provider": batch.provider,
-             "jobs": [entry.job_id for entry in batch.entries], "members": [m.address for m in members], "reveals": reveals, "entries": len(leaves)}
+             "jobs": [entry.job_id for entry in batch.entries], "entries": len(leaves),
+             "members": [m.address for m in members], "reveals": reveals}
     return made, facts
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from oracle.flow.batch_view import BatchView
 from oracle.flow.evidence import checks_of
 from oracle.flow.node import Node
-from oracle.flow.turns import BatchView
 from oracle.flow.verification import Finding
 from oracle.ports import Store
 from oracle.records import BatchRow, EntryRow

@@ -7,49 +7,18 @@ after the opening for the one before was here, or after its turn began if none c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
+from oracle.flow.batch_view import BatchView, view_batch
 from oracle.flow.node import Node
-from oracle.records import BatchRow, EntryRow, OpeningNote, RecordRow
+from oracle.records import EntryRow, OpeningNote
 from protocol.committee import faults
 from protocol.draw import auditor_at
-from protocol.encoding import to_hex
 from protocol.types import AUDIT_OPEN, BatchState, Outcome, VerdictKind
 from protocol.verdict import EntryEvidence
 
 FINAL = (VerdictKind.PASS, VerdictKind.FRAUD)
 CONTRARY = (VerdictKind.FRAUD, VerdictKind.MALFORMED)
-
-
-@dataclass(frozen=True)
-class BatchView:
-    """All that this oracle knows of one drawn batch."""
-
-    batch: BatchRow
-    members: tuple[str, ...]
-    entries: list[EntryRow]
-    openings: list[OpeningNote]
-    records: list[RecordRow]
-
-    def records_at(self, index: int) -> list[RecordRow]:
-        return [row for row in self.records if row.record.index == index]
-
-    def own_record(self, index: int, own: str) -> RecordRow | None:
-        return next((row for row in self.records_at(index) if row.oracle == own), None)
-
-    def own_verdict(self, index: int, own: str) -> VerdictKind | None:
-        return row.record.verdict if (row := self.own_record(index, own)) else None
-
-    def opening_for(self, index: int, auditor: str) -> OpeningNote | None:
-        return next((o for o in self.openings if o.index == index and o.auditor == auditor and o.readable), None)
-
-
-def view_batch(node: Node, batch: BatchRow) -> BatchView:
-    store, number = node.store, batch.batch_id
-    return BatchView(batch, node.chain.members(batch.set_version), store.entries(number), store.openings(number),
-                     store.records(number))
 
 
 def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> dict[str, float]:
@@ -69,9 +38,12 @@ def turns_begun(view: BatchView, entry: EntryRow, now: float, turn: float) -> di
 
 
 def is_passed(view: BatchView, entry: EntryRow, begun: Mapping[str, float]) -> bool:
-    """Whether the named auditor passed the entry, or f + 1 of those whose turn has begun, so that one is honest."""
-    said = {row.oracle for row in view.records_at(entry.index) if row.record.verdict is VerdictKind.PASS} & set(begun)
-    return next(iter(begun), None) in said or len(said) > faults(len(view.members))
+    """Whether the named auditor passed the entry, or f + 1 of those whose turn has begun, so that one is honest. Who
+    committed to a pass only after it could have seen another's does not count among these."""
+    passes = [row for row in view.records_at(entry.index) if row.record.verdict is VerdictKind.PASS]
+    if next(iter(begun), None) in {row.oracle for row in passes}:
+        return True
+    return len({row.oracle for row in passes if row.timely} & set(begun)) > faults(len(view.members))
 
 
 def wants_opening(node: Node, view: BatchView, entry: EntryRow) -> bool:
@@ -109,16 +81,10 @@ def wanted_openings(node: Node, provider: str) -> list[EntryRow]:
     return found
 
 
-def list_wanted(node: Node, provider: str) -> list[dict[str, Any]]:
-    """The same as the api shows it, with what names the group of fingerprints in this oracle's draw."""
-    found = wanted_openings(node, provider)
-    seeds = {batch.batch_id: batch.group_seed for batch in node.store.find_batches({e.batch_id for e in found})}
-    return [{"batch_id": e.batch_id, "index": e.index, "job_id": to_hex(e.entry.job_id),
-             "group_seed": to_hex(seed) if (seed := seeds.get(e.batch_id)) else None} for e in found]
-
-
 def _weigh(node: Node, view: BatchView, entry: EntryRow, begun: Mapping[str, float]) -> EntryEvidence:
-    passed, parameters = is_passed(view, entry, begun), node.chain.parameters_at(view.batch.terms_version)
+    # From the commitment on that speaks against it: the finding itself may come later.
+    passed = entry.escalated_at is None and is_passed(view, entry, begun)
+    parameters = node.chain.parameters_at(view.batch.terms_version)
     records = {
         str(row.oracle): row.record.verdict
         for row in view.records_at(entry.index)

@@ -8,6 +8,7 @@ from typing import Any
 
 from oracle.flow.node import Node
 from oracle.flow.shown_verdict import show_verdict
+from oracle.flow.turns import wanted_openings
 from oracle.records import BatchRow, Conviction, JobRow, RecordRow
 from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused
@@ -44,7 +45,7 @@ def _jobs(node: Node, rows: Sequence[JobRow]) -> list[dict[str, Any]]:
     store, numbers = node.store, {row.batch_id for row in rows if row.batch_id is not None}
     known = _Known(
         {batch.batch_id: batch for batch in store.find_batches(numbers)},
-        store.records(*numbers),
+        [row for row in store.records(*numbers) if row.revealed],
         {signed.report.job_id: signed.report for signed in store.reports([row.job_id for row in rows])},
         store.gas_used({row.closed_tx for row in rows if row.closed_tx}),
         store.convictions({row.job.provider for row in rows}),
@@ -110,3 +111,11 @@ def show_batch_record(batch: BatchRow) -> dict[str, Any]:
 
 def hex_or_none(value: bytes | None) -> str | None:
     return None if value is None else to_hex(value)
+
+
+def list_wanted(node: Node, provider: str) -> list[dict[str, Any]]:
+    """Openings that this oracle asks a provider for, with what names the groups of fingerprints in its draw."""
+    found = wanted_openings(node, provider)
+    seeds = {batch.batch_id: batch.group_seed for batch in node.store.find_batches({e.batch_id for e in found})}
+    return [{"batch_id": e.batch_id, "index": e.index, "job_id": to_hex(e.entry.job_id),
+             "group_seed": to_hex(seed) if (seed := seeds.get(e.batch_id)) else None} for e in found]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from oracle.flow.blobs import read_specs, sweep
 from oracle.flow.challenges import want_checks
 from oracle.flow.chores import do_chores
+from oracle.flow.confirmations import reveal_findings
 from oracle.flow.exchange import deliver
 from oracle.flow.findings import want_audits
 from oracle.flow.node import Node
@@ -41,6 +42,7 @@ class Loop:
         self._attempt("draw_batches", lambda: draw_batches(node, block))
         self._attempt("want_audits", lambda: want_audits(node))
         self._attempt("want_checks", lambda: want_checks(node))
+        self._attempt("reveal_findings", lambda: reveal_findings(node))
         self._attempt("deliver", lambda: deliver(node))
         self._attempt("propose", lambda: propose(node))
         self._attempt("do_chores", lambda: do_chores(node))

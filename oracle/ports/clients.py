@@ -30,6 +30,8 @@ class Rules:
 
     audit_turn: int = 60
     """How long an auditor may take before the next seat takes over."""
+    reveal_turn: int = 45
+    """How long a finding against a provider waits for the commitments of the other auditors before it is shown."""
     reveal_wait: int = REVEAL_WAIT
     """How long after its epoch a reveal may be missing before everything is drawn."""
     skip_wait: int = 30

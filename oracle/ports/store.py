@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from oracle.ports.challenges import Challenges
 from oracle.records import (
+    AuditorFault,
     AuditRow,
     BatchRow,
+    CommitmentRow,
     Conviction,
     Delivery,
     EntryRow,
@@ -22,7 +24,7 @@ from oracle.records import (
 )
 from oracle.scores import KeptNumbers, LeafScore
 from protocol.types import Decision, SignedOffer, SignedReport
-from protocol.units import Digest
+from protocol.units import Address, Digest
 
 
 class Blobs(Protocol):
@@ -104,6 +106,17 @@ class Audits(Protocol):
     def lock(self, name: str) -> AbstractContextManager[bool]: ...
 
 
+class Confirmations(Protocol):
+    """Findings that were committed to before they were shown, and what speaks against auditors."""
+
+    def put_commitment(self, row: CommitmentRow) -> bool: ...
+    def commitments(self, batch_id: int) -> list[CommitmentRow]: ...
+    def unrevealed(self) -> list[CommitmentRow]: ...
+    def mark_revealed(self, row: CommitmentRow, now: float, superseded: bool = False) -> None: ...
+    def put_faults(self, faults: Sequence[AuditorFault]) -> int: ...
+    def count_faults(self) -> list[tuple[Address, int, str, int]]: ...
+
+
 class Agreement(Protocol):
     """What was signed, what is owed to peers, what other places know already."""
 
@@ -140,5 +153,5 @@ class Scores(Protocol):
     def drop_numbers(self, before: float) -> int: ...
 
 
-class Store(Blobs, Market, Audits, Agreement, Scores, Challenges, Protocol):
+class Store(Blobs, Market, Audits, Agreement, Scores, Challenges, Confirmations, Protocol):
     def transaction(self) -> AbstractContextManager[Store]: ...

@@ -125,9 +125,9 @@ def load_replayer(settings: Settings) -> tuple[Replayer, list[bytes]]:
 
 def load_multiply() -> Multiply:
     """The fast exact product of int8 matrices, for checking challenges. Imports torch."""
-    from protocol.engine.challenge import multiply
+    from protocol.engine.challenge import exact_multiply
 
-    return multiply
+    return exact_multiply()
 
 
 def check_model_files() -> None:

@@ -15,7 +15,7 @@ from oracle.records import Member
 from oracle.wiring import REVEAL_PURPOSE, SEAL_PURPOSE, check_model_files, migrate_database
 from protocol.documents import document_digest
 from protocol.draw import RevealChain
-from protocol.errors import MallaError
+from protocol.errors import MallaError, Unavailable
 from protocol.profile import CalibrationProfile
 from protocol.sealing import derive_secret, public_key
 
@@ -89,10 +89,41 @@ def ask_health(url: str) -> str:
     return "waits for " + ", ".join(str(word) for word in waiting)
 
 
-def run_calibration(model: str, output: Path | None, sequences: int,
+def ask_challenge(url: str, provider: str) -> dict[str, Any]:
+    """What one oracle's api says of a provider's last challenge; `{"error": why}` when it does not answer in form."""
+    try:
+        answer = httpx.get(f"{url}/v1/challenges", params={"provider": provider}, timeout=5.0, trust_env=False)
+        found = answer.json()["challenge"]
+        if found["result"] not in ("none", "passed", "failed"):
+            return {"error": "an answer in another form"}
+        # Read once here, so that nothing later meets a field that is missing.
+        devices = [{**{name: device[name] for name in ("device", "result", "reason", "products")},
+                    "measured_int8_ops": int(device["measured_int8_ops"]), "signs": list(device["signs"]),
+                    "claim": {**device["claim"], "int8_ops": int(device["claim"]["int8_ops"])}}
+                   for device in found["devices"]]
+        if any(not {"name", "uuid"} <= device["claim"].keys() for device in devices):
+            return {"error": "an answer in another form"}
+        return {**found, "devices": devices}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        return {"error": f"no answer ({type(error).__name__})"}
+
+
+def fetch_bundle(url: str, batch_id: int, index: int, consent: str) -> bytes:
+    """The bytes of an evidence bundle. Raises Unavailable, with what the api says if it refuses."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/v1/bundles/{batch_id}/{index}", timeout=30.0, trust_env=False,
+                           params={"consent": consent} if consent else {})
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unavailable(f"The api at {url} does not answer ({type(error).__name__}).") from error
+    if answer.status_code != 200:
+        raise Unavailable(f"The api at {url} gives no bundle: {answer.text[:300]}")
+    return answer.content
+
+
+def run_calibration(model: str, output: Path | None, sequences: int, dtype: str,
                     progress: Callable[[str, float], None]) -> tuple[bytes, CalibrationProfile]:
     """Imports torch's parent only: the runs are processes of their own. Returns the profile and its digest."""
     from protocol.engine.calibrate import calibrate
 
-    profile = calibrate(model, output, sequences, progress)
+    profile = calibrate(model, output, sequences, progress, dtype=dtype)
     return document_digest(profile), profile

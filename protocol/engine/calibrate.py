@@ -1,7 +1,7 @@
-"""Calibration: how far honest runs of one model lie apart, over batches, threads and CPU kernels.
+"""Calibration: how far honest runs of one model lie apart, over all that an honest run may do differently.
 
-Providers and oracles own different machines. So sequences are generated under several kernel
-choices and each is replayed under several others: the honest maximum includes that noise.
+Providers and oracles own different machines. So sequences are generated in many benign ways (`protocol.engine.benign`)
+and each is replayed in several others: the honest maximum includes that noise.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Context, Decimal
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from protocol.claim import Claim
-from protocol.comparison import Replay, compute_statistics
 from protocol.documents import document_to_json
+from protocol.engine.benign import F32, NATIVE, TRANSFORMERS, WHOLE, generators, replayers
 from protocol.engine.catalogue import find_model
 from protocol.engine.corpus import load_corpus
 from protocol.engine.prompt import load_prompt_encoder
@@ -30,7 +30,10 @@ from protocol.errors import BadInput, MallaError
 from protocol.manifest import ModelManifest
 from protocol.profile import (
     PROFILE_FORMAT,
+    PROOFS,
+    QUANTILES,
     SAFETY_FACTOR,
+    SMALLEST_EDIT,
     STATISTICS,
     CalibrationProfile,
     HonestRange,
@@ -40,32 +43,14 @@ from protocol.types import AuditStatistics
 
 MIN_SEQUENCES = 200
 REFERENCE_SEQUENCES = 24
-QUANTILES = ("0.5", "0.9", "0.99")
+FINGERPRINT_FLOOR = 0.003
+"""Relative distance of fingerprints when four of their 256 numbers were rounded to the neighbouring unit: what two
+machines may differ by where rounding alone differs."""
+EDIT_FACTOR = 2
+"""By how much an edited token's margin is above the threshold of the class."""
 # If each of two float32 implementations has logits within E of the exact ones, the token that one of
 # them chose lies at most 4 E below the other's best, and a logprob differs by at most 4 E.
 ROUNDINGS = 4
-
-NATIVE: dict[str, str] = {}
-AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
-SSE = {"ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "ONEDNN_MAX_CPU_ISA": "SSE41"}
-PORTABLE = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE", "ONEDNN_MAX_CPU_ISA": "SSE41"}
-
-# `sequences` here are shares of the whole in sixteenths.
-GENERATORS = (
-    Variation("native", "generate", 1, 1, NATIVE, 2),
-    Variation("native", "generate", 8, 1, NATIVE, 3),
-    Variation("native", "generate", 8, 2, NATIVE, 3),
-    Variation("avx2", "generate", 1, 1, AVX2, 1),
-    Variation("avx2", "generate", 8, 1, AVX2, 3),
-    Variation("sse4", "generate", 8, 1, SSE, 2),
-    Variation("portable", "generate", 8, 1, PORTABLE, 2),
-)
-REPLAYERS = (
-    Variation("native", "replay", 1, 1, NATIVE, 16),
-    Variation("native", "replay", 1, 2, NATIVE, 16),
-    Variation("avx2", "replay", 1, 1, AVX2, 16),
-    Variation("portable", "replay", 1, 1, PORTABLE, 16),
-)
 
 Progress = Callable[[str, float], None]
 
@@ -78,18 +63,18 @@ class CalibrationFailed(MallaError):
 
 @dataclass(frozen=True)
 class HonestRun:
-    """One honest sequence as a worker wrote it; `limit` is the output limit that it was asked with."""
+    """One honest sequence as a worker wrote it; `limit` is the output limit that it was asked with. Bytes are in
+    hexadecimal: top logprobs, the rows of all fingerprints, the seed of their directions."""
 
     prompt: list[int]
     tokens: list[int]
     logprobs: list[float]
     finish: str
     limit: int
-
-    def compare(self, replayed: dict[str, Any]) -> AuditStatistics:
-        """The statistics that an audit by this replay would give."""
-        claim = Claim(tuple(self.tokens), tuple(self.logprobs), self.finish)
-        return compute_statistics(claim, Replay(tuple(replayed["margins"]), tuple(replayed["logprobs"])))
+    top: str
+    rows: str
+    seed: str
+    sampler: dict[str, Any]
 
 
 def calibrate(
@@ -98,11 +83,12 @@ def calibrate(
     sequences: int = 240,
     progress: Progress | None = None,
     cache: Path | None = None,
+    dtype: str = F32,
 ) -> CalibrationProfile:
-    """Measure a profile from `sequences` honest runs and write it to `output` as readable JSON.
+    """Measure a profile of the class of `dtype` from `sequences` honest runs and write it to `output` as readable JSON.
 
-    Takes about two seconds a sequence on two cores. Errors: `BadInput` for fewer than 200 sequences or
-    more than the corpus has; `CalibrationFailed`; those of loading the model.
+    Takes about two seconds a sequence on two cores. Errors: `BadInput` for fewer than 200 sequences, more than the
+    corpus has, or an unknown dtype; `CalibrationFailed`; those of loading the model.
     """
     if sequences < MIN_SEQUENCES:
         raise BadInput(
@@ -112,28 +98,31 @@ def calibrate(
     folder = cache or default_cache_folder(os.environ)
     encoder = load_prompt_encoder(manifest, folder, progress=progress)
     prompts = [list(encoder.encode(prompt.messages)) for prompt in corpus.take(sequences)]
-    runner = _Runner(manifest, folder, progress or (lambda _sentence, _part: None), sequences)
-    generators = share_sequences(GENERATORS, sequences)
-    runs = list(runner.generate(generators, prompts, corpus.output_tokens))
-    replayers = tuple(replace(variation, sequences=len(runs)) for variation in REPLAYERS)
-    statistics = [found for variation in replayers for found in runner.replay(variation, runs)]
+    ways = share_sequences([way for way in generators(dtype) if is_installed(way)], sequences)
+    again = tuple(replace(way, sequences=sequences) for way in replayers(dtype))
+    runner = _Runner(manifest, folder, progress or (lambda _sentence, _part: None), sequences * (1 + len(again)))
+    runs = list(runner.generate(ways, prompts, corpus.output_tokens))
+    statistics = [found for way in again for found in runner.replay(way, runs)]
     floor = ROUNDINGS * runner.measure_rounding(runs[:: max(1, len(runs) // REFERENCE_SEQUENCES)])
     profile = CalibrationProfile(
         format=PROFILE_FORMAT,
         model=manifest.name,
         tensors_sha256=manifest.tensors.sha256,
         backend="torch",
-        dtype="f32",
+        dtype=dtype,
         device="cpu",
+        samplers=tuple(sorted({way.sampler for way in ways})),
+        required=PROOFS,
         safety_factor=str(SAFETY_FACTOR),
+        edit_margin=edit_margin(statistics, floor),
         sequences=len(runs),
         comparisons=len(statistics),
         tokens=sum(len(run.tokens) for run in runs),
         corpus_sha256=corpus.sha256,
         statistics=summarise(statistics, floor),
-        variations=generators + replayers,
+        variations=ways + again,
         versions={
-            "malla_engine": "1",
+            "malla_engine": "2",
             "torch": version("torch"),
             "python": platform.python_version(),
             "machine": platform.machine(),
@@ -156,25 +145,42 @@ def share_sequences(variations: Sequence[Variation], total: int) -> tuple[Variat
     )
 
 
+def is_installed(variation: Variation) -> bool:
+    """Whether this machine can run it: another implementation of the network is no dependency of ours."""
+    return variation.name != TRANSFORMERS or find_spec(TRANSFORMERS) is not None
+
+
+def edit_margin(statistics: Sequence[AuditStatistics], floor: float) -> str:
+    """The margin of a token from where on no honest run of the class explains it: twice the threshold of the largest,
+    and never less than `SMALLEST_EDIT`."""
+    largest = max(max(found.max_margin, found.end_margin, floor) for found in statistics)
+    return max(_decimal_up(EDIT_FACTOR * float(SAFETY_FACTOR) * largest), str(SMALLEST_EDIT), key=float)
+
+
 def summarise(statistics: Sequence[AuditStatistics], floor: float) -> dict[str, HonestRange]:
-    """Maximum and quantiles of each statistic, rounded up to six digits: no honest run exceeds its maximum."""
+    """Maximum and quantiles of each statistic, rounded up to six digits: no honest run exceeds its maximum. A proof
+    that not every run brought is left out."""
     ranges = {}
     for name in STATISTICS:
-        values = sorted(getattr(found, name) for found in statistics)
+        found = [getattr(one, name) for one in statistics]
+        if None in found:
+            continue
+        values = sorted(found)
         quantiles = {
             text: _decimal_up(values[min(len(values) - 1, int(float(text) * len(values)))])
             for text in QUANTILES
         }
-        ranges[name] = HonestRange(_decimal_up(values[-1]), _decimal_up(floor), quantiles)
+        least = FINGERPRINT_FLOOR if name == "fingerprint_distance" else floor
+        ranges[name] = HonestRange(_decimal_up(values[-1]), _decimal_up(least), quantiles)
     return ranges
 
 
 class _Runner:
     """Runs workers one after another and counts what they have done."""
 
-    def __init__(self, manifest: ModelManifest, cache: Path, progress: Progress, sequences: int) -> None:
+    def __init__(self, manifest: ModelManifest, cache: Path, progress: Progress, lines: int) -> None:
         self._manifest, self._cache, self._progress = manifest, cache, progress
-        self._done, self._total = 0, sequences * (1 + len(REPLAYERS)) + REFERENCE_SEQUENCES
+        self._done, self._total = 0, lines + REFERENCE_SEQUENCES
 
     def generate(
         self, variations: Sequence[Variation], prompts: list[list[int]], limits: Sequence[int]
@@ -184,8 +190,10 @@ class _Runner:
             mine = prompts[start : start + variation.sequences]
             start += variation.sequences
             groups = [mine[place : place + variation.batch] for place in range(0, len(mine), variation.batch)]
+            # Every sequence its own seed; a sampled batch takes one of two temperatures.
             batches = [
-                {"prompts": group, "output_tokens": limits[place % len(limits)]}
+                {"prompts": group, "output_tokens": limits[place % len(limits)],
+                 "first_seed": start + place * variation.batch, "hot": place % 2 == 0}
                 for place, group in enumerate(groups)
             ]
             for line in self._run(variation, {"batches": batches}):
@@ -193,12 +201,12 @@ class _Runner:
 
     def replay(self, variation: Variation, runs: Sequence[HonestRun]) -> Iterator[AuditStatistics]:
         lines = self._run(variation, {"sequences": [vars(run) for run in runs]})
-        for run, line in zip(runs, lines, strict=True):
-            yield run.compare(line)
+        for _run, line in zip(runs, lines, strict=True):
+            yield AuditStatistics(**line)
 
     def measure_rounding(self, runs: Sequence[HonestRun]) -> float:
         """The largest distance of a float32 logit from float64's, over all tokens of the vocabulary."""
-        reference = Variation("native", "reference", 1, 1, NATIVE, len(runs))
+        reference = Variation("native", "reference", 1, 1, NATIVE, len(runs), F32, WHOLE, "")
         return max(line["error"] for line in self._run(reference, {"sequences": [vars(run) for run in runs]}))
 
     def _run(self, variation: Variation, work: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -207,12 +215,17 @@ class _Runner:
             "cache": str(self._cache),
             "role": variation.role,
             "threads": variation.threads,
+            "dtype": variation.dtype,
+            "passes": variation.passes,
+            "sampler": variation.sampler,
+            "network": variation.name,
             **work,
         }
         environment = {**os.environ, **variation.environment, "OMP_NUM_THREADS": str(variation.threads)}
         command = [sys.executable, "-m", "protocol.engine.calibration_worker"]
         sentence = (
-            f"{variation.role} by {variation.name}, batch {variation.batch}, threads {variation.threads}"
+            f"{variation.role} by {variation.name}, {variation.passes}, batch {variation.batch}, "
+            f"threads {variation.threads}"
         )
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True

@@ -60,7 +60,7 @@ def measure_self_noise(model: ServedModel, varied: ServedModel, asked: Asked, cl
            for a, b in zip(one, two, strict=True)]
     rows = None
     if other.rows is not None and plain.rows is not None:
-        rows = float((((other.rows - plain.rows) ** 2).sum() / (plain.rows**2).sum()) ** 0.5)
+        rows = spread(other.rows, plain.rows)
     return replace(found, mean_logprob_distance=sum(distances) / len(distances),
                    mean_top_logprob_distance=sum(top) / len(top) if top else None, fingerprint_distance=rows)
 

@@ -167,9 +167,8 @@ def _weights(values: Tensor, rows: Rows) -> Tensor:
     table = _tensors(values.device)[1]
     power = (values - values[:, :1]) * 1000.0 / rows.temperatures[:, None].double() * LOG2_E
     whole = power.floor().clamp(min=-FRACTION_BITS - 1)
-    fraction = ((power - whole).clamp(min=0.0) * 2**32).long()
+    fraction = ((power - whole).clamp(min=0.0) * 2**32).long().clamp(max=WORD)
     index, rest = fraction >> (32 - TABLE_BITS), fraction & (2 ** (32 - TABLE_BITS) - 1)
-    index = index.clamp(max=2**TABLE_BITS - 1)
     start = table[index]
     value = start + ((table[index + 1] - start) * rest >> (32 - TABLE_BITS))
     return torch.where(whole < -FRACTION_BITS, 0, value >> (-whole).long())

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from jinja2 import StrictUndefined, TemplateError, pass_context
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context, LoopContext
+from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
@@ -21,7 +21,6 @@ from protocol.engine.data_file import BundleRefused
 from protocol.engine.template_budget import (
     MAX_TEXT,
     one_level_deeper,
-    spend,
     spend_deep,
     spend_shallow,
     template_budget,
@@ -44,7 +43,7 @@ ATTRIBUTES: tuple[tuple[type, frozenset[str]], ...] = (
     (
         LoopContext,
         frozenset({
-            "changed", "cycle", "first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex",
+            "cycle", "first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex",
             "revindex0",
         }),
     ),
@@ -117,15 +116,18 @@ class _Environment(ImmutableSandboxedEnvironment):
         return None
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        spend(1)
+        # A key is hashed, and written into the message when it is missing: both go as deep as it does.
+        spend_deep(argument)
         return super().getitem(obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         return operate(operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        # A macro only passes its arguments on; everything else may hash, compare or write them.
+        pay = spend_shallow if isinstance(__obj, Macro) else spend_deep
         for value in (*args, *kwargs.values()):
-            spend_shallow(value)
+            pay(value)
         if isinstance(__obj, types.BuiltinMethodType) and isinstance(__obj.__self__, str):
             return call_text_method(__obj.__self__, __obj.__name__, args, kwargs)
         with one_level_deeper():

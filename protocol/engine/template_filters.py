@@ -27,11 +27,13 @@ from protocol.engine.template_budget import (
 )
 
 Function: TypeAlias = Callable[..., Any]
-DEEP_FILTERS = ("max", "min", "sort", "unique", "dictsort", "string")
+DEEP_FILTERS = ("max", "min", "sort", "unique", "dictsort")
 FLAT_FILTERS = (
-    "abs", "capitalize", "count", "d", "default", "first", "float", "items", "last", "length", "list", "lower", "map",
-    "reject", "rejectattr", "reverse", "select", "selectattr", "title", "trim", "upper", "wordcount",
+    "abs", "count", "d", "default", "first", "float", "items", "last", "length", "list", "map", "reject", "rejectattr",
+    "reverse", "select", "selectattr",
 )  # fmt: skip
+TEXT_FILTERS = ("capitalize", "lower", "title", "trim", "upper", "wordcount")
+"""Jinja's make a text of whatever they are given, so that is paid for first."""
 DEEP_TESTS = ("!=", "<", "<=", "==", ">", ">=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne")
 FLAT_TESTS = (
     "boolean", "callable", "defined", "divisibleby", "even", "false", "float", "integer", "iterable", "mapping",
@@ -58,6 +60,7 @@ def list_filters() -> dict[str, Function]:
     """All filters by name."""
     ours: dict[str, Function] = {
         "indent": _indent, "int": _integer, "join": _join, "replace": _replace, "safe": _as_text, "tojson": _to_json,
+        "string": _as_text,
         Inserted.JOINED.value: lambda texts: _join([_as_text(text) for text in texts]),
     }  # fmt: skip
     own: dict[str, Function] = {
@@ -67,6 +70,7 @@ def list_filters() -> dict[str, Function]:
     return {
         **{name: _bounded(FILTERS[name], spend_deep) for name in DEEP_FILTERS},
         **{name: _bounded(FILTERS[name], spend_shallow) for name in FLAT_FILTERS},
+        **{name: _bounded(_of_text(FILTERS[name]), spend_shallow) for name in TEXT_FILTERS},
         **{name: _bounded(function, spend_shallow) for name, function in ours.items()},
         **{name: pass_context(_without_context(function)) for name, function in own.items()},
     }
@@ -132,6 +136,10 @@ def _bounded(function: Function, pay: Callable[[Any], Any]) -> Function:
         return spend_shallow(function(*arguments, **named))
 
     return paid
+
+
+def _of_text(function: Function) -> Function:
+    return lambda value, *arguments: function(_as_text(value), *arguments)
 
 
 def _without_context(function: Function) -> Function:

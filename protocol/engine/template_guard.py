@@ -67,6 +67,11 @@ class TemplateGuard(NodeTransformer):
             operand.expr = _filter(operand.expr, Inserted.COMPARED)
         return node
 
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:
+        self.generic_visit(node)
+        node.key = _filter(node.key, Inserted.COMPARED)
+        return node
+
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
         self.generic_visit(node)
         if isinstance(node.arg, nodes.Slice):

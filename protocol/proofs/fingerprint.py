@@ -1,12 +1,14 @@
 """Fingerprints of hidden states: a promise, made before any draw, of what the model was doing at every token.
 
-A row is a random projection of one token's last hidden state onto 16 directions of ±1 (activation DiFR,
-arXiv 2511.20621; Johnson–Lindenstrauss). The directions follow from job, call and the requester's nonce, known when
-generation starts. Rows are dealt into groups of at most 16 tokens; the root over the groups is in the leaf of every
-call, and a later draw names the one group that is opened: 497 bytes at most for 2,048 tokens.
+A token's last hidden state is divided by its root mean square, its outlier channels are cut off at ±1, and what is left
+is projected onto 34 directions of ±1 (activation DiFR, arXiv 2511.20621; Johnson–Lindenstrauss). The directions follow
+from job, call and the requester's nonce, known when generation starts. A projection is sent in units of 0.012 and only
+modulo 16: a verifier knows the rest from its own replay, so four bits carry a difference of a hundredth (as TOPLOC's
+modulus does for indices, arXiv 2501.16007). A row has 17 bytes, and every 17 bytes are a row: there is neither NaN nor
+infinity to send.
 
-A row has 17 bytes: a scale s = 2^(e/8 − 16) as its exponent e, and 16 signed bytes in units of s/127. Every such string
-is a number, so there is neither NaN nor infinity to send.
+Rows are dealt into groups of at most 16 tokens; the root over the groups is in the leaf of every call, and a later draw
+names the one group that is opened: 497 bytes at most for 2,048 tokens.
 """
 
 from __future__ import annotations
@@ -23,11 +25,15 @@ from protocol.proofs.merkle import HASH_BYTES, climb, path_length, path_of, root
 from protocol.units import Digest
 
 VERSION = 1
-DIMENSIONS = 16
+DIMENSIONS = 34
 GROUP = 16
 """Tokens that are opened together, at most."""
-ROW_BYTES = 1 + DIMENSIONS
-LEVELS = 127
+UNIT = 0.012
+PERIOD = 16
+"""Units after which a number repeats: four bits."""
+ROW_BYTES = DIMENSIONS // 2
+KEPT = 0.75
+"""Share of the opened tokens, the nearest ones, whose distances are averaged: honest outliers are single tokens."""
 _TAG = b"malla/fingerprint/1"
 
 Rows = NDArray[numpy.float64]
@@ -40,29 +46,30 @@ def seed_of(job_id: bytes, call: int, nonce: int) -> Digest:
 
 
 def directions(seed: bytes, hidden: int) -> NDArray[numpy.int8]:
-    """(16, hidden) numbers of ±1 out of SHAKE-256: bit i of the stream, lowest first, is the sign of number i."""
+    """(34, hidden) numbers of ±1 out of SHAKE-256: bit i of the stream, lowest first, is the sign of number i."""
     stream = hashlib.shake_256(seed).digest((DIMENSIONS * hidden + 7) // 8)
     bits = numpy.unpackbits(numpy.frombuffer(stream, numpy.uint8), bitorder="little")[: DIMENSIONS * hidden]
     return (1 - 2 * bits.astype(numpy.int8)).reshape(DIMENSIONS, hidden)
 
 
 def project(states: NDArray[numpy.float32], seed: bytes) -> Rows:
-    """Projections (tokens, 16) of hidden states (tokens, hidden), divided by √hidden: as large as a state's numbers."""
-    count = states.shape[1]
-    return (states @ directions(seed, count).astype(numpy.float32).T).astype(numpy.float64) / math.sqrt(count)
+    """Projections (tokens, 34) of final hidden states (tokens, hidden), divided by √hidden: numbers around ±1.
+
+    Errors: `ValueError` when a state is zero or not finite: whoever computed it has failed.
+    """
+    wide = states.astype(numpy.float64)
+    size = numpy.sqrt(numpy.square(wide).mean(axis=1, keepdims=True))
+    if not bool((numpy.isfinite(size) & (size > 0)).all()):
+        raise ValueError("A hidden state is zero or not finite; there is nothing to commit to.")
+    # Few channels hold most of a state's energy and none of what tells two computations apart.
+    cut = (wide / size).clip(-1.0, 1.0)
+    return cut @ directions(seed, states.shape[1]).astype(numpy.float64).T / math.sqrt(states.shape[1])
 
 
 def pack_rows(projections: Rows) -> bytes:
-    """The rows' bytes. Errors: `ValueError` when a projection is not finite: the backend itself has failed."""
-    if not bool(numpy.isfinite(projections).all()):
-        raise ValueError("A hidden state is not finite; there is nothing to commit to.")
-    largest = numpy.abs(projections).max(axis=1, initial=0.0)
-    with numpy.errstate(divide="ignore"):
-        exponents = numpy.ceil(8 * (numpy.log2(largest) + 16)).clip(0, 255)
-    scales = 2.0 ** (exponents / 8 - 16)
-    units = numpy.rint(projections / scales[:, None] * LEVELS).clip(-LEVELS, LEVELS).astype(numpy.int8)
-    packed = numpy.concatenate([exponents.astype(numpy.uint8)[:, None], units.view(numpy.uint8)], axis=1)
-    return packed.tobytes()
+    """The rows' bytes: two numbers a byte, the first in the low half."""
+    units = numpy.rint(projections / UNIT).astype(numpy.int64) % PERIOD
+    return (units[:, 0::2] | units[:, 1::2] << 4).astype(numpy.uint8).tobytes()
 
 
 def groups(tokens: int) -> int:
@@ -93,7 +100,7 @@ def drawn_group(seed: bytes, index: int, tokens: int) -> int:
 
 
 def read_opening(opening: bytes, root: bytes, tokens: int, group: int) -> tuple[Rows, Rows]:
-    """Opened projections (opened tokens, 16) and the unit (opened tokens, 1) to which each was rounded.
+    """Opened numbers (opened tokens, 34), each known up to multiples of 16 units, and the unit (opened tokens, 1).
 
     Errors: `ProviderFault` when the opening is not the one that was committed to.
     """
@@ -115,24 +122,32 @@ def read_opening(opening: bytes, root: bytes, tokens: int, group: int) -> tuple[
 
 
 def distance(opened: Rows, units: Rows, own: Rows) -> float:
-    """How far the opened rows lie from a verifier's own, relative to those: √(Σ (opened − own)² / Σ own²).
+    """How far opened rows lie from a verifier's own projections: the mean over the nearest three quarters of the tokens
+    (rounded up) of each one's root mean square difference, the shorter way round.
 
-    Our numbers are rounded to the opened row's unit first: where nothing else differs the distance is 0. Errors:
-    `ValueError` when our own rows are all zero or not finite.
+    Our numbers are rounded to the unit first: where nothing else differs the distance is 0. A token that has nothing to
+    do with ours is 4.6 units off, on average.
     """
-    size = float(numpy.square(own).sum())
-    if not (math.isfinite(size) and size > 0):
-        raise ValueError("The verifier's own hidden states are zero or not finite.")
-    return math.sqrt(float(numpy.square(opened - numpy.rint(own / units) * units).sum()) / size)
+    apart = numpy.rint(opened / units) - numpy.rint(own / units)
+    wrapped = (apart + PERIOD // 2) % PERIOD - PERIOD // 2
+    return nearest_mean(numpy.sqrt(numpy.square(wrapped * units).mean(axis=1)))
+
+
+def spread(one: Rows, other: Rows) -> float:
+    """The same of two runs whose projections are both known in full, nothing rounded."""
+    return nearest_mean(numpy.sqrt(numpy.square(one - other).mean(axis=1)))
+
+
+def nearest_mean(distances: NDArray[numpy.float64]) -> float:
+    """Mean of the smallest three quarters, their number rounded up."""
+    kept = numpy.sort(distances)[: math.ceil(KEPT * len(distances))]
+    return math.fsum(kept.tolist()) / len(kept)
 
 
 def _unpacked(part: bytes) -> tuple[Rows, Rows]:
     table = numpy.frombuffer(part, numpy.uint8).reshape(-1, ROW_BYTES)
-    units = table[:, 1:].view(numpy.int8).astype(numpy.float64)
-    if bool((units < -LEVELS).any()):
-        raise ProviderFault("fingerprint", "A fingerprint holds the number -128, which no row has.")
-    unit = 2.0 ** (table[:, :1] / 8 - 16) / LEVELS
-    return units * unit, unit
+    units = numpy.stack([table & 15, table >> 4], axis=2).reshape(len(table), DIMENSIONS)
+    return units * UNIT, numpy.full((len(table), 1), UNIT)
 
 
 def _dealt(rows: bytes) -> list[bytes]:

@@ -16,6 +16,7 @@ from protocol.challenge import (
     challenge_seed,
     commitment_digest,
     last_block,
+    late_block,
     opening_block,
     opening_digest,
     opening_draw,
@@ -61,12 +62,12 @@ def take_challenges(its: Challenging, oracles: Sequence[Oracle]) -> None:
     row = its.rows.challenge(window)
     if row is None:
         block = its.chain.block(window)
-        if number < opening_block(window, its.terms) and block is not None:
+        if number < late_block(window, its.terms) and block is not None:
             seed = challenge_seed(its.chain.domain.chain_id, block.hash, its.owner, DEVICE)
             row = ChallengeRow(window, Digest(block.hash), seed, ChallengeStage.WANTED)
             its.rows.begin_challenge(row)
             _tell_worker(its, row)
-    elif row.stage is ChallengeStage.WANTED and number < opening_block(window, its.terms):
+    elif row.stage is ChallengeStage.WANTED and number < late_block(window, its.terms):
         _tell_worker(its, row)
     elif row.stage is ChallengeStage.COMPUTED:
         _commit(its, row)

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
+import {IOracleCommittee} from "../../contracts/interfaces/IOracleCommittee.sol";
 import {IEscrowBatches} from "../../contracts/interfaces/escrow/IEscrowBatches.sol";
+import {IEscrowJobs} from "../../contracts/interfaces/escrow/IEscrowJobs.sol";
+import {IEscrowSessions} from "../../contracts/interfaces/escrow/IEscrowSessions.sol";
 import {IEscrowTerms} from "../../contracts/interfaces/escrow/IEscrowTerms.sol";
 import {EscrowScene} from "./EscrowScene.sol";
 
@@ -157,6 +160,55 @@ contract EndEdgesTest is EscrowScene {
         vm.prank(_court);
         escrow.convict(other, next, eve, 0);
         _assertEq(escrow.condemnedInEpoch(), 1_280 ether, "and two fifths of 1,200");
+    }
+
+    /// R15: a decision needs a quorum over exactly what is decided, of the batch as it was committed.
+    function test_settle__without_a_quorum_or_of_other_entries__is_refused() public {
+        uint64 id = _committed();
+        (
+            IEscrowBatches.Decision[] memory decisions,
+            IEscrowBatches.BatchHead[] memory heads,
+            IEscrowBatches.Entry[][] memory entries
+        ) = _decision(id, PASS, 0);
+        uint16 version = heads[0].setVersion;
+        bytes[] memory signatures = stage.sign(escrow.settlementDigest(version, decisions), 3);
+        vm.expectPartialRevert(IOracleCommittee.TooFewSignatures.selector);
+        escrow.settle(version, decisions, heads, entries, signatures);
+        signatures = stage.sign(escrow.settlementDigest(version, decisions), 7);
+        decisions[0].auditors = 1;
+        vm.expectRevert();
+        escrow.settle(version, decisions, heads, entries, signatures);
+        decisions[0].entriesHash = bytes32(uint256(1));
+        signatures = stage.sign(escrow.settlementDigest(version, decisions), 7);
+        vm.expectPartialRevert(IEscrowBatches.EntriesMismatch.selector);
+        escrow.settle(version, decisions, heads, entries, signatures);
+        _assertTrue(_stateOf(id) == IEscrowBatches.BatchState.PENDING, "nothing was decided");
+    }
+
+    /// R48: the court is shown what was committed, or nothing.
+    function test_batch__shown_with_other_words__is_refused() public {
+        uint64 id = _committed();
+        (IEscrowBatches.BatchHead memory head, IEscrowBatches.Entry[] memory entries) = _given(id);
+        _assertTrue(escrow.requireBatch(id, head, entries).state == IEscrowBatches.BatchState.PENDING, "as committed");
+        entries[0].amount += 1;
+        vm.expectPartialRevert(IEscrowBatches.EntriesMismatch.selector);
+        escrow.requireBatch(id, head, entries);
+        head.committedBlock += 1;
+        vm.expectPartialRevert(IEscrowBatches.HeadMismatch.selector);
+        escrow.requireBatch(id, head, entries);
+    }
+
+    /// R20: what was opened in the second of the conviction is reached by it.
+    function test_convict__in_the_second_of_an_opening__reaches_it() public {
+        uint64 id = _committed();
+        IEscrowJobs.Job memory job = _open();
+        IEscrowSessions.Session memory session = _session(1 ether, address(0));
+        IEscrowBatches.BatchHead memory head = book.headOf(id);
+        vm.prank(_court);
+        escrow.convict(id, head, eve, 0);
+        escrow.refundJob(job);
+        escrow.finishSession(session);
+        _assertTrue(escrow.job(escrow.jobIdOf(job)).reason == IEscrowJobs.RefundReason.CONVICTED, "reason");
     }
 
     function _ceiling(uint96 most) private {

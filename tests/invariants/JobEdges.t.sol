@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
+import {Staking} from "../../contracts/Staking.sol";
 import {IEscrowJobs} from "../../contracts/interfaces/escrow/IEscrowJobs.sol";
 import {IEscrowTerms} from "../../contracts/interfaces/escrow/IEscrowTerms.sol";
+import {JobMath} from "../../contracts/libraries/JobMath.sol";
 import {EscrowScene} from "./EscrowScene.sol";
 
 /// @title Jobs that an offer just about covers, and what opening, declining and cancelling one moves
@@ -84,6 +86,33 @@ contract JobEdgesTest is EscrowScene {
         (offer.maxInputTokens, offer.maxOutputTokens) = (100, 200);
         _take(offer, 100, 200, offer.minDuration);
         _take(offer, 1, 1, stage.terms().maxDuration);
+    }
+
+    /// R7: what is revoked is revoked below a number, which itself stays.
+    function test_open__of_the_first_offer_that_is_not_revoked__is_taken() public {
+        vm.prank(paul);
+        escrow.revokeOffers(3);
+        IEscrowJobs.Offer memory offer = _offer();
+        offer.nonce = 3;
+        _take(offer, 100, 200, 1_000);
+    }
+
+    /// R9: the stake that just deters, and not a wei less.
+    function test_open__with_just_enough_stake__is_taken() public {
+        IEscrowJobs.Offer memory offer = _offer();
+        IEscrowTerms.Parameters memory terms = stage.terms();
+        uint256 price = _job(offer).price;
+        uint256 needed = JobMath.neededStake(price, terms.slashBps, terms.challengerBps, terms.detectionBps);
+        uint96 spare = uint96(2_000 ether - needed);
+        Staking staking = stage.staking();
+        vm.prank(paul);
+        staking.unstake(spare);
+        _take(offer, 100, 200, 1_000);
+        vm.prank(paul);
+        staking.unstake(1);
+        bytes memory signature = _signed(offer);
+        _refused(alice, IEscrowJobs.StakeDoesNotDeter.selector);
+        escrow.openJob(offer, signature, bytes32(uint256(1)), 100, 200, 1_000, 99);
     }
 
     function _take(IEscrowJobs.Offer memory offer, uint32 input, uint32 output, uint32 duration) private {

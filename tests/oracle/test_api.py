@@ -18,6 +18,7 @@ from protocol.limits import MAX_BLOB, MAX_JSON_BODY
 from protocol.messages import audit_record_digest, settlement_digest
 from protocol.types import AuditRecord, Decision, Outcome, VerdictKind
 from protocol.wire import to_json
+from tests.oracle.moves import SALT, commit
 from tests.oracle.world import DOMAIN, MODEL, World
 
 SETTINGS = Settings("", Path(), Path(), Path(), "", "")
@@ -116,8 +117,10 @@ def test_record__another_members_key__keeps_no_finding_away(api: TestClient, wor
     for seat, kind in ((3, VerdictKind.PASS), (1, VerdictKind.FRAUD)):
         evidence = {"reason": str(seat)}
         record = AuditRecord(1, 0, work.entry.leaf, kind, json_digest(evidence))
+        commit(world, record, False, 0, world.signers[seat])
         signature = world.signers[seat].sign(audit_record_digest(DOMAIN, record))
-        body = {"record": to_json(record), "evidence": evidence, "signature": to_hex(signature)}
+        body = {"record": to_json(record), "evidence": evidence, "signature": to_hex(signature), "salt": to_hex(SALT),
+                "held": []}
         assert api.post("/v1/peer/records", content=canonical_json(body), headers=key).status_code == 202
     assert len(world.node.store.records(1)) == 2
 

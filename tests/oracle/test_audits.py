@@ -97,9 +97,9 @@ def test_fraud__a_member_has_an_unusable_key__the_others_get_the_opening(world: 
     world.chain.seat_members[address] = replace(world.chain.member(address), encryption_key=bytes(32))
     world.replayers[0].finding = CHEATED
     assert audit(world) is VerdictKind.FRAUD
-    sent = {d.peer: d.path for d in world.node.store.due_deliveries(world.clock(), 9)}
-    assert sent.pop(address) == "/v1/peer/records"
-    assert list(sent.values()) == ["/v1/peer/escalations"] * 2
+    sent = {d.peer: d.body["sealed"] for d in world.node.store.due_deliveries(world.clock(), 9)}
+    assert sent.pop(address) == "0x"
+    assert len(sent) == 2 and all(len(sealed) > 2 for sealed in sent.values())
 
 
 def test_audit__opening_cannot_be_unsealed__is_malformed_and_wanted_again(world: World) -> None:

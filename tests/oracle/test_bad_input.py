@@ -14,11 +14,18 @@ from fastapi.testclient import TestClient
 from oracle.api import build_api
 from oracle.config import Settings
 from oracle.edges.metrics import Figures
+from oracle.records import AuditCommitment
 from oracle.wiring import Parts
 from protocol.encoding import json_digest, to_hex
-from protocol.messages import audit_record_digest, settlement_digest
+from protocol.messages import (
+    audit_commitment,
+    audit_commitment_digest,
+    audit_record_digest,
+    settlement_digest,
+)
 from protocol.types import AuditRecord, Decision, Outcome, VerdictKind
 from protocol.wire import to_json
+from tests.oracle.moves import SALT
 from tests.oracle.world import DOMAIN, World
 
 NASTY: tuple[Any, ...] = (
@@ -41,7 +48,10 @@ def bodies(world: World) -> dict[str, Any]:
     opening = {name: to_hex(v) if isinstance(v, bytes) else v for name, v in work.opening(0).items()}
     evidence = {"reason": "tokens"}
     record = AuditRecord(1, 0, work.entry.leaf, VerdictKind.FRAUD, json_digest(evidence))
-    finding = {"record": to_json(record), "evidence": evidence,
+    said = AuditCommitment(1, 0, work.entry.leaf, True, audit_commitment(DOMAIN, record, SALT))
+    committed = {"said": to_json(said), "signature": to_hex(world.signers[1].sign(audit_commitment_digest(
+        DOMAIN, 1, 0, work.entry.leaf, True, said.commitment)))}
+    finding = {"record": to_json(record), "evidence": evidence, "salt": to_hex(SALT), "held": [committed],
                "signature": to_hex(world.signers[1].sign(audit_record_digest(DOMAIN, record)))}
     decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount, 1)  # type: ignore[union-attr]
     signed = world.signers[1].sign(settlement_digest(DOMAIN, 1, [decision]))
@@ -50,7 +60,7 @@ def bodies(world: World) -> dict[str, Any]:
         "/v1/reports": to_json(work.report()),
         "/v1/openings": opening,
         "/v1/peer/records": finding,
-        "/v1/peer/escalations": finding | {"sealed": "0x" + "11" * 100},
+        "/v1/peer/commitments": committed | {"sealed": "0x" + "11" * 100},
         "/v1/peer/settlements": {"set_version": 1, "decisions": [to_json(decision)], "signature": to_hex(signed)},
     }
 
@@ -73,7 +83,7 @@ def altered(value: Any, way: tuple[Any, ...], nasty: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", [
-    "/v1/offers", "/v1/reports", "/v1/openings", "/v1/peer/records", "/v1/peer/escalations", "/v1/peer/settlements",
+    "/v1/offers", "/v1/reports", "/v1/openings", "/v1/peer/records", "/v1/peer/commitments", "/v1/peer/settlements",
 ])  # fmt: skip
 def test_body__any_field_replaced__is_answered_with_an_error_and_never_breaks(
     api: TestClient, world: World, path: str

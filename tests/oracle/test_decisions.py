@@ -15,7 +15,7 @@ from protocol.messages import settlement_digest
 from protocol.signing import recover
 from protocol.types import AuditStatistics, Decision, Outcome, VerdictKind
 from protocol.units import Wei
-from tests.oracle.moves import passed, post_record
+from tests.oracle.moves import passed, post_all, post_record
 from tests.oracle.world import DOMAIN, World, take_post
 
 
@@ -76,12 +76,14 @@ def test_decide__passed_by_an_oracle_whose_turn_it_is_not__nothing(world: World)
     work = world.ready()
     accept_opening(world.nodes[2], **work.opening(2))
     perform_audit(world.nodes[2], world.replayers[2], 1, 0)
-    for delivery in world.nodes[2].store.due_deliveries(world.clock(), 99):
-        take_post(next(n for n in world.nodes if n.address == delivery.peer), delivery.body)
+    post_all(world, world.nodes[2])
     assert decision_of(world.nodes[1]) is None
     world.clock.now += 3 * 60
     assert decision_of(world.nodes[1]) is None, "the named auditor was passed over: f + 1 have to pass it"
-    post_record(world, work.entry.leaf, VerdictKind.PASS, 3, to=1)
+    for seat in (1, 2):
+        post_record(world, work.entry.leaf, VerdictKind.PASS, 3, to=seat)
+    assert decision_of(world.nodes[1]) is None, "the pass of seat 2 is shown only now"
+    post_all(world, world.nodes[2])
     assert decision_of(world.nodes[1]) is not None
 
 

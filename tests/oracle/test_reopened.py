@@ -12,8 +12,8 @@ from oracle.flow.views import show_job
 from oracle.records import OpeningRow
 from protocol.types import AuditStatistics, BatchState, Decision, Outcome, VerdictKind
 from protocol.units import Wei
-from tests.oracle.moves import post_record
-from tests.oracle.world import NOW, Work, World, take_post
+from tests.oracle.moves import post_all, post_record
+from tests.oracle.world import NOW, Work, World
 
 TURN, WINDOW = 60, 180
 LAST = 3 * TURN + WINDOW
@@ -58,8 +58,7 @@ def test_posted__for_its_auditor__is_audited_and_passes(world: World) -> None:
     world.reopen(1, *[work.posted(seat) for seat in range(4)])
     assert want_audits(world.node) == 1
     assert perform_audit(world.node, world.replayers[0], 1, 0) is VerdictKind.PASS
-    for delivery in world.node.store.due_deliveries(world.clock(), 99):
-        take_post(next(n for n in world.nodes if n.address == delivery.peer), delivery.body)
+    post_all(world, world.node)
     assert [outcome_of(node) for node in world.nodes] == [Outcome.PASS] * 4
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from oracle.flow.batch_view import view_batch
 from oracle.flow.decisions import decide_batch
 from oracle.flow.findings import perform_audit, want_audits
 from oracle.flow.intake import accept_opening
 from oracle.flow.scoring import read_scores
-from oracle.flow.turns import owes_audit, view_batch
+from oracle.flow.turns import owes_audit
 from oracle.records import BatchRow
 from oracle.scores import LeafScore
 from protocol.score import BOUND, CLEAN, PAYER_CAP
@@ -81,7 +82,7 @@ def test_beyond__found_by_one__goes_to_all_with_the_opening(world: World) -> Non
     """R78: every oracle recomputes it, and believes its own numbers."""
     suspicious(world)
     sent = {d.peer: d for d in world.node.store.due_deliveries(world.clock(), 9)}
-    assert {d.path for d in sent.values()} == {"/v1/peer/escalations"} and len(sent) == 3
+    assert {d.path for d in sent.values()} == {"/v1/peer/commitments"} and len(sent) == 3
     for seat, finding in ((1, BEYOND), (2, AuditStatistics(0.6, 0.0, 0.1, 3))):
         node = world.nodes[seat]
         take_post(node, sent[node.address].body)

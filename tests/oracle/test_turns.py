@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from oracle.flow.batch_view import view_batch
+from oracle.flow.confirmations import accept_record
 from oracle.flow.exchange import deliver
-from oracle.flow.findings import accept_record, perform_audit, want_audits
+from oracle.flow.findings import perform_audit, want_audits
 from oracle.flow.intake import accept_opening
-from oracle.flow.turns import turns_begun, view_batch, wanted_openings
+from oracle.flow.turns import turns_begun, wanted_openings
 from protocol.encoding import json_digest
 from protocol.errors import Malformed, Reason, Refused, Unavailable
 from protocol.messages import audit_record_digest
 from protocol.types import AuditRecord, AuditStatistics, VerdictKind
-from tests.oracle.moves import post_record
+from tests.oracle.moves import SALT, post_record
 from tests.oracle.world import DOMAIN, World
 
 TURN = 60
@@ -113,7 +115,7 @@ def test_record__evidence_exchanged__is_refused(world: World) -> None:
     record = AuditRecord(1, 0, work.entry.leaf, VerdictKind.FRAUD, json_digest({"reason": "a"}))
     signature = world.signers[1].sign(audit_record_digest(DOMAIN, record))
     with pytest.raises(Malformed):
-        accept_record(world.node, record, {"reason": "b"}, signature)
+        accept_record(world.node, record, {"reason": "b"}, signature, SALT)
 
 
 def test_record__of_another_leaf__is_refused(world: World) -> None:

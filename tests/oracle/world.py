@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from oracle.edges.fake_model import FakeCatalogue, FakeReplayer
+from oracle.edges.fake_model import FakeCatalogue, FakeReplayer, fake_profile
 from oracle.edges.fakes import FakeChain, FakeClock, FakePeers, FakeQueue, FakeSender, fake_store
+from oracle.flow.commitments import accept_audit_commitment
+from oracle.flow.confirmations import accept_record
 from oracle.flow.decisions import sign_list
-from oracle.flow.findings import accept_record
 from oracle.flow.node import Node
 from oracle.flow.projection import apply_block
 from oracle.ports import Rules
-from oracle.records import Member, PeerAnswer
+from oracle.records import AuditCommitment, Member, PeerAnswer
 from protocol.chain.events import (
     BatchCommitted,
     BatchFrozen,
@@ -24,6 +25,7 @@ from protocol.chain.events import (
     OpeningsPosted,
 )
 from protocol.chain.records import BatchRecord, BlockRef, JobRecord, KeyPeriod, ProviderStake
+from protocol.documents import document_digest
 from protocol.draw import RevealChain
 from protocol.economics import payment
 from protocol.encoding import ZERO, from_hex, keccak, pack_float32
@@ -64,7 +66,7 @@ from protocol.units import Address, Digest, Wei
 from protocol.wire import from_json
 
 NOW = 1_800_000_000
-MODEL, PROFILE = Digest(keccak(b"model")), Digest(keccak(b"profile"))
+MODEL, PROFILE = Digest(keccak(b"model")), document_digest(fake_profile())
 ESCROW = Address("0xCf7Ed3AccA5a467e9e704C703E8D87F634fB0Fc9")
 DOMAIN = Domain(31337, ESCROW)
 TX = keccak(b"a transaction")
@@ -232,9 +234,15 @@ class Work:
 
 
 def take_post(node: Node, body: dict[str, Any]) -> None:
-    sealed = from_hex(body["sealed"], None) if "sealed" in body else None
-    record = from_json(AuditRecord, body["record"])
-    accept_record(node, record, body["evidence"], from_hex(body["signature"], 65), sealed)
+    """What a peer posts: a commitment, or the finding behind it."""
+    signature = from_hex(body["signature"], 65)
+    if "said" in body:
+        sealed = from_hex(body["sealed"], None)
+        accept_audit_commitment(node, from_json(AuditCommitment, body["said"]), signature, sealed)
+        return
+    held = [(from_json(AuditCommitment, one["said"]), from_hex(one["signature"], 65)) for one in body["held"]]
+    accept_record(node, from_json(AuditRecord, body["record"]), body["evidence"], signature,
+                  from_hex(body["salt"], 32), held)
 
 
 def answer_list(node: Node, body: dict[str, Any]) -> PeerAnswer:

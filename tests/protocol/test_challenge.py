@@ -17,6 +17,7 @@ from protocol.challenge import (
     challenge_seed,
     claim_fault,
     commitment_digest,
+    late_block,
     opening_block,
     opening_digest,
     opening_draw,
@@ -102,7 +103,7 @@ def test_opening__rounded_products_opened_truly__fall_to_their_rows() -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"width": 100}, {"width": 32_768}, {"most_products": 1}, {"most_products": 5000}, {"commit_blocks": 0},
+    {"width": 100}, {"width": 32_768}, {"most_products": 1}, {"most_products": 5000}, {"commit_blocks": 2},
 ])
 def test_terms__out_of_bounds__are_refused(change: dict[str, int]) -> None:
     with pytest.raises(BadInput):
@@ -156,7 +157,7 @@ def test_deadline__faster_claim__has_less_time() -> None:
 def test_window__of_a_block__is_the_same_for_everybody() -> None:
     assert [window_of(block, 10, TERMS) for block in (0, 19, 20, 39, 40, 59)] == [None, None, 20, 20, 40, 40]
     assert window_of(1000, 10, replace(TERMS, every_epochs=0)) is None
-    assert opening_block(40, TERMS) == 50
+    assert (late_block(40, TERMS), opening_block(40, TERMS)) == (48, 50)
 
 
 def test_seed__of_provider_window_device_and_chain__is_its_own() -> None:

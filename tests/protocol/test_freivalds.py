@@ -173,6 +173,16 @@ def test_check__by_numpy_and_by_torch__is_the_same_number() -> None:
     assert (C.astype(np.int64) @ R.astype(np.int64) == Y).all()
 
 
+def test_multiply__processor_that_saturates__is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine.exact_multiply()(A, B[:, :8].copy()).shape == (WIDTH, 8)
+
+    def saturating(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.clip(multiply_exactly(a, b), -(2**15), 2**15 - 1)
+
+    monkeypatch.setattr(engine, "multiply", saturating)
+    assert engine.exact_multiply() is multiply_exactly
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 13])
 def test_tree__every_leaf__climbs_to_the_root(count: int) -> None:
     leaves = [bytes([i]) * 32 for i in range(count)]

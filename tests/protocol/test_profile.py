@@ -51,7 +51,7 @@ PROFILE = CalibrationProfile(
         "mean_margin": HonestRange("0", "0.0004", {}),
         "mean_logprob_distance": replace(RANGE, maximum="0.0001"),
     },
-    variations=(Variation("native", "generate", 8, 1, {"X": "1"}, 200),),
+    variations=(Variation("native", "generate", 8, 1, {"X": "1"}, 200, "f32", "whole", "greedy"),),
     versions={"torch": "2.13.0"},
 )
 

@@ -73,7 +73,7 @@ class Taking:
 def test_window__not_final_or_drawn_already__begins_nothing() -> None:
     taking = Taking()
     taking.turn(WINDOW + 1)
-    taking.turn(WINDOW + 20)
+    taking.turn(WINDOW + 18)
     assert taking.rows.rows == {} and taking.broker.told == []
 
 
@@ -112,7 +112,7 @@ def test_worker__told_again__only_after_a_while_and_only_until_the_draw() -> Non
     taking.world.clock.now += AGAIN_SECONDS
     taking.turn(WINDOW + 4)
     taking.world.clock.now += AGAIN_SECONDS
-    taking.turn(WINDOW + 20)
+    taking.turn(WINDOW + 18)
     assert taking.broker.told == [WINDOW, WINDOW]
 
 

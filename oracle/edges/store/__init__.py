@@ -12,6 +12,7 @@ from oracle.edges.store.agreement import AgreementStore
 from oracle.edges.store.audits import AuditStore
 from oracle.edges.store.blobs import BlobStore
 from oracle.edges.store.challenges import ChallengeStore
+from oracle.edges.store.confirmations import ConfirmationStore
 from oracle.edges.store.market import MarketStore
 from oracle.edges.store.projection import ProjectionStore
 from oracle.edges.store.scores import ScoreStore
@@ -19,7 +20,7 @@ from oracle.edges.store.tables import METADATA
 from protocol.errors import ConfigInvalid
 
 
-class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore, ChallengeStore, ScoreStore):
+class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore, ChallengeStore, ScoreStore, ConfirmationStore):
     """Implements `oracle.ports.Store`. Unbound, each method is a transaction of its own."""
 
     @contextmanager

@@ -53,6 +53,34 @@ RECORDS = Table(
     Column("evidence", JSON, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("received_at", Float, nullable=False),
+    Column("timely", Boolean, nullable=False, default=True, server_default="true"),
+    Column("revealed", Boolean, nullable=False, default=True, server_default="true"),
+)
+
+AUDIT_COMMITMENTS = Table(
+    "audit_commitments",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("oracle", ADDRESS, primary_key=True),
+    Column("commitment", LargeBinary, primary_key=True),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("escalates", Boolean, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("salt", LargeBinary),
+    Column("revealed_at", Float),
+)
+"""Findings that were committed to; `salt` is there for this oracle's own only."""
+
+AUDITOR_FAULTS = Table(
+    "auditor_faults",
+    METADATA,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("oracle", ADDRESS, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
 )
 
 REVEALS = Table(

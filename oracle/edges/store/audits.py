@@ -98,7 +98,7 @@ class AuditStore(Session):
         values = {
             "batch_id": record.batch_id, "index": record.index, "oracle": row.oracle, "leaf": record.leaf,
             "verdict": int(record.verdict), "evidence_digest": record.evidence, "evidence": row.evidence,
-            "signature": row.signature, "received_at": row.received_at,
+            "signature": row.signature, "received_at": row.received_at, "timely": row.timely, "revealed": row.revealed,
         }
         with self._begin() as c:
             put = self._insert(RECORDS).values(**values).on_conflict_do_update(
@@ -118,7 +118,7 @@ class AuditStore(Session):
                 RecordRow(
                     AuditRecord(r.batch_id, r._mapping["index"], Digest(bytes(r.leaf)), VerdictKind(r.verdict),
                                 Digest(bytes(r.evidence_digest))),
-                    Address(r.oracle), r.evidence, bytes(r.signature), r.received_at,
+                    Address(r.oracle), r.evidence, bytes(r.signature), r.received_at, r.timely, r.revealed,
                 )
                 for r in rows
             ]
@@ -126,9 +126,10 @@ class AuditStore(Session):
     def keep_draw(self, batch_id: int, seed: bytes | None, drawn: Sequence[int], auditors: Sequence[int],
                   now: float, group_seed: bytes | None = None, audit_bps: int | None = None) -> None:
         """One draw, never another: a batch that has one keeps it."""
+        values = {"drawn_at": now, "seed": seed, "group_seed": group_seed or seed, "audit_bps": audit_bps}
         with self._begin() as c:
             kept = c.execute(update(BATCHES).where(BATCHES.c.batch_id == batch_id, BATCHES.c.drawn_at.is_(None))
-                             .values(drawn_at=now, seed=seed, group_seed=group_seed or seed, audit_bps=audit_bps)).rowcount
+                             .values(**values)).rowcount
             if kept:
                 for index, auditor in enumerate(auditors):
                     c.execute(update(ENTRIES).where(_at(ENTRIES, batch_id, index))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
@@ -13,8 +15,12 @@ from protocol.challenge import Commitment, DeviceClaim, SignedCommitment
 from protocol.encoding import keccak
 from protocol.units import Address
 from provider.challenge_rows import ChallengeRow, ChallengeStage
+from provider.config import Settings
 from provider.edges.challenge_rows import CHALLENGES, SqlChallenges
 from provider.edges.migrate import open_journal
+from provider.flow.computing import NO_DEVICE
+from provider.ports import Log
+from provider.wiring import take_challenge_step
 
 CLAIM = DeviceClaim("GPU-1", "Test A100", "570", 80 * 2**30, 2**62)
 OWNER = Address("0x00000000000000000000000000000000000A11cE")
@@ -39,4 +45,20 @@ def test_rows__moved_by_two__only_from_the_stage_that_each_saw(database_url: str
         context = MigrationContext.configure(
             connection, opts={"include_object": lambda o, name, kind, r, c: kind != "table" or name == CHALLENGES.name})
         assert compare_metadata(context, CHALLENGES.metadata) == []
+    journal.engine.dispose()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_worker__machine_without_cuda__skips_the_window_and_says_so(database_url: str) -> None:
+    """R95: through the real wiring; no model is loaded for it."""
+    journal = open_journal(database_url)
+    rows = SqlChallenges(journal.engine)
+    rows.begin_challenge(ChallengeRow(100, keccak(b"w"), keccak(b"s"), ChallengeStage.WANTED))
+    settings = Settings("", Path(), Path(), Path(), database_url, "memory://", OWNER, Path())
+    said: list[str] = []
+    take_challenge_step(settings, Log(lambda event, **_: said.append(event)), 100)
+    take_challenge_step(settings, Log(lambda event, **_: said.append(event)), 100)
+    row = rows.challenge(100)
+    assert row is not None and (row.stage, row.note) == (ChallengeStage.SKIPPED, NO_DEVICE)
+    assert said == ["challenge_skipped"]
     journal.engine.dispose()

@@ -43,7 +43,7 @@ def measure(table: Mapping[str, Hostile], root: Path) -> dict[str, dict[str, Any
     }  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-m", MEASURE, str(homes)],
-        cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     records: dict[str, dict[str, Any]] = json.loads(ran.stdout)

@@ -45,7 +45,7 @@ def watch(cache: Path, seen: list[str]) -> None:
         within = event in ("os.remove", "os.rmdir") and arguments[1] != -1
         # A descriptor instead of a path belongs to a file that was opened, and noted, before.
         if changes and not within and isinstance(arguments[0], str | bytes | os.PathLike):
-            path = Path(os.fsdecode(arguments[0]))
+            path = Path(os.path.abspath(os.fsdecode(arguments[0])))
             if not path.is_relative_to(cache):
                 seen.append(f"{event} {path}")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from protocol.engine.generate import generate
 from protocol.engine.model import load_model
 from protocol.engine.prompt import load_prompt_encoder
 from protocol.engine.weights import ModelFileMissing, prepare_model
-from tests.protocol.engine.hostile import Hostile, assert_refused, measure, take_snapshot
+from tests.protocol.engine.hostile import ROOT, Hostile, assert_refused, measure, take_snapshot
 from tests.protocol.engine.tiny_bundle import SHAPE, Parts
 
 MANIFEST, TOKENIZER, WEIGHTS = "manifest.json", "tokenizer.json", "model.safetensors"
@@ -97,7 +99,7 @@ TABLE = {
     "remote_code_in_disguise": beside(
         "trust_remote_code", "tokenizer_config.json", b'{"a": [{"trust\\u005fremote_code": true}]}'
     ),
-    "configuration_nested": beside("nested deeper", "config.json", b"[" * 40_000 + b"]" * 40_000),
+    "configuration_nested": beside("nested deeper", "config.json", b"[" * 9_000 + b"]" * 9_000),
     "configuration_of_commas": beside("the limit is 65536", "config.json", b"[" + b"0," * 300_000 + b"0]"),
     "configuration_too_large": beside("the limit is 1048576", "config.json", b" " * (2 << 20)),
     "unknown_file": beside("does not belong", "payload.dat"),
@@ -174,7 +176,30 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 def test_read__folder_or_manifest_lies__is_refused_with_the_cause(
     records: dict[str, dict[str, Any]], name: str
 ) -> None:
+    """R99: data files of one folder and the manifest's sizes are checked before a tensor is read."""
     assert_refused(records[name], TABLE[name].cause)
+
+
+def test_measure__honest_bundle__is_loaded_and_writes_into_its_cache_only(tmp_path: Path) -> None:
+    """The control of all the others: what refuses everything, or sees nothing, does not pass here."""
+    record = measure({"honest": Hostile("")}, tmp_path)["honest"]
+    assert record["kind"] == "loaded" and record["growth"] > 1 << 20
+    assert record["touched"] == [] and record["changed"] == []
+    assert len(list((tmp_path / "homes" / "honest" / "cache").glob("bundle-*/*"))) == 3
+    with pytest.raises(AssertionError, match="was accepted"):
+        assert_refused(record, "")
+
+
+def test_watch__write_outside_the_cache_and_a_program__are_seen(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from tests.protocol.engine.measure_bundles import watch\n"
+        "seen = []; watch(Path('cache').resolve(), seen); Path('cache').mkdir(); open('cache/a', 'w').close()\n"
+        "assert seen == []; open('b', 'w').close(); os.rename('b', 'c'); os.system('true'); print(len(seen))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )  # fmt: skip
+    assert ran.stdout == "3\n", ran.stderr
 
 
 def test_read__cache_inside_the_bundle__is_refused(tmp_path: Path) -> None:

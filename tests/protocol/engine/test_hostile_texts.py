@@ -92,6 +92,15 @@ TABLE = {
     "doubled_list": doubling("steps", "[1]", "[ns.x, ns.x]"),
     "doubled_json": doubling("makes a text", "[1]", "[ns.x, ns.x|tojson]"),
     "doubled_comparison": doubling("steps", "[1]", "[ns.x, ns.x, ns.x == [ns.x]]"),
+    "doubled_key": doubling("steps", "(1,)", "(ns.x, ns.x, {ns.x: 1}|length)"),
+    "doubled_name": doubling("steps", "(1,)", "(ns.x, ns.x, messages[0].get(ns.x))"),
+    "doubled_index": doubling("steps", "(1,)", "(ns.x, ns.x, messages[0][ns.x] is defined)"),
+    "doubled_in_capitals": doubling("the template makes", "[1]", "[ns.x, ns.x, ns.x|upper]"),
+    "doubled_in_an_error": template("steps", DOUBLE.replace("X", "[1]").replace("Y", "[ns.x, ns.x]").replace(
+        "{{ ns.x }}", "{{ raise_exception(ns.x) }}")),
+    "doubled_in_a_namespace": template("prints a Namespace", DOUBLE.replace("X", "[1]").replace("Y", "[ns.x, ns.x]")
+        .replace("{{ ns.x }}", "{{ ns|string }}")),
+    "doubled_in_changes": doubling("'changed'", "[1]", "[ns.x, loop.changed(ns.x)]"),
     "squared_number": doubling("bits", "3", "ns.x * ns.x"),
     "divides_by_zero": template("ZeroDivisionError", "{{ 1 / 0 }}"),
     "deep_parentheses": template("RecursionError", "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}"),
@@ -144,6 +153,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 def test_read__template_or_tokenizer_lies__is_refused_with_the_cause(
     records: dict[str, dict[str, Any]], name: str
 ) -> None:
+    """R101: template and tokenizer do nothing but their work, within counted steps."""
     assert_refused(records[name], TABLE[name].cause)
 
 

@@ -44,7 +44,8 @@ def edits() -> tuple[Edit, ...]:
 
 def run_of(record: Record) -> Run:
     line = record.line
-    return Run(line.tokens, line.finish, line.logprobs, bytes.fromhex(line.top), torch.from_numpy(record.claimed.copy()))
+    states = torch.from_numpy(record.claimed.copy())
+    return Run(line.tokens, line.finish, line.logprobs, bytes.fromhex(line.top), states)
 
 
 def sampler_of(record: Record) -> Sampler:
@@ -92,7 +93,7 @@ def _cached(records: list[Record], _draw: Random, model: ServedModel, encoder: P
 
 
 def _with(run: Run, place: int, token: int) -> Run:
-    """The token's logprob is left as it was, and its entry among the top five takes the new id: no cheaper lie exists."""
+    """The token's logprob stays as it was, and its entry among the top five takes the new id: the cheapest lie."""
     top = bytearray(run.top)
     for at in range(40 * place, 40 * place + 40, 8):
         if struct.unpack_from("<I", top, at)[0] == run.tokens[place]:

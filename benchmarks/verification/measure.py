@@ -26,6 +26,8 @@ class Measured:
     proof_bytes: int
     token_difr: float
     activation_difr: float
+    second_look: float = 0.0
+    """Ratio of the fingerprint's distance to the verifier's self-noise; 0 where the distance is no reason to look."""
 
 
 def measure(record: Record, tokens: int) -> Measured:
@@ -47,15 +49,21 @@ def measure(record: Record, tokens: int) -> Measured:
 
 def _opened(record: Record, count: int) -> tuple[OpenedRows, Rows, int]:
     """The group that a draw opens, with everything that lies between: packing, root, path, reading."""
-    seed = _seed(record.line)
+    seed = seed_for(record.line)
     rows = fingerprint.pack_rows(fingerprint.project(numpy.asarray(record.claimed[:count]), seed))
     group = fingerprint.drawn_group(keccak(seed), 0, count)
-    opening = fingerprint.open_group(rows, group)
-    places = tuple(fingerprint.positions(count, group))
+    opening, places = fingerprint.open_group(rows, group), drawn_positions(record, count)
     found, units = fingerprint.read_opening(opening, fingerprint.fingerprint_root(rows), count, group)
     own = fingerprint.project(numpy.asarray(record.own[list(places)]), seed)
     return OpenedRows(found, units, places), own, len(opening)
 
 
-def _seed(line: Line) -> bytes:
-    return fingerprint.seed_of(keccak(str((line.place, line.seed, line.temperature_milli)).encode()), 0, line.place)
+def drawn_positions(record: Record, count: int) -> tuple[int, ...]:
+    """The tokens that a draw opens of the first `count`."""
+    return tuple(fingerprint.positions(count, fingerprint.drawn_group(keccak(seed_for(record.line)), 0, count)))
+
+
+def seed_for(line: Line) -> bytes:
+    """What a job's id and nonce would be."""
+    job = keccak(str((line.place, line.seed, line.temperature_milli)).encode())
+    return fingerprint.seed_of(job, 0, line.place)

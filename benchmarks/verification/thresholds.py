@@ -19,14 +19,14 @@ CHECKS: Mapping[str, Value] = {
     "mean_margin": lambda m: m.statistics.mean_margin,
     "logprob": lambda m: m.statistics.mean_logprob_distance or 0.0,
     "top-5 logprob": lambda m: m.statistics.mean_top_logprob_distance or 0.0,
-    "fingerprint": lambda m: m.statistics.fingerprint_distance or 0.0,
+    "fingerprint": lambda m: m.second_look,
 }
+PLAIN = {**CHECKS, "fingerprint": lambda m: m.statistics.fingerprint_distance or 0.0}
+"""The same without a second look: the fingerprint's distance by itself."""
 PEERS: Mapping[str, Value] = {
     "Token-DiFR": lambda m: m.token_difr,
     "Activation-DiFR": lambda m: m.activation_difr,
 }
-TOKENS = tuple(CHECKS)[:2]
-"""What the tokens alone show; the rest needs numbers or states from the provider."""
 
 
 Limits = Mapping[int, Mapping[str, float]]

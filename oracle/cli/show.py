@@ -15,8 +15,9 @@ BatchId = Annotated[int, typer.Argument(min=1, max=2**64 - 1, help="Id of the wo
 
 
 def status(rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keystore = None, json: Json = False) -> None:
-    """The seat, its stake and URL, the coin for gas, and whether the api answers as ready."""
-    from oracle.wiring.console import ask_health
+    """The seat, its stake and URL, the coin for gas, whether the api answers as ready, and what it counted against
+    other auditors."""
+    from oracle.wiring.console import ask_auditors, ask_health
 
     with reporting(json):
         place = Place(rpc_url, deployment, keystore)
@@ -24,11 +25,12 @@ def status(rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keyst
         seat, set_version = chain.oracle(address), chain.set_version()
         is_member = bool(set_version) and address in chain.members(set_version)
         health = ask_health(seat.url) if is_member else "not asked: no member"
+        auditors = ask_auditors(seat.url) if is_member else []
         value = {
             "address": address, "has_seat": chain.has_seat(address), "is_member": is_member,
             "set_version": set_version, "stake": str(seat.stake), "release_at": seat.release_at, "url": seat.url,
             "gas_balance": str(chain.gas_balance(address)), "token_balance": str(chain.token_balance(address)),
-            "health": health,
+            "health": health, "auditors": auditors,
         }
         say(json, value, [
             f"Oracle {address}",
@@ -36,6 +38,8 @@ def status(rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keyst
             f"  stake {in_tokens(seat.stake)} MALLA" + (f", released at {seat.release_at}" if seat.release_at else ""),
             f"  url {seat.url or 'none'}: {health}",
             f"  coin for gas {in_tokens(chain.gas_balance(address))}",
+            *(f"  epoch {row.get('epoch')}: {row.get('oracle')} missed {row.get('missed')}, numbers off "
+              f"{row.get('off_spread')}, copied {row.get('copied')}" for row in auditors[:12]),
         ])
 
 

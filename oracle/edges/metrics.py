@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 
 from oracle.edges.store.audit_tables import (
+    AUDITOR_FAULTS,
     AUDITS,
     OUTBOX,
     RECORDS,
@@ -36,6 +37,10 @@ class Figures(Session):
             yield "# TYPE malla_oracle_records gauge"
             for verdict, count in c.execute(select(RECORDS.c.verdict, func.count()).group_by(RECORDS.c.verdict)):
                 yield f'malla_oracle_records{{verdict="{VerdictKind(verdict).name}"}} {count}'
+            yield "# TYPE malla_oracle_auditor_faults gauge"
+            of = AUDITOR_FAULTS.c
+            for oracle, kind, count in c.execute(select(of.oracle, of.kind, func.count()).group_by(of.oracle, of.kind)):
+                yield f'malla_oracle_auditor_faults{{oracle="{oracle}",kind="{kind}"}} {count}'
             counts = {
                 "reports": c.execute(select(func.count()).select_from(REPORTS)).scalar_one(),
                 "audits_owed": c.execute(select(func.count()).select_from(AUDITS)).scalar_one(),

@@ -76,6 +76,16 @@ def _error_of(act: Callable[[], None]) -> str:
     return ""
 
 
+def ask_auditors(url: str) -> list[dict[str, Any]]:
+    """What the api of that URL counted against auditors; nothing when it does not answer."""
+    try:
+        body = httpx.get(f"{url}/v1/auditors", timeout=5.0, trust_env=False).json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return []
+    rows = body.get("auditors") if isinstance(body, dict) else None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
 def ask_health(url: str) -> str:
     """"ready", or why not."""
     try:

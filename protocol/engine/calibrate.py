@@ -43,9 +43,9 @@ from protocol.types import AuditStatistics
 
 MIN_SEQUENCES = 200
 REFERENCE_SEQUENCES = 24
-FINGERPRINT_FLOOR = 0.003
-"""Relative distance of fingerprints when four of their 256 numbers were rounded to the neighbouring unit: what two
-machines may differ by where rounding alone differs."""
+FINGERPRINT_FLOOR = 0.001
+"""Distance of fingerprints when in half of the tokens one of the 34 numbers was rounded to the neighbouring unit: what
+two machines may differ by where rounding alone differs."""
 EDIT_FACTOR = 2
 """By how much an edited token's margin is above the threshold of the class."""
 # If each of two float32 implementations has logits within E of the exact ones, the token that one of

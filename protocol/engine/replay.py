@@ -15,6 +15,7 @@ from protocol.engine.llama import Cache, compute_logits, forward
 from protocol.engine.model import ServedModel
 from protocol.engine.sampler import ban, margins
 from protocol.manifest import ModelManifest, check_request
+from protocol.proofs.fingerprint import spread
 from protocol.sampling import GREEDY, PLAIN
 from protocol.types import AuditStatistics, Sampler
 
@@ -52,9 +53,9 @@ def measure_self_noise(model: ServedModel, varied: ServedModel, asked: Asked, cl
     """
     plain = replay(model, asked, claim)
     other = replay(varied, asked, claim, chunk)
-    spread = tuple(abs(one - two) for one, two in zip(other.margins, plain.margins, strict=True))
+    margins_apart = tuple(abs(one - two) for one, two in zip(other.margins, plain.margins, strict=True))
     honest = replace(claim, chosen_logprobs=None, top_logprobs=b"", opened=None)
-    found = compute_statistics(honest, Replay(spread, plain.chosen_logprobs))
+    found = compute_statistics(honest, Replay(margins_apart, plain.chosen_logprobs))
     distances = [abs(a - b) for a, b in zip(other.chosen_logprobs, plain.chosen_logprobs, strict=True)]
     top = [abs(a - b) for one, two in zip(other.claimed_top, plain.claimed_top, strict=True)
            for a, b in zip(one, two, strict=True)]

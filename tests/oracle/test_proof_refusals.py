@@ -1,4 +1,4 @@
-"""Proofs that are null, no numbers, too long, out of order, or of another job, provider or epoch: each by its reason."""
+"""Proofs that are null, no numbers, too long, out of order, or of another job, provider or epoch: each is refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HiddenStates(FakeReplayer):
     """A model whose hidden states are `STATES`: its fingerprints are real, its margins are zero."""
 
     def profile(self, profile: bytes, model: bytes) -> CalibrationProfile:
-        ranges = {**fake_profile().statistics, "fingerprint_distance": HonestRange("0.01", "0.003", {})}
+        ranges = {**fake_profile().statistics, "fingerprint_distance": HonestRange("0.004", "0.001", {})}
         return replace(fake_profile(), statistics=ranges, required=("fingerprint_distance",))
 
     def measure(self, model: bytes, asked: Asked, claim: Claim) -> Measured | ClaimFault:
@@ -133,7 +133,7 @@ def test_fingerprint_opening__of_another_epochs_draw__is_not_the_group_that_was_
     others = [open_group(rows, group) for group in range(groups(TOKENS)) if group != drawn]
     assert len(others) == 2
     for opening in others:
-        with pytest.raises(Unreadable, match="bytes instead of|not the ones that were committed"):
+        with pytest.raises(Unreadable, match=r"bytes instead of|not the ones that were committed"):
             examined(World(), lambda t, opening=opening: replace(t, fingerprint_opening=opening), rows)
 
 
@@ -142,12 +142,12 @@ def test_fingerprint_opening__of_another_epochs_draw__is_not_the_group_that_was_
 ])  # fmt: skip
 def test_fingerprint__committed_under_another_jobs_directions__leaves_the_profile(
     job_id: bytes | None, call: int, nonce: int, world: World) -> None:
-    """R81: copied rows open well, and are those of other directions: the distance is of the order of one."""
+    """R81: copied rows open well, and are those of other directions: some 4.6 units away a token."""
     own = World().ready().job_id
     found = examined(world, fingerprints=rows_of(keccak(job_id) if job_id else own, call, nonce))
     assert found.verdict.kind is VerdictKind.UNKNOWN and found.log_e is not None and found.log_e > 0
     assert found.verdict.checks == ("beyond_profile", "fingerprint_distance")
-    assert found.verdict.statistics is not None and found.verdict.statistics.fingerprint_distance > 1.0  # type: ignore[operator]
+    assert found.verdict.statistics is not None and found.verdict.statistics.fingerprint_distance > 0.04  # type: ignore[operator]
 
 
 def test_fingerprint__of_a_draw_that_this_oracle_has_not__is_its_own_failure(world: World) -> None:
@@ -162,16 +162,13 @@ def test_fingerprint__of_a_draw_that_this_oracle_has_not__is_its_own_failure(wor
         measure(case, transcript, "stop", (0, 1, 2), HiddenStates(MODEL, PROFILE))
 
 
-@pytest.mark.parametrize(("value", "name"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf"), (0.5, "0.5")])
-def test_fingerprint_states__that_are_no_numbers__cannot_even_be_committed(value: float, name: str) -> None:
-    """Rows are an exponent and bytes: there is neither NaN nor infinity to send. The provider's own run fails."""
-    rows = project(STATES, keccak(b"seed"))
-    rows[3, 4] = value
-    if math.isfinite(value):
-        assert len(pack_rows(rows)) == TOKENS * ROW_BYTES, name
-    else:
-        with pytest.raises(ValueError, match="not finite"):
-            pack_rows(rows)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_fingerprint_states__that_are_no_numbers__cannot_even_be_committed(value: float) -> None:
+    """Every 17 bytes are a row: there is neither NaN nor infinity to send. The provider's own run fails."""
+    states = STATES.copy()
+    states[3, 4] = value
+    with pytest.raises(ValueError, match="not finite"):
+        project(states, keccak(b"seed"))
 
 
 LOGPROBS: dict[str, tuple[bytes, str]] = {

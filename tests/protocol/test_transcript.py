@@ -134,6 +134,7 @@ def test_check_transcript__any_one_field_changed__provider_fault(field: str) -> 
     assert altered != TRANSCRIPT
     assert fault(altered) == {  # type: ignore[arg-type]
         "spec": "spec", "prompt": "prompt", "output_token_ids": "leaf", "logprobs": "leaf", "salt": "leaf",
+        "top_logprobs": "leaf", "fingerprint_root": "leaf",
     }[field]
 
 

@@ -7,10 +7,10 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup build demo testnet test lint types format gas bench chaos attacks simulate slither invariants prove coverage mutate calibrate lock clean
+.PHONY: help setup build demo testnet test lint types format gas bench chaos attacks simulate slither invariants prove coverage mutate calibrate bench-verification lock clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install everything into this clone: .venv, node_modules, the compiler
 	@test -n "$(PYTHON)" || { echo "setup: no Python 3.11 was found: install it, or name it by PYTHON=..." >&2; exit 1; }
@@ -75,6 +75,13 @@ coverage: setup ## Fail unless the Forge tests reach every line and branch of th
 
 mutate: setup ## Break the contracts in small ways and see whether the tests notice; MORE="--sample 50"
 	@$(BIN)/python tools/mutate.py $(MORE)
+
+bench-verification: build ## Run honest and dishonest providers against the verification (an hour and a half)
+	@test -d .tools/toploc || .tools/bin/uv pip install --python $(BIN)/python --target .tools/toploc --quiet --no-deps \
+		--no-build-isolation --no-binary toploc toploc==0.1.6 || echo "TOPLOC cannot be built here: its columns stay empty"
+	@$(BIN)/python -m benchmarks.verification.collect
+	@$(BIN)/python -m benchmarks.verification.noise
+	@$(BIN)/python -m benchmarks.verification.score
 
 calibrate: build ## Make a model's calibration profile from honest sequences
 	@$(BIN)/malla oracle calibrate SmolLM2-135M-Instruct

@@ -42,22 +42,29 @@ class HonestRange:
     `maximum` is measured. `numeric_floor` is what two correct float32 implementations may differ by on
     machines that were not measured; it takes the maximum's place where it is larger, so no threshold
     is zero and none is tighter than arithmetic allows. `quantiles` maps "0.5" and such to values.
+
+    With a `screen`, what counts is not the value but its ratio to the reference model's own noise on the same tokens:
+    it is taken above the screen, and `ratio` is the largest of honest runs.
     """
 
     maximum: str
     numeric_floor: str
     quantiles: dict[str, str]
+    screen: str | None = None
+    ratio: str | None = None
 
     def __post_init__(self) -> None:
-        for text in (self.maximum, self.numeric_floor, *self.quantiles.values()):
-            if _decimal(text) < 0:
+        if (self.screen is None) != (self.ratio is None):
+            raise DocumentInvalid("A profile's range has a screen without a ratio, or a ratio without a screen.")
+        for text in (self.maximum, self.numeric_floor, *self.quantiles.values(), self.screen or "0", self.ratio or "1"):
+            if decimal_of(text) < 0:
                 raise DocumentInvalid(f"A profile's value is {text!r}, but distances are never negative.")
-        if _decimal(self.numeric_floor) == 0:
+        if decimal_of(self.numeric_floor) == 0:
             raise DocumentInvalid("A profile's numeric floor is 0; a zero threshold would convict rounding.")
         unknown = sorted(set(self.quantiles) - set(QUANTILES))
         if unknown:
             raise DocumentInvalid(f"A profile has the quantiles {unknown}; the grid is {list(QUANTILES)}.")
-        rising = [_decimal(self.quantiles[q]) for q in QUANTILES if q in self.quantiles]
+        rising = [decimal_of(self.quantiles[q]) for q in QUANTILES if q in self.quantiles]
         if rising != sorted(rising):
             raise DocumentInvalid("A profile's quantiles fall where they should rise.")
 
@@ -117,11 +124,11 @@ class CalibrationProfile:
             raise DocumentInvalid(f"The profile requires {sorted(self.required)} and judges {sorted(has)}.")
         if self.sequences < 1:
             raise DocumentInvalid("The profile was made from no sequence.")
-        if _decimal(self.safety_factor) < 1:
+        if decimal_of(self.safety_factor) < 1:
             raise DocumentInvalid(
                 f"The safety factor is {self.safety_factor}; below 1 honest runs would be convicted."
             )
-        if _decimal(self.edit_margin) < SMALLEST_EDIT:
+        if decimal_of(self.edit_margin) < SMALLEST_EDIT:
             raise DocumentInvalid(f"The edit margin is {self.edit_margin} nats; at least {SMALLEST_EDIT} is needed.")
         require_hex_digest(self.tensors_sha256, "CalibrationProfile.tensors_sha256")
         require_hex_digest(self.corpus_sha256, "CalibrationProfile.corpus_sha256")
@@ -130,7 +137,7 @@ class CalibrationProfile:
 def threshold(profile: CalibrationProfile, statistic: str) -> Decimal:
     """Safety factor times the honest maximum or the numeric floor, whichever is larger; exact, in nats."""
     honest = profile.statistics[statistic]
-    return _decimal(profile.safety_factor) * max(_decimal(honest.maximum), _decimal(honest.numeric_floor))
+    return decimal_of(profile.safety_factor) * max(decimal_of(honest.maximum), decimal_of(honest.numeric_floor))
 
 
 def thresholds(profile: CalibrationProfile) -> dict[str, str]:
@@ -183,31 +190,6 @@ def exceeds(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[s
     )
 
 
-def p_value(profile: CalibrationProfile, name: str, value: float) -> float:
-    """How often an honest run of the class has at least this value of a statistic, never said too small.
-
-    1 up to the numeric floor; above it 1 − q of the largest quantile that it exceeds; above the honest maximum the
-    false-alarm bound, which no other answer falls below either: of n sequences nothing rarer can be known.
-    """
-    honest, exact = profile.statistics[name], Decimal(value)
-    if exact <= _decimal(honest.numeric_floor):
-        return 1.0
-    smallest = alpha(profile)
-    if exact > _decimal(honest.maximum):
-        return smallest
-    passed = [Decimal(1) - Decimal(q) for q, limit in honest.quantiles.items() if exact > _decimal(limit)]
-    return max(smallest, float(min(passed, default=Decimal(1))))
-
-
-def p_value_of(profile: CalibrationProfile, statistics: AuditStatistics) -> float:
-    """One p-value of a whole audit: the smallest of its statistics', times their number (Bonferroni), at most 1.
-
-    Errors: `StatisticsUnusable`.
-    """
-    values = judged(profile, statistics)
-    return min(1.0, len(values) * min(p_value(profile, name, value) for name, value in values.items()))
-
-
 def alpha(profile: CalibrationProfile) -> float:
     """Upper bound of how often an honest leaf leaves the profile. Sequences count, not comparisons: replays of one
     sequence are not independent."""
@@ -221,7 +203,8 @@ def false_alarm_bound(runs: int) -> float:
     return 1 - 0.05 ** (1 / runs)
 
 
-def _decimal(text: str) -> Decimal:
+def decimal_of(text: str) -> Decimal:
+    """A finite number of a profile. Errors: `DocumentInvalid`."""
     try:
         number = Decimal(text)
     except InvalidOperation:

@@ -14,15 +14,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from protocol.errors import ProviderFault
-from protocol.profile import (
-    CalibrationProfile,
-    alpha,
-    beyond,
-    exceeds,
-    missing,
-    p_value_of,
-)
+from protocol.profile import CalibrationProfile, alpha, beyond, exceeds, missing
 from protocol.score import log_e_value
+from protocol.suspicion import confirmed, p_value_of, suspects
 from protocol.types import AuditStatistics, Outcome, Sampler, Verdict, VerdictKind
 
 NOT_OPENED = "not_opened"
@@ -54,7 +48,7 @@ class Judgement:
 
 def needs_self_noise(profile: CalibrationProfile, sampler: Sampler, statistics: AuditStatistics) -> bool:
     """Whether `judge` has to know how far the reference model's own numbers lie apart on this transcript."""
-    return sampler.kind in profile.samplers and not missing(profile, statistics) and bool(beyond(profile, statistics))
+    return sampler.kind in profile.samplers and not missing(profile, statistics) and bool(suspects(profile, statistics))
 
 
 def judge(profile: CalibrationProfile, sampler: Sampler, statistics: AuditStatistics,
@@ -71,22 +65,23 @@ def judge(profile: CalibrationProfile, sampler: Sampler, statistics: AuditStatis
     if sampler.kind not in profile.samplers:
         reason = f"The profile was calibrated for {' and '.join(profile.samplers)}, not for {sampler.kind}."
         return Judgement(Verdict(VerdictKind.UNKNOWN, reason, (OUTSIDE_PROFILE,), statistics))
-    names, p = beyond(profile, statistics), p_value_of(profile, statistics)
-    if not names:
+    if suspects(profile, statistics) and len(self_noise) < VARIATIONS:
+        raise ValueError(f"A suspicious leaf needs {VARIATIONS} self-noise replays, not {len(self_noise)}.")
+    outside, names = beyond(profile, statistics), confirmed(profile, statistics, self_noise)
+    margin, limit = largest_margin(statistics), edit_limit(profile, self_noise)
+    if outside and Decimal(margin) > limit:
+        return _exact(f"A token's margin is {margin:.6g} nats, above {float(limit):.6g}: the model did not choose it. "
+                      + _sentence(profile, statistics), EDITED_TOKEN, outside, statistics)
+    p = p_value_of(profile, statistics, self_noise)
+    if not names and not outside:
         passed = Verdict(VerdictKind.PASS, "The tokens and logprobs are those of the model.", (), statistics)
         return Judgement(passed, p, log_e_value(p, False, alpha(profile)))
-    if len(self_noise) < VARIATIONS:
-        raise ValueError(f"A leaf beyond its profile needs {VARIATIONS} self-noise replays, not {len(self_noise)}.")
-    margin, limit = largest_margin(statistics), edit_limit(profile, self_noise)
-    if Decimal(margin) > limit:
-        return _exact(f"A token's margin is {margin:.6g} nats, above {float(limit):.6g}: the model did not choose it. "
-                      + _sentence(profile, statistics), EDITED_TOKEN, names, statistics)
-    for spread in self_noise:
-        noisy = exceeds(profile, spread)
-        if noisy:
-            reason = f"On these tokens the reference model itself leaves the profile: {'; '.join(noisy)}."
-            return Judgement(Verdict(VerdictKind.UNKNOWN, reason, (SELF_NOISE, *names), statistics))
-    waiting = Verdict(VerdictKind.UNKNOWN, _sentence(profile, statistics), (BEYOND_PROFILE, *names), statistics)
+    noisy = [sentence for spread in self_noise for sentence in exceeds(profile, spread)]
+    if noisy or not names:
+        reason = ("On these tokens the reference model itself leaves the profile: " + "; ".join(noisy) if noisy
+                  else "What leaves the profile is within twice the reference model's own noise on these tokens") + "."
+        return Judgement(Verdict(VerdictKind.UNKNOWN, reason, (SELF_NOISE, *outside), statistics))
+    waiting = Verdict(VerdictKind.UNKNOWN, _sentence(profile, statistics, names), (BEYOND_PROFILE, *names), statistics)
     return Judgement(waiting, p, log_e_value(p, True, alpha(profile)))
 
 
@@ -122,8 +117,12 @@ def _exact(reason: str, check: str, names: Sequence[str], statistics: AuditStati
     return Judgement(Verdict(VerdictKind.FRAUD, reason, (check, *names), statistics))
 
 
-def _sentence(profile: CalibrationProfile, statistics: AuditStatistics) -> str:
-    return "; ".join(exceeds(profile, statistics)) + "."
+def _sentence(profile: CalibrationProfile, statistics: AuditStatistics, names: Sequence[str] = ()) -> str:
+    said = list(exceeds(profile, statistics))
+    told = {sentence.split()[0] for sentence in said}
+    said += [f"{name} is {getattr(statistics, name):.6g}, too far above the model's own noise" for name in names
+             if name not in told]
+    return "; ".join(said) + "."
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ import math
 import struct
 import sys
 from decimal import Decimal as D
+from pathlib import Path
 
 from eth_hash.auto import keccak
 
-NAMES = ("max_margin", "end_margin", "mean_margin",
-         "mean_logprob_distance", "mean_top_logprob_distance", "fingerprint_distance")
+NAMES = ("max_margin", "end_margin", "mean_margin", "mean_logprob_distance", "mean_top_logprob_distance",
+         "fingerprint_distance")
 BOUND, CAP, BETS = math.log(0.99e9), math.log(1000), (1, 0.3, 0.1, 0.03, 0.01)
 KINDS = {"PASS": 1, "FRAUD": 2, "UNKNOWN": 3, "MALFORMED": 4}
 P = 2**256 - 2**32 - 977
@@ -18,12 +19,9 @@ N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 G = (0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798,
      0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8)
 
-class Bad(Exception):
-    pass
-
 def need(holds, what):
     if not holds:
-        raise Bad(what)
+        raise AssertionError(what)
 
 def raw(text):
     return bytes.fromhex(text.removeprefix("0x"))
@@ -37,12 +35,8 @@ def digest(value):
 def add(one, two):
     if one is None or two is None:
         return one or two
-    if one[0] == two[0]:
-        if (one[1] + two[1]) % P == 0:
-            return None
-        slope = 3 * one[0] ** 2 * pow(2 * one[1], -1, P)
-    else:
-        slope = (two[1] - one[1]) * pow(two[0] - one[0], -1, P)
+    rise, run = (3 * one[0] ** 2, 2 * one[1]) if one == two else (two[1] - one[1], two[0] - one[0])
+    slope = rise * pow(run, -1, P)
     x = (slope * slope - one[0] - two[0]) % P
     return x, (slope * (one[0] - x) - one[1]) % P
 
@@ -83,7 +77,7 @@ def check_draw(b):
     need(int.from_bytes(keccak(seed + place), "big") * 10_000 < facts["audit_bps"] * 2**256, "not drawn")
 
 def floats(values):
-    return [float(value) for value in values]
+    return list(map(float, values))
 
 def check_ids(b, claimed, sampler):
     ids = b["ids"]
@@ -99,10 +93,9 @@ def check_ids(b, claimed, sampler):
 def statistics(numbers):
     claimed, own, stopped = numbers["claimed"], numbers["own"], numbers["finish"] == "stop"
     margins = floats(own["margins"])
-    answer = margins[:-1] if stopped else margins
     found = dict.fromkeys(NAMES)
-    found.update(max_margin=max(answer, default=0.0), end_margin=margins[-1] if stopped else 0.0,
-                 mean_margin=math.fsum(min(m, 1.0) for m in margins) / len(margins))
+    found |= {"max_margin": max(margins[: len(margins) - stopped], default=0.0), "end_margin": margins[-1] if stopped else 0.0,
+              "mean_margin": math.fsum(min(m, 1.0) for m in margins) / len(margins)}
     if claimed["logprobs"] is not None:
         pairs = zip(floats(claimed["logprobs"]), floats(own["logprobs"]), strict=True)
         found["mean_logprob_distance"] = math.fsum(abs(a - c) for a, c in pairs) / len(margins)
@@ -128,27 +121,38 @@ def beyond(profile, found):
             and D(float(found[name])) > limit(profile, name)]
 
 def p_value(profile, name, value, alpha):
-    honest = profile["statistics"][name]
-    if D(value) <= D(honest["numeric_floor"]):
+    honest, value = profile["statistics"][name], D(value)
+    if value <= D(honest["numeric_floor"]):
         return 1.0
-    passed = [float(D(1) - D(q)) for q, top in honest["quantiles"].items() if D(value) > D(top)]
-    return alpha if D(value) > D(honest["maximum"]) else max(alpha, min(passed, default=1.0))
+    passed = [float(1 - D(q)) for q, top in honest["quantiles"].items() if value > D(top)]
+    return alpha if value > D(honest["maximum"]) else max(alpha, min(passed, default=1.0))
 
 def judge(profile, sampler, found, noise):
-    alpha = 1 - 0.05 ** (1 / profile["sequences"])
-    if any(found[name] is None for name in profile["required"]):
-        return "FRAUD", 1.0, None
-    if sampler["kind"] not in profile["samplers"]:
-        return "UNKNOWN", 1.0, None
+    alpha, factor = 1 - 0.05 ** (1 / profile["sequences"]), D(profile["safety_factor"])
+    gone = any(found[name] is None for name in profile["required"])
+    if gone or sampler["kind"] not in profile["samplers"]:
+        return "FRAUD" if gone else "UNKNOWN", 1.0, None
+    outside, sure, each, seen = beyond(profile, found), [], [], False
     judged = [name for name in NAMES if found[name] is not None and name in profile["statistics"]]
-    p = min(1.0, len(judged) * min(p_value(profile, name, found[name], alpha) for name in judged))
-    if not beyond(profile, found):
-        return "PASS", p, math.log(0.25 / math.sqrt(p))
-    need(len(noise) >= 2, "no self-noise")
-    widest = max(D(float(one[name])) for one in noise for name in NAMES[:2])
-    if D(max(found["max_margin"], found["end_margin"])) > max(D(profile["edit_margin"]), 8 * widest):
+    for name in judged:
+        value, honest = D(float(found[name])), profile["statistics"][name]
+        own, p = max((D(float(one[name] or 0)) for one in noise), default=D(0)), p_value(profile, name, value, alpha)
+        screened = honest["screen"] is not None and value > D(honest["screen"])
+        suspect = screened or name in outside or p <= 0.01
+        seen |= suspect
+        if (screened and value > factor * D(honest["ratio"]) * own) or \
+                (honest["screen"] is None and name in outside and value > 2 * own):
+            sure.append(name)
+        elif not (suspect and value <= 2 * own):
+            each.append(p)
+    need(len(noise) >= 2 or not seen, "no self-noise")
+    edit = max([D(profile["edit_margin"]), *(8 * D(float(one[name])) for one in noise for name in NAMES[:2])])
+    if outside and D(max(found["max_margin"], found["end_margin"])) > edit:
         return "FRAUD", 1.0, None
-    if any(beyond(profile, one) for one in noise):
+    p = min(1.0, len(judged) * min(each + [alpha] * bool(sure), default=1.0))
+    if not sure and not outside:
+        return "PASS", p, math.log(0.25 / math.sqrt(p))
+    if not sure or any(beyond(profile, one) for one in noise):
         return "UNKNOWN", 1.0, None
     return "BEYOND", p, math.log(0.25 / math.sqrt(p) + 0.5 / alpha)
 
@@ -157,9 +161,8 @@ def score(window, provider):
     for share in BETS:
         sums, best = {}, (0.0, 0)
         for leaf in reversed(window["leaves"]):
-            if leaf["payer"] not in (*window["related"], provider):
-                step = math.log(1 - share + share * math.exp(float(leaf["log_e"])))
-                sums[leaf["payer"]] = sums.get(leaf["payer"], 0.0) + step
+            if (payer := leaf["payer"]) not in (*window["related"], provider):
+                sums[payer] = sums.get(payer, 0.0) + math.log(1 - share + share * math.exp(float(leaf["log_e"])))
                 best = max(best, (sum(min(CAP, s) for s in sums.values()), sum(s > 0 for s in sums.values())))
         values.append(best)
     top = max(values)
@@ -169,14 +172,13 @@ def verify(b):
     need(b["format"] == "malla-bundle/1", "format")
     check_records(b)
     check_draw(b) if b["draw"] is not None else None
-    evidence, said = b["records"][0]["evidence"], b["records"][0]["record"]["verdict"]
+    evidence, said, value = b["records"][0]["evidence"], b["records"][0]["record"]["verdict"], None
     if b["numbers"] is None:
         return {"verdict": said, "p_value": 1.0, "log_e": None, "score": None, "recomputed": False}
     need(digest(b["numbers"]) == raw(evidence["numbers"]), "numbers")
     need(digest(b["profile"]) == raw(evidence["profile"]), "profile")
     check_ids(b, b["numbers"]["claimed"], evidence["sampler"]) if b["ids"] is not None else None
     kind, p, log_e = judge(b["profile"], evidence["sampler"], statistics(b["numbers"]), b["numbers"]["self_noise"])
-    value = None
     if b["score"] is not None:
         own = [x for x in b["score"]["leaves"] if all(x[k] == b["entry"][k] for k in ("batch_id", "index"))]
         need(log_e is None or [abs(float(x["log_e"]) - log_e) < 1e-6 for x in own] == [True], "score")
@@ -184,15 +186,14 @@ def verify(b):
         risen = sum(one > BOUND / 2 for one in (value, *floats(b["score"]["others"])))
         if kind == "BEYOND" and value > BOUND and payers >= 3 and risen < 3:
             kind = "FRAUD by score"
-    need(kind.replace("BEYOND", "UNKNOWN").replace("FRAUD by score", "UNKNOWN") == said, "record")
-    return {"verdict": kind.split()[0].replace("BEYOND", "UNKNOWN"), "p_value": p, "log_e": log_e, "score": value,
-            "recomputed": True}
+    need({"BEYOND": "UNKNOWN", "FRAUD by score": "UNKNOWN"}.get(kind, kind) == said, "record")
+    kind = kind.split()[0].replace("BEYOND", "UNKNOWN")
+    return {"verdict": kind, "p_value": p, "log_e": log_e, "score": value, "recomputed": True}
 
 if __name__ == "__main__":
     try:
-        with open(sys.argv[1], encoding="utf-8") as stream:
-            result = verify(json.load(stream))
-    except (Bad, OSError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        result = verify(json.loads(Path(sys.argv[1]).read_text("utf-8")))
+    except (AssertionError, OSError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
         sys.exit(3)
     print(json.dumps(result))

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from unittest.mock import patch
 
+import numpy
 import torch
 
 from benchmarks.verification.edits import BASE, Edit, edits, sampler_of
@@ -114,7 +115,8 @@ def examine(model: ServedModel, place: int, ids: list[int], sampler: Sampler, ru
         found = replay(model, Asked(ids, LIMIT, sampler, bytes(32)), claim)
     line = Line(place, len(ids), sampler.seed, sampler.temperature_milli, LIMIT, run.tokens, run.finish, run.logprobs,
                 run.top.hex(), found.margins, found.chosen_logprobs, found.claimed_top, found.own_top)
-    return Record(line, run.states.numpy(), found.rows)
+    assert found.rows is not None  # every position was opened
+    return Record(line, run.states.numpy(), found.rows.astype(numpy.float32))
 
 
 def _processes(jobs: int) -> Iterator[int]:
@@ -124,12 +126,13 @@ def _processes(jobs: int) -> Iterator[int]:
         return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1", **more}, check=False).returncode
 
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(start, [*ways(), *edits()])
+        everything: list[Way | Edit] = [*ways(), *edits()]
+        yield from pool.map(start, everything)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.verification.collect", description=__doc__)
-    names = {one.name: one for one in (*ways(), *edits())}
+    names: dict[str, Way | Edit] = {way.name: way for way in ways()} | {edit.name: edit for edit in edits()}
     parser.add_argument("--way", choices=names, help="only this one, in this process")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     options = parser.parse_args(arguments)

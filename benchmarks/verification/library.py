@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from benchmarks.verification.runs import Run, _cut
@@ -32,7 +33,8 @@ class LibraryRunner:
     @torch.inference_mode()
     def __call__(self, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler], limit: int) -> list[Run]:
         cache, count = DynamicCache(config=self._library.config), len(prompts)
-        step, steps = torch.tensor([list(prompt) for prompt in prompts]), []
+        step = torch.tensor([list(prompt) for prompt in prompts])
+        steps: list[tuple[Tensor, ...]] = []
         for position in range(limit):
             output = self._library.model(input_ids=step, past_key_values=cache, use_cache=True)
             last = output.last_hidden_state[:, -1]

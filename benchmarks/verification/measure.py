@@ -20,14 +20,12 @@ DIFR_CLIP = 0.5
 
 @dataclass(frozen=True)
 class Measured:
-    """One sequence, cut at some number of tokens. Distances are relative; `proof_bytes` is the fingerprint's opening."""
+    """One sequence, cut at some number of tokens; `proof_bytes` is the size of the fingerprint's opening."""
 
     statistics: AuditStatistics
     proof_bytes: int
     token_difr: float
     activation_difr: float
-    second_look: float = 0.0
-    """Ratio of the fingerprint's distance to the verifier's self-noise; 0 where the distance is no reason to look."""
 
 
 def measure(record: Record, tokens: int) -> Measured:
@@ -37,7 +35,8 @@ def measure(record: Record, tokens: int) -> Measured:
     opened, own, size = _opened(record, count)
     claim = Claim(line.tokens[:count], line.logprobs[:count], finish,
                   bytes.fromhex(line.top)[: count * TOP * TOP_BYTES], opened)
-    replay = Replay(line.margins[:count], line.own_logprobs[:count], line.claimed_top[:count], line.own_top[:count], own)
+    replay = Replay(line.margins[:count], line.own_logprobs[:count], line.claimed_top[:count], line.own_top[:count],
+                    own)
     difference = numpy.linalg.norm(record.claimed[:count] - record.own[:count], axis=1)
     return Measured(
         statistics=compute_statistics(claim, replay),

@@ -1,77 +1,97 @@
-"""The second look: how far the model's own numbers lie apart on a transcript whose fingerprint is suspicious.
+"""The second look: how far the model's own numbers lie apart on a transcript that looks suspicious.
 
-A bfloat16 replay of the same tokens by the verifier itself, for the answers beyond a screen that about one honest answer
-in twenty passes. The ratio of a provider's distance to it says whether the provider or the prompt is the cause.
+The verifier replays the same tokens once more, in bfloat16, for answers beyond a screen (about one honest answer in six
+is). The ratio of a provider's distance to that of the model from itself says whether the provider or the prompt is the
+cause; `measure_self_noise` is the engine's form of it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy
 import torch
 
-from benchmarks.verification.collect import MODEL
-from benchmarks.verification.edits import edits
+from benchmarks.verification.collect import MODEL, examine
+from benchmarks.verification.edits import edits, run_of, sampler_of
 from benchmarks.verification.measure import drawn_positions, measure, seed_for
 from benchmarks.verification.prompts import prompt
 from benchmarks.verification.records import FOLDER, Record, Shelf, slug
+from benchmarks.verification.thresholds import PLAIN
 from benchmarks.verification.ways import ways
+from protocol.comparison import MARGIN_CLIP
 from protocol.engine.catalogue import find_model
-from protocol.engine.llama import Cache, forward
 from protocol.engine.model import ServedModel, in_dtype, load_model, use_threads
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.engine.weights import default_cache_folder
 from protocol.proofs.fingerprint import project, spread
 
 LENGTHS = (8, 16, 32)
-SCREENS = {8: 0.0155, 16: 0.0145, 32: 0.0140}
-"""Fingerprint distances above which the second look is taken, by the number of tokens that were generated."""
+LOOKED = {
+    8: {"max_margin": 0.052, "mean_margin": 0.0062, "logprob": 0.052, "top-5 logprob": 0.0725, "fingerprint": 0.0145},
+    16: {"max_margin": 0.090, "mean_margin": 0.0062, "logprob": 0.047, "top-5 logprob": 0.0710, "fingerprint": 0.0139},
+    32: {"max_margin": 0.120, "mean_margin": 0.0048, "logprob": 0.043, "top-5 logprob": 0.0672, "fingerprint": 0.0134},
+}
+"""From where on the second look is prepared here, by the number of tokens; what is scored uses screens of its own half,
+which lie above these."""
+
+Noise = Mapping[str, float]
 
 
-def self_noise(model: ServedModel, encoder: PromptEncoder, record: Record) -> dict[int, float]:
-    """For each length the spread, at the drawn positions, between the verifier's bfloat16 and float32 states."""
-    ids = encoder.encode(prompt(record.line.place))
-    tokens = torch.tensor([[*ids, *record.line.tokens[:-1]]])
-    with torch.inference_mode():
-        states = forward(model.network, tokens, Cache(model.network, 1, tokens.shape[1]))[0, len(ids) - 1 :]
-    found = {}
+def self_noise(model: ServedModel, encoder: PromptEncoder, record: Record) -> dict[int, Noise]:
+    """For each length the spread between the verifier's bfloat16 and float32 numbers, check by check."""
+    line = record.line
+    ids = list(encoder.encode(prompt(line.place)))
+    again = examine(model, line.place, ids, sampler_of(record), run_of(record))
+    margins = numpy.abs(numpy.subtract(again.line.margins, line.margins))
+    logprobs = numpy.abs(numpy.subtract(again.line.own_logprobs, line.own_logprobs))
+    top = numpy.abs(numpy.subtract(again.line.claimed_top, line.claimed_top))
+    found: dict[int, Noise] = {}
     for length in LENGTHS:
-        places = list(drawn_positions(record, min(length, len(record.line.tokens))))
-        one, other = (project(numpy.asarray(all_[places]), seed_for(record.line))
-                      for all_ in (states.float().numpy(), record.own))
-        found[length] = spread(one, other)
+        count = min(length, len(line.tokens))
+        places = list(drawn_positions(record, count))
+        one, other = (project(numpy.asarray(states[places]), seed_for(line)) for states in (again.own, record.own))
+        found[length] = {
+            "max_margin": float(margins[:count].max()),
+            "mean_margin": float(margins[:count].clip(max=MARGIN_CLIP).mean()),
+            "logprob": float(logprobs[:count].mean()),
+            "top-5 logprob": float(top[:count].mean()),
+            "fingerprint": spread(one, other),
+        }
     return found
 
 
-def path_of(name: str) -> str:
-    return str(FOLDER / f"{slug(name)}.noise.jsonl")
+def is_suspicious(record: Record) -> bool:
+    for length in LENGTHS:
+        found = measure(record, length)
+        if any(PLAIN[name](found) > limit for name, limit in LOOKED[length].items()):
+            return True
+    return False
 
 
-def read_noise(name: str) -> dict[int, dict[int, float]]:
+def path_of(name: str) -> Path:
+    return FOLDER / f"{slug(name)}.noise.jsonl"
+
+
+def read_noise(name: str) -> dict[int, dict[int, Noise]]:
     """By the place of a record on its shelf: self-noise by length, for those that were looked at twice."""
-    try:
-        with open(path_of(name), encoding="utf-8") as stream:
-            lines = [json.loads(text) for text in stream]
-    except FileNotFoundError:
+    if not path_of(name).exists():
         return {}
+    lines = [json.loads(text) for text in path_of(name).read_text().splitlines()]
     return {line["record"]: {int(k): v for k, v in line["noise"].items()} for line in lines if line["noise"]}
 
 
 def look_again(name: str, model: ServedModel, encoder: PromptEncoder) -> int:
-    """Look twice at the suspicious records of a shelf that were not looked at before. Returns how many there are now."""
-    try:
-        with open(path_of(name), encoding="utf-8") as stream:
-            done = sum(1 for _ in stream)
-    except FileNotFoundError:
-        done = 0
-    with open(path_of(name), "a", encoding="utf-8") as stream:
+    """Look twice at the suspicious records of a shelf that were not before. Returns how many there are now."""
+    done = len(path_of(name).read_text().splitlines()) if path_of(name).exists() else 0
+    with path_of(name).open("a", encoding="utf-8") as stream:
         for number, record in enumerate(Shelf(name).read()):
             if number < done:
                 continue
-            beyond = any(measure(record, k).statistics.fingerprint_distance > SCREENS[k] for k in LENGTHS)
-            noise = self_noise(model, encoder, record) if beyond else {}
+            noise = self_noise(model, encoder, record) if is_suspicious(record) else {}
             stream.write(json.dumps({"record": number, "noise": noise}) + "\n")
             stream.flush()
     return len(read_noise(name))
@@ -81,9 +101,9 @@ def main() -> int:
     use_threads(1)
     manifest, cache = find_model(MODEL), default_cache_folder(os.environ)
     model, encoder = in_dtype(load_model(manifest, cache), torch.bfloat16), load_prompt_encoder(manifest, cache)
-    for one in (*ways(), *edits()):
-        if Shelf(one.name).count():
-            print(f"{one.name}: {look_again(one.name, model, encoder)} looked at twice", flush=True)
+    for name in (*(way.name for way in ways()), *(edit.name for edit in edits())):
+        if Shelf(name).count():
+            print(f"{name}: {look_again(name, model, encoder)} looked at twice", flush=True)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""TOPLOC (arXiv 2501.16007) with its shipped thresholds on the same answers, by its own package where that is installed.
+"""TOPLOC (arXiv 2501.16007) with its shipped thresholds on the same answers, by its own package if it is installed.
 
 `make bench-verification` builds it into .tools/toploc: its wheel does not load beside the torch that we use.
 """
@@ -33,7 +33,8 @@ def load_toploc() -> Toploc | None:
     from toploc import build_proofs_bytes, verify_proofs_bytes
 
     def rejects(record: Record) -> bool:
-        claimed, own = (list(torch.from_numpy(states[:TOKENS].copy()).bfloat16()) for states in (record.claimed, record.own))
+        claimed, own = (list(torch.from_numpy(states[:TOKENS].copy()).bfloat16())
+                        for states in (record.claimed, record.own))
         proofs = build_proofs_bytes(claimed, TOKENS, TOP_VALUES, skip_prefill=True)
         found = verify_proofs_bytes(own, proofs, TOKENS, TOP_VALUES, skip_prefill=True)[0]
         matching = TOP_VALUES - found.exp_mismatches

@@ -1,4 +1,4 @@
-"""The figures as a table in docs/verification.md and as plots in docs/plots."""
+"""The figures as a table in docs/VERIFICATION.md and as plots in docs/plots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_report(found: Mapping[str, Any]) -> str:
     honest = {name: line for name, line in found["ways"].items() if line["honest"]}
     cheats = {name: line for name, line in found["ways"].items() if not line["honest"]}
     table = "\n".join([_alarms(found), "", _cheats(cheats), "", _honest(honest), "", _together(found["together"])])
-    page = DOCS / "verification.md"
+    page = DOCS / "VERIFICATION.md"
     if page.exists() and BEGIN in (text := page.read_text(encoding="utf-8")):
         before, rest = text.split(BEGIN, 1)
         page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
@@ -26,19 +26,22 @@ def write_report(found: Mapping[str, Any]) -> str:
 
 
 def _alarms(found: Mapping[str, Any]) -> str:
-    rows = ["| tokens | honest answers scored | false alarms | 95 % bound if none |", "|---|---|---|---|"]
-    rows += [f"| {length} | {one['sequences']} | {one['alarms']} | {one['bound_95_if_none']:.2%} |"
+    rows = ["| tokens | honest answers scored | false alarms | without a second look | 95 % bound if none |",
+            "|---|---|---|---|---|"]
+    rows += [f"| {length} | {one['sequences']} | {one['alarms']} | {one['without_second_look']} "
+             f"| {one['bound_95_if_none']:.2%} |"
              for length, one in found["false_alarms"].items()]
     return "\n".join(rows)
 
 
 def _cheats(cheats: Mapping[str, Any]) -> str:
-    rows = ["| cheat | answers | 8 tokens | 16 | 32 | margins alone, 32 | fingerprint alone, 8 | TOPLOC as shipped, 32 "
-            "| Token-DiFR, 32 | Activation-DiFR, 32 |", "|---|---|---|---|---|---|---|---|---|---|"]
+    head = ("cheat", "answers", "8 tokens", "16", "32", "margins alone, 32", "fingerprint alone, 8",
+            "TOPLOC as shipped, 32", "Token-DiFR, 32", "Activation-DiFR, 32")
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name, line in cheats.items():
         at, checks = line["at"], line["at"]["32"]["by_check"]
         margins = max(checks["max_margin"], checks["mean_margin"])
-        shares = [at["8"]["caught"], at["16"]["caught"], at["32"]["caught"], margins, at["8"]["by_check"]["fingerprint"],
+        shares = [*(at[k]["caught"] for k in ("8", "16", "32")), margins, at["8"]["by_check"]["fingerprint"],
                   line["toploc_shipped"], *at["32"]["peers_recalibrated"].values()]
         cells = " | ".join(_percent(one) for one in shares)
         rows.append(f"| {name} | {line['sequences']} | {cells} |")
@@ -56,7 +59,7 @@ def _honest(honest: Mapping[str, Any]) -> str:
 
 
 def _together(found: Mapping[str, Any]) -> str:
-    names = [name for name in found["16"] if name == "honest" or found["4"][name] < 1]
+    names = [name for name in found["16"] if found["4"][name] < 1]
     rows = ["| mean margin over several requests of 32 tokens | 4 | 8 | 16 |", "|---|---|---|---|"]
     rows += [f"| {name} | " + " | ".join(_percent(found[count][name]) for count in found) + " |" for name in names]
     return "\n".join(rows)
@@ -70,12 +73,11 @@ def _plots(cheats: Mapping[str, Any]) -> None:
     values = [[*(line["at"][k]["caught"] for k in ("8", "16", "32")), line["toploc_shipped"],
                *line["at"]["32"]["peers_recalibrated"].values()] for line in cheats.values()]
     note = "Share of dishonest answers caught, thresholds fixed on other prompts. The last three see 32 tokens."
-    (folder / "verification.svg").write_text(
-        heatmap("What is caught", names, columns, values, low=0.0, high=1.0, as_text=percent, note=note), encoding="utf-8")
+    picture = heatmap("What is caught", names, columns, values, low=0.0, high=1.0, as_text=percent, note=note)
+    (folder / "verification.svg").write_text(picture, encoding="utf-8")
     forward = [name for name in ("int8", "int8 + bf16", "fp8 KV", "weights + 1 % noise") if name in cheats]
     if forward:
-        series = [Series(f"{k} tokens", tuple(range(len(forward))),
-                         tuple(cheats[name]["at"][k]["by_check"]["fingerprint"] or 0.0 for name in forward))
+        series = [Series(f"{k} tokens", tuple(cheats[n]["at"][k]["by_check"]["fingerprint"] or 0.0 for n in forward))
                   for k in ("8", "16", "32")]
         plot = bar_plot("Fingerprints against cheaper arithmetic", forward, Axis("share caught"), series)
         (folder / "fingerprints.svg").write_text(plot, encoding="utf-8")

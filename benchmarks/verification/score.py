@@ -1,6 +1,6 @@
 """Scores what `collect` and `noise` left: `python -m benchmarks.verification.score`. Runs no model; a minute or two.
 
-Writes benchmarks/results/verification.json, docs/verification.md and the plots in docs/plots.
+Writes benchmarks/results/verification.json, docs/VERIFICATION.md and the plots in docs/plots.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from benchmarks.verification.edits import edits
-from benchmarks.verification.measure import Measured, measure
-from benchmarks.verification.noise import LENGTHS, SCREENS, read_noise
+from benchmarks.verification.measure import measure
+from benchmarks.verification.noise import LENGTHS, read_noise
 from benchmarks.verification.peers import load_toploc
 from benchmarks.verification.prompts import half
-from benchmarks.verification.records import Record, Shelf
+from benchmarks.verification.records import Shelf
 from benchmarks.verification.report import write_report
-from benchmarks.verification.thresholds import CHECKS, PEERS, PLAIN, Limits, caught, limits_of
+from benchmarks.verification.thresholds import FACTOR, PEERS, PLAIN, Answer, Rules, beyond, caught, rules_of
 from benchmarks.verification.ways import ways
-from protocol.profile import SAFETY_FACTOR, false_alarm_bound
+from protocol.profile import false_alarm_bound
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "verification.json"
 REQUESTS = (4, 8, 16)
@@ -32,30 +32,24 @@ DRAWS = 2_000
 
 @dataclass(frozen=True)
 class Shelved:
-    """A way's answers, measured at each length: (place of the prompt, measured)."""
+    """A way's answers, measured at each length."""
 
     name: str
     honest: bool
-    at: Mapping[int, list[tuple[int, Measured]]]
+    at: Mapping[int, list[Answer]]
     toploc: int | None
 
 
 def measured(name: str, honest: bool) -> Shelved:
     """Every record of a shelf at every length, with the second look where it was taken."""
-    noise, at, toploc, rejected = read_noise(name), {k: [] for k in LENGTHS}, load_toploc(), 0
+    noise, toploc, rejected = read_noise(name), load_toploc(), 0
+    at: dict[int, list[Answer]] = {k: [] for k in LENGTHS}
     for number, record in enumerate(Shelf(name).read()):
         for length in LENGTHS:
-            at[length].append((record.line.place, _looked(record, length, noise.get(number, {}))))
+            looked = noise.get(number, {}).get(length, {})
+            at[length].append(Answer(record.line.place, measure(record, length), looked))
         rejected += bool(toploc and toploc(record))
     return Shelved(name, honest, at, rejected if toploc else None)
-
-
-def _looked(record: Record, length: int, noise: Mapping[int, float]) -> Measured:
-    found = measure(record, length)
-    distance = found.statistics.fingerprint_distance or 0.0
-    if distance > SCREENS[length] and length in noise:
-        return replace(found, second_look=distance / noise[length])
-    return found
 
 
 def score(shelves: Sequence[Shelved]) -> dict[str, Any]:
@@ -63,38 +57,43 @@ def score(shelves: Sequence[Shelved]) -> dict[str, Any]:
     lines: dict[str, Any] = {shelf.name: {"honest": shelf.honest, "sequences": len(shelf.at[LENGTHS[0]]),
                                           "toploc_shipped": _share(shelf.toploc, len(shelf.at[LENGTHS[0]])), "at": {}}
                              for shelf in shelves}
-    thresholds: dict[str, Any] = {}
+    rules: dict[str, Any] = {}
     for length in LENGTHS:
         honest = [one for shelf in shelves if shelf.honest for one in shelf.at[length]]
-        ours, plain, peers = (limits_of(honest, checks) for checks in (CHECKS, PLAIN, PEERS))
-        thresholds[str(length)] = {"screen": SCREENS[length], "by_half": ours, "without_second_look": plain}
+        ours, peers = rules_of(honest), rules_of(honest, PEERS)
+        rules[str(length)] = {side: {name: asdict(rule) for name, rule in of.items()} for side, of in ours.items()}
         for shelf in shelves:
-            lines[shelf.name]["at"][str(length)] = _line(shelf.at[length], ours, plain, peers)
-    return {"thresholds": thresholds, "ways": lines, "together": _together(shelves),
+            lines[shelf.name]["at"][str(length)] = _line(shelf.at[length], ours, peers)
+    return {"rules": rules, "ways": lines, "together": _together(shelves),
             "false_alarms": {str(length): _false_alarms(shelves, length, lines) for length in LENGTHS}}
 
 
-def _line(found: Sequence[tuple[int, Measured]], ours: Limits, plain: Limits, peers: Limits) -> dict[str, Any]:
-    said = [caught(place, one, ours, CHECKS) for place, one in found]
-    alone = [caught(place, one, plain, PLAIN) for place, one in found]
-    others = [caught(place, one, peers, PEERS) for place, one in found]
-    count = len(found)
+def _line(found: Sequence[Answer], ours: Rules, peers: Rules) -> dict[str, Any]:
+    said, count = [caught(one, ours) for one in found], len(found)
+    alone = [beyond(one, ours, PLAIN) for one in found]
+    others = [beyond(one, peers, PEERS) for one in found]
     return {
         "caught": _share(sum(map(bool, said)), count),
         "caught_count": sum(map(bool, said)),
-        "by_check": {name: _share(sum(name in one for one in said), count) for name in CHECKS},
+        "by_check": {name: _share(sum(name in one for one in said), count) for name in PLAIN},
+        "beyond_without_second_look": sum(map(bool, alone)),
         "fingerprint_without_second_look": _share(sum("fingerprint" in one for one in alone), count),
-        "looked_at_twice": _share(sum(one.second_look > 0 for _, one in found), count),
+        "looked_at_twice": _share(sum(_is_screened(one, ours) for one in found), count),
         "peers_recalibrated": {name: _share(sum(name in one for one in others), count) for name in PEERS},
-        "proof_bytes_most": max((one.proof_bytes for _, one in found), default=0),
+        "proof_bytes_most": max((one.measured.proof_bytes for one in found), default=0),
     }
 
 
+def _is_screened(one: Answer, rules: Rules) -> bool:
+    return any(PLAIN[name](one.measured) > rule.screen for name, rule in rules[half(one.place)].items())
+
+
 def _false_alarms(shelves: Sequence[Shelved], length: int, lines: Mapping[str, Any]) -> dict[str, Any]:
-    honest = [shelf.name for shelf in shelves if shelf.honest]
-    count = sum(lines[name]["sequences"] for name in honest)
-    alarms = sum(lines[name]["at"][str(length)]["caught_count"] for name in honest)
-    return {"sequences": count, "alarms": alarms, "rate": _share(alarms, count),
+    honest = [lines[shelf.name] for shelf in shelves if shelf.honest]
+    count = sum(line["sequences"] for line in honest)
+    alarms = sum(line["at"][str(length)]["caught_count"] for line in honest)
+    alone = sum(line["at"][str(length)]["beyond_without_second_look"] for line in honest)
+    return {"sequences": count, "alarms": alarms, "without_second_look": alone, "rate": _share(alarms, count),
             "bound_95_if_none": round(false_alarm_bound(count), 6)}
 
 
@@ -104,22 +103,23 @@ def _together(shelves: Sequence[Shelved]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     honest = [one for shelf in shelves if shelf.honest for one in shelf.at[LENGTHS[-1]]]
     for requests in REQUESTS:
-        limits = {side: float(SAFETY_FACTOR) * max(_groups(honest, 1 - side, requests)) for side in (0, 1)}
-        false = sum(value > limits[side] for side in (0, 1) for value in _groups(honest, side, requests, 2))
-        row = {"honest": false / (2 * DRAWS)}
-        for shelf in shelves:
-            if not shelf.honest and shelf.at[LENGTHS[-1]]:
-                values = [(side, value) for side in (0, 1)
-                          for value in _groups(shelf.at[LENGTHS[-1]], side, requests, 3)]
-                row[shelf.name] = sum(value > limits[side] for side, value in values) / len(values)
-        found[str(requests)] = {name: round(value, 4) for name, value in row.items()}
+        limits = {side: FACTOR * max(_groups(honest, 1 - side, requests, 1)) for side in (0, 1)}
+        row = {"honest": _above(honest, limits, requests)}
+        row |= {shelf.name: _above(shelf.at[LENGTHS[-1]], limits, requests) for shelf in shelves if not shelf.honest}
+        found[str(requests)] = row
     return found
 
 
-def _groups(found: Sequence[tuple[int, Measured]], side: int, requests: int, seed: int = 1) -> list[float]:
+def _above(answers: Sequence[Answer], limits: Mapping[int, float], requests: int) -> float:
+    values = [(side, value) for side in (0, 1) for value in _groups(answers, side, requests, 2)]
+    return round(sum(value > limits[side] for side, value in values) / max(1, len(values)), 4)
+
+
+def _groups(answers: Sequence[Answer], side: int, requests: int, seed: int) -> list[float]:
     """Mean margins of `DRAWS` groups of requests drawn with replacement from one half."""
-    draw, values = Random(seed), [one.statistics.mean_margin for place, one in found if half(place) == side]
-    return [sum(draw.choices(values, k=requests)) / requests for _ in range(DRAWS)] if values else [0.0]
+    draw = Random(seed)
+    values = [one.measured.statistics.mean_margin for one in answers if half(one.place) == side]
+    return [sum(draw.choices(values, k=requests)) / requests for _ in range(DRAWS)] if values else []
 
 
 def _share(part: int | None, whole: int) -> float | None:
@@ -127,8 +127,8 @@ def _share(part: int | None, whole: int) -> float | None:
 
 
 def main() -> int:
-    shelves = [shelf for one in (*ways(), *edits())
-               if (shelf := measured(one.name, getattr(one, "honest", False))).at[LENGTHS[0]]]
+    names = {way.name: way.honest for way in ways()} | {edit.name: False for edit in edits()}
+    shelves = [measured(name, honest) for name, honest in names.items() if Shelf(name).count()]
     found = score(shelves)
     found["versions"] = {"torch": version("torch"), "python": platform.python_version(), "machine": platform.machine()}
     RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -141,11 +142,8 @@ class _Fp8Cache(Cache):
 
 def _with_fp8_cache(model: ServedModel) -> Runner:
     def run(prompts: Prompts, samplers: Sequence[Sampler], limit: int) -> list[Run]:
-        generating.Cache, plain = _Fp8Cache, generating.Cache
-        try:
+        with patch.object(generating, "Cache", _Fp8Cache):
             return runs.padded(model, prompts, samplers, limit)
-        finally:
-            generating.Cache = plain
 
     return run
 

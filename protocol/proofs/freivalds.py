@@ -32,7 +32,7 @@ COLUMNS = 8
 ROWS = 64
 BLOCK = 512
 _BIAS = np.uint32(0x80808080)
-_POWERS = np.array([1, 1 << 8, 1 << 16, 1 << 24], dtype=np.int64)
+_POWERS = np.array([1, 1 << 8, 1 << 16, 1 << 24], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def check_product(a: Int8, b: Int8, columns: Int8, multiply: Multiply = multiply
     # Signed digits to the base 256: adding 128 to each digit makes the bytes of the sum the digits, each 128 too large.
     digits = (inner.view(np.uint32) + _BIAS).astype("<u4").view(np.uint8) ^ np.uint8(128)
     spread = multiply(a, digits.view(np.int8).reshape(a.shape[0], 4 * COLUMNS))
-    return spread.astype(np.int64).reshape(a.shape[0], COLUMNS, 4) @ _POWERS
+    # Digits times powers stay below n · 127 · 128 · 2^25 < 2^53: exact in float64, whose product is the fast one.
+    return (spread.astype(np.float64).reshape(-1, 4) @ _POWERS).astype(np.int64).reshape(a.shape[0], COLUMNS)
 
 
 def columns_digest(y: Whole) -> bytes:

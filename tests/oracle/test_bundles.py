@@ -190,7 +190,7 @@ def test_bundle__token_ids_that_were_not_committed__prove_nothing(change: Callab
     change(found["ids"])
     with pytest.raises(BundleInvalid, match="committed"):
         check_bundle(found)
-    with pytest.raises(verify_bundle.Bad, match="ids"):
+    with pytest.raises(AssertionError, match="ids"):
         verify_bundle.verify(found)
 
 
@@ -202,7 +202,7 @@ def test_bundle__draw_that_names_another_leaf__proves_nothing(change: dict[str, 
     found["draw"].update(change)
     with pytest.raises(BundleInvalid):
         check_bundle(found)
-    with pytest.raises(verify_bundle.Bad):
+    with pytest.raises(AssertionError):
         verify_bundle.verify(found)
 
 

@@ -66,7 +66,10 @@ def test_judge__beyond_without_self_noise__is_a_mistake_of_the_caller() -> None:
 def test_judge__within_the_profile__passes_with_its_p_value() -> None:
     found = judge(PROFILE, GREEDY, HONEST)
     assert found.verdict.kind is VerdictKind.PASS and found.p_value == 1.0
-    likely = judge(PROFILE, GREEDY, replace(HONEST, max_margin=0.035))
+    seldom = replace(HONEST, max_margin=0.035)
+    with pytest.raises(ValueError, match="self-noise"):
+        judge(PROFILE, GREEDY, seldom)
+    likely = judge(PROFILE, GREEDY, seldom, NOISE)
     assert likely.verdict.kind is VerdictKind.PASS and likely.p_value == pytest.approx(0.04)
     assert likely.log_e == log_e_value(likely.p_value, False, alpha(PROFILE)) > found.log_e
 
@@ -109,6 +112,36 @@ def test_judge__noisy_transcript_with_a_token_far_beyond_its_noise__is_still_an_
     """R77: nor does noise shield: else a cheat would answer with tokens that make the model noisy."""
     loud = replace(QUIET, max_margin=0.06)
     assert kind(replace(HONEST, max_margin=5.0), (loud, loud)) is VerdictKind.FRAUD
+
+
+def test_judge__seldom_but_within_twice_the_models_own_noise__says_nothing() -> None:
+    """R77: else prompts that make honest runs noisy would add up."""
+    found = judge(PROFILE, GREEDY, replace(HONEST, max_margin=0.035), (QUIET, replace(QUIET, max_margin=0.018)))
+    assert (found.verdict.kind, found.p_value) == (VerdictKind.PASS, 1.0)
+
+
+def test_judge__beyond_but_within_twice_the_models_own_noise__counts_for_nothing() -> None:
+    found = judge(PROFILE, GREEDY, BEYOND, (QUIET, replace(QUIET, max_margin=0.031)))
+    assert (found.verdict.kind, found.verdict.checks) == (VerdictKind.UNKNOWN, ("self_noise", "max_margin"))
+    assert "within twice" in found.verdict.reason
+
+
+SCREENED = replace(PROFILE, statistics={
+    **PROFILE.statistics, "fingerprint_distance": HonestRange("0.03", "0.001", {}, "0.015", "1.2")})
+
+
+@pytest.mark.parametrize(("distance", "noise", "kind"), [
+    (0.014, 0.001, VerdictKind.PASS), (0.02, 0.0134, VerdictKind.PASS), (0.02, 0.0133, VerdictKind.UNKNOWN),
+    (0.05, 0.034, VerdictKind.UNKNOWN), (0.05, 0.06, VerdictKind.UNKNOWN),
+])
+def test_judge__statistic_with_a_screen__is_judged_by_its_ratio_to_the_noise(distance: float, noise: float,
+                                                                            kind: VerdictKind) -> None:
+    """R77: above the screen, 1.25 times the largest honest ratio decides; what is noisy itself stays unknown."""
+    spread = replace(QUIET, fingerprint_distance=noise)
+    found = judge(SCREENED, GREEDY, replace(HONEST, fingerprint_distance=distance), (spread, spread))
+    assert found.verdict.kind is kind
+    confirmed = 0.015 < distance > 1.5 * noise and noise <= 0.0375
+    assert (found.verdict.checks == ("beyond_profile", "fingerprint_distance")) is confirmed
 
 
 @given(statistics, statistics, statistics)

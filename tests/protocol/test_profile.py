@@ -22,11 +22,10 @@ from protocol.profile import (
     exceeds,
     false_alarm_bound,
     missing,
-    p_value,
-    p_value_of,
     threshold,
     unjudged,
 )
+from protocol.suspicion import p_value, p_value_of
 from protocol.types import AuditStatistics
 
 RANGE = HonestRange("0.002", "0.0005", {"0.5": "0.0001"})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.profile import PROFILE_FORMAT, CalibrationProfile, HonestRange, alpha, p_value_of
+from protocol.profile import PROFILE_FORMAT, CalibrationProfile, HonestRange, alpha
 from protocol.score import (
     BOUND,
     CLEAN,
@@ -22,6 +22,7 @@ from protocol.score import (
     log_e_value,
     score_of,
 )
+from protocol.suspicion import p_value_of
 from protocol.types import AuditStatistics, Sampler
 from protocol.verdict import judge, needs_self_noise
 

@@ -14,6 +14,7 @@ from oracle.edges.chain import OracleChain
 from oracle.edges.migrate import migrate
 from oracle.edges.store import SqlStore, open_engine, projection_on
 from oracle.flow.chores import do_chores
+from oracle.flow.confirmations import reveal_findings
 from oracle.flow.decisions import decide_batch
 from oracle.flow.exchange import deliver
 from oracle.flow.findings import perform_audit, want_audits
@@ -94,6 +95,7 @@ class Committee(World):
                         accept_opening(other, **work.opening(seat))
                 if want_audits(node):
                     made.append(perform_audit(node, self.replayers[seat], work.batch_id, 0))
+                    reveal_findings(node)
                     deliver(node)
         return made
 
@@ -199,6 +201,7 @@ def test_not_opened__then_opened_on_chain__is_audited_and_paid(committee: Commit
             for seat, node in enumerate(committee.nodes) if want_audits(node)]
     assert made == [VerdictKind.PASS]
     for node in committee.nodes:
+        reveal_findings(node)
         deliver(node)
     committee.settle_by(2)
     committee.finish()

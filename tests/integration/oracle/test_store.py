@@ -13,10 +13,14 @@ from sqlalchemy import Engine, inspect, make_url
 from oracle.edges.metrics import Figures
 from oracle.edges.migrate import migrate
 from oracle.edges.store import METADATA, SqlProjection, SqlStore, open_engine
+from oracle.flow.confirmations import reveal_findings
 from oracle.flow.findings import perform_audit, want_audits
 from oracle.flow.intake import accept_opening, accept_report
 from oracle.flow.views import show_jobs
+from oracle.records import AuditorFault, CommitmentRow
+from protocol.chain.events import BurnAccrued
 from protocol.chain.tables import CHAIN_METADATA
+from protocol.encoding import keccak
 from protocol.errors import Unavailable
 from protocol.types import Decision, Outcome, VerdictKind
 from protocol.units import UINT96_MAX, Digest, Wei
@@ -99,10 +103,36 @@ def test_flow__report_to_record__on_the_real_database(world: World) -> None:
     assert want_audits(world.node) == 1
     assert perform_audit(world.node, world.replayers[0], 1, 0) is VerdictKind.PASS
     (shown,) = show_jobs(world.node, None, world.owner.address, "COMMITTED", 10)
+    assert shown["verdict"] is None and reveal_findings(world.node) == 1
+    (shown,) = show_jobs(world.node, None, world.owner.address, "COMMITTED", 10)
     assert (shown["verdict"]["kind"], shown["price"], shown["index"]) == ("PASS", "350", 0)
-    assert len(world.node.store.due_deliveries(world.clock(), 10)) == 3
+    assert len(world.node.store.due_deliveries(world.clock(), 10)) == 6
     text = Figures(world.node.store._engine).render(world.node.store.figures(), 1, 0, 1)  # type: ignore[attr-defined]
     assert 'malla_oracle_records{verdict="PASS"} 1\n' in text
+
+
+def test_confirmations__on_the_real_database__are_kept_shown_and_counted_once(world: World) -> None:
+    work, store, now = world.ready(), world.node.store, world.clock()
+    for seat, salt in ((0, b"\1" * 32), (1, None)):
+        row = CommitmentRow(1, 0, work.entry.leaf, world.signers[seat].address, keccak(bytes([seat])), seat == 1, b"s",
+                            now + seat, salt)
+        assert store.put_commitment(row) and not store.put_commitment(row)
+    assert store.entries(1)[0].escalated_at == now + 1
+    (own,) = store.unrevealed()
+    store.mark_revealed(own, now + 2)
+    assert store.unrevealed() == [] and [row.revealed_at for row in store.commitments(1)] == [now + 2, None]
+    fault = AuditorFault(world.signers[1].address, 5, 1, 0, "missed")
+    assert store.put_faults([fault, fault]) == 1
+    assert store.count_faults() == [(world.signers[1].address, 5, "missed", 1)]
+    text = Figures(world.node.store._engine).render({}, 1, 0, 1)  # type: ignore[attr-defined]
+    assert f'malla_oracle_auditor_faults{{oracle="{world.signers[1].address}",kind="missed"}} 1\n' in text
+
+
+def test_burns__on_the_real_database__are_summed_up_to_a_block(world: World) -> None:
+    for block, burned in ((40, 2**90), (40, 5), (85, 7)):
+        world.apply(BurnAccrued(world.owner.address, Wei(1)), BurnAccrued(world.owner.address, Wei(burned)), block=block)
+    assert world.node.store.burned(world.owner.address, 84) == 2**90 + 1
+    assert world.node.store.burned(world.owner.address, 85) == 2**90 + 9
 
 
 def test_sweep__on_the_real_database__keeps_what_is_needed(world: World) -> None:

@@ -94,7 +94,7 @@ def statistics(numbers):
     claimed, own, stopped = numbers["claimed"], numbers["own"], numbers["finish"] == "stop"
     margins = floats(own["margins"])
     found = dict.fromkeys(NAMES)
-    found |= {"max_margin": max(margins[: len(margins) - stopped], default=0.0), "end_margin": margins[-1] if stopped else 0.0,
+    found |= {"max_margin": max(margins[: len(margins) - stopped], default=0.0), "end_margin": margins[-1] * stopped,
               "mean_margin": math.fsum(min(m, 1.0) for m in margins) / len(margins)}
     if claimed["logprobs"] is not None:
         pairs = zip(floats(claimed["logprobs"]), floats(own["logprobs"]), strict=True)

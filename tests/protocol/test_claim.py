@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from protocol.claim import Claim, ClaimRules, FaultCode, find_fault
-from protocol.comparison import Replay, compute_statistics
+from protocol.claim import Claim, ClaimRules, FaultCode, find_fault, pack_top, unpack_top
 
 STOP = 2
 RULES = ClaimRules(max_output_tokens=4, vocabulary=100, stop_token_ids=(STOP,))
@@ -51,17 +51,53 @@ def test_find_fault__answer_by_the_rules__finds_none(claim: Claim) -> None:
     assert find_fault(claim, RULES) is None
 
 
-def test_compute_statistics__lengths_differ__is_the_caller_s_error() -> None:
-    with pytest.raises(ValueError, match="find_fault"):
-        compute_statistics(STOPPED, Replay((0.0,), (-0.1,)))
+def top(*rows: list[float], first: int = 10) -> bytes:
+    return pack_top([tuple((first + i, value) for i, value in enumerate(row)) for row in rows])
 
 
-def test_compute_statistics__stopped__separates_the_end_margin() -> None:
-    found = compute_statistics(STOPPED, Replay((0.5, 0.25, 3.0), (-0.1, -0.25, -0.3)))
-    assert (found.max_margin, found.end_margin, found.tokens) == (0.5, 3.0, 3)
-    assert found.mean_logprob_distance == pytest.approx(0.05 / 3)
+FALLING = [-0.5, -1.0, -2.0, -3.0, -4.0]
 
 
-def test_compute_statistics__ended_by_length__has_no_end_margin() -> None:
-    found = compute_statistics(FULL, Replay((0.0, 0.0, 0.0, 2.0), FULL.chosen_logprobs))
-    assert (found.max_margin, found.end_margin, found.mean_logprob_distance) == (2.0, 0.0, 0.0)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        top(FALLING, FALLING),  # two rows for three tokens
+        top(FALLING, FALLING, FALLING)[:-1],
+        top(FALLING, FALLING, FALLING[::-1]),
+        top(FALLING, FALLING, [math.nan, *FALLING[1:]]),
+        top(FALLING, FALLING, [0.5, *FALLING[1:]]),
+        top(FALLING, FALLING, [-math.inf] * 5),
+        top(FALLING, FALLING, FALLING, first=97),  # ids 100 and 101 are outside the vocabulary
+        pack_top([tuple((10, value) for value in FALLING)] * 3),  # one token five times
+    ],
+)
+def test_find_fault__top_logprobs_that_none_can_have__names_them(bad: bytes) -> None:
+    fault = find_fault(replace(STOPPED, top_logprobs=bad), RULES)
+    assert fault is not None and fault.code is FaultCode.TOP_LOGPROBS_INVALID
+
+
+def test_find_fault__top_logprobs_in_order__finds_none() -> None:
+    assert find_fault(replace(STOPPED, top_logprobs=top(FALLING, FALLING, FALLING)), RULES) is None
+
+
+def test_find_fault__bare_transcript__needs_no_logprobs() -> None:
+    assert find_fault(replace(STOPPED, chosen_logprobs=None), RULES) is None
+
+
+def test_find_fault__stop_token_that_was_banned__names_it() -> None:
+    """R103: an answer may not end before `min_tokens`."""
+    fault = find_fault(STOPPED, replace(RULES, min_tokens=3))
+    assert fault is not None and fault.code is FaultCode.TOKEN_BANNED
+    assert find_fault(STOPPED, replace(RULES, min_tokens=2)) is None
+
+
+def test_find_fault__sampled_token_of_any_likelihood__is_allowed() -> None:
+    unlikely = Claim((5, STOP), (-1.0, -30.0), "stop")
+    assert find_fault(unlikely, replace(RULES, greedy=False)) is None
+
+
+def test_unpack_top__its_bytes__come_back() -> None:
+    data = top(FALLING, FALLING)
+    assert pack_top(unpack_top(data)) == data
+    with pytest.raises(ValueError, match="five of eight bytes"):
+        unpack_top(data[:-1])

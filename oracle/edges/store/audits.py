@@ -104,8 +104,8 @@ class AuditStore(Session):
             put = self._insert(RECORDS).values(**values).on_conflict_do_update(
                 index_elements=["batch_id", "index", "oracle"], set_=values,
                 where=and_(RECORDS.c.verdict.notin_(FINAL), RECORDS.c.evidence_digest != record.evidence),
-            )
-            is_new = c.execute(put).rowcount > 0
+            ).returning(RECORDS.c.verdict)
+            is_new = c.execute(put).first() is not None
             if escalate:
                 c.execute(update(ENTRIES).where(_at(ENTRIES, record.batch_id, record.index),
                                                 ENTRIES.c.escalated_at.is_(None)).values(escalated_at=row.received_at))

@@ -26,7 +26,7 @@ class ConfirmationStore(Session):
         }
         with self._begin() as c:
             put = self._insert(AUDIT_COMMITMENTS).values(**values).on_conflict_do_nothing()
-            is_new = c.execute(put).rowcount > 0
+            is_new = c.execute(put.returning(_C.batch_id)).first() is not None
             if row.escalates:
                 c.execute(update(ENTRIES).where(ENTRIES.c.batch_id == row.batch_id, ENTRIES.c["index"] == row.index,
                                                 ENTRIES.c.escalated_at.is_(None)).values(escalated_at=row.received_at))
@@ -59,9 +59,10 @@ class ConfirmationStore(Session):
     def put_faults(self, faults: Sequence[AuditorFault]) -> int:
         """Each is counted once; returns how many were new."""
         with self._begin() as c:
-            return sum(c.execute(self._insert(AUDITOR_FAULTS).values(
+            kept = [c.execute(self._insert(AUDITOR_FAULTS).values(
                 batch_id=fault.batch_id, index=fault.index, oracle=fault.oracle, kind=fault.kind, epoch=fault.epoch,
-            ).on_conflict_do_nothing()).rowcount for fault in faults)
+            ).on_conflict_do_nothing().returning(AUDITOR_FAULTS.c.kind)).first() for fault in faults]
+            return sum(row is not None for row in kept)
 
     def count_faults(self) -> list[tuple[Address, int, str, int]]:
         """(oracle, epoch, kind, count), newest epochs first."""

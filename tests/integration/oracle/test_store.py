@@ -130,7 +130,8 @@ def test_confirmations__on_the_real_database__are_kept_shown_and_counted_once(wo
 
 def test_burns__on_the_real_database__are_summed_up_to_a_block(world: World) -> None:
     for block, burned in ((40, 2**90), (40, 5), (85, 7)):
-        world.apply(BurnAccrued(world.owner.address, Wei(1)), BurnAccrued(world.owner.address, Wei(burned)), block=block)
+        burns = [BurnAccrued(world.owner.address, Wei(wei)) for wei in (1, burned)]
+        world.apply(*burns, block=block)
     assert world.node.store.burned(world.owner.address, 84) == 2**90 + 1
     assert world.node.store.burned(world.owner.address, 85) == 2**90 + 9
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from protocol.claim import Asked, Claim, ClaimFault, FaultCode
+from protocol.claim import Asked, Claim, ClaimFault, FaultCode, OpenedRows
 from protocol.engine.generate import NumbersBroken, generate
-from protocol.engine.model import ServedModel, build_model
-from protocol.engine.replay import audit_claim, replay
+from protocol.engine.model import ServedModel, build_model, in_dtype
+from protocol.engine.replay import audit_claim, measure_self_noise, replay
 from protocol.engine.requantise import requantise, share_of_changed_weights
 from protocol.errors import Refused
-from protocol.types import AuditStatistics
+from protocol.proofs.fingerprint import fingerprint_root, open_group, positions, read_opening
+from protocol.types import AuditStatistics, Sampler
 
 PROMPT = [1, 50, 60, 70]
 NEVER = 9  # a token that this model does not choose after this prompt
@@ -115,3 +116,68 @@ def test_requantise__four_bits__keeps_fifteen_levels_a_group(tiny: ServedModel) 
 def test_requantise__impossible_grid__is_refused(tiny: ServedModel, bits: int, group: int) -> None:
     with pytest.raises(ValueError, match="levels" if bits == 1 else "do not divide"):
         requantise(tiny, bits, group)
+
+
+def opened_claim(model: ServedModel, tokens: int, seed: bytes) -> Claim:
+    """An honest claim of which the draw has opened the first group."""
+    execution = generate(model, PROMPT, tokens, fingerprint_seed=seed)
+    rows, count = execution.fingerprints, len(execution.output_token_ids)
+    opening, root = open_group(rows, 0), fingerprint_root(rows)
+    return replace(execution.as_claim(), opened=OpenedRows(*read_opening(opening, root, count, 0),
+                                                           tuple(positions(count, 0))))
+
+
+def test_audit__fingerprints_opened__lie_within_rounding(tiny: ServedModel) -> None:
+    model, seed = stopping_at(tiny, NEVER), b"\x07" * 32
+    found = audit_claim(model, Asked(PROMPT, 40, fingerprint_seed=seed), opened_claim(model, 40, seed))
+    assert isinstance(found, AuditStatistics) and found.fingerprint_distance is not None
+    assert found.fingerprint_distance < 0.003  # a number at the edge of two units now and then
+    assert found.mean_top_logprob_distance is not None and found.mean_top_logprob_distance < 1e-4
+
+
+def test_audit__fingerprints_of_another_call__have_nothing_to_do_with_ours(tiny: ServedModel) -> None:
+    model = stopping_at(tiny, NEVER)
+    found = audit_claim(model, Asked(PROMPT, 40, fingerprint_seed=b"\x08" * 32),
+                        opened_claim(model, 40, b"\x07" * 32))
+    assert isinstance(found, AuditStatistics) and (found.fingerprint_distance or 0) > 0.04
+
+
+def test_audit__requantised_model__leaves_its_fingerprint(tiny: ServedModel) -> None:
+    model, seed = stopping_at(tiny, NEVER), b"\x07" * 32
+    found = audit_claim(model, Asked(PROMPT, 40, fingerprint_seed=seed),
+                        opened_claim(requantise(model, 4, 16), 40, seed))
+    assert isinstance(found, AuditStatistics) and (found.fingerprint_distance or 0) > 0.01
+
+
+@pytest.mark.parametrize("chunk", [None, 3])
+def test_measure_self_noise__same_numbers__is_rounding(tiny: ServedModel, chunk: int | None) -> None:
+    model, seed = stopping_at(tiny, NEVER), b"\x07" * 32
+    noise = measure_self_noise(model, model, Asked(PROMPT, 40, fingerprint_seed=seed), opened_claim(model, 40, seed),
+                               chunk)
+    assert noise.max_margin < 1e-4 and (noise.fingerprint_distance or 0) < 1e-4
+
+
+def test_measure_self_noise__in_bfloat16__is_that_of_bfloat16(tiny: ServedModel) -> None:
+    model, seed = stopping_at(tiny, NEVER), b"\x07" * 32
+    noise = measure_self_noise(model, in_dtype(model, torch.bfloat16), Asked(PROMPT, 40, fingerprint_seed=seed),
+                               opened_claim(model, 40, seed))
+    assert 0.002 < (noise.fingerprint_distance or 0) < 0.05
+
+
+def test_audit__sampled_answer__has_no_margin_and_under_another_seed_it_has(tiny: ServedModel) -> None:
+    model, sampler = stopping_at(tiny, NEVER), Sampler("gumbel", 3, 1_000)
+    claim = generate(model, PROMPT, 20, sampler=sampler).as_claim()
+    honest = audit_claim(model, Asked(PROMPT, 20, sampler), claim)
+    other = audit_claim(model, Asked(PROMPT, 20, replace(sampler, seed=4)), claim)
+    greedy = audit_claim(model, Asked(PROMPT, 20), claim)
+    assert isinstance(honest, AuditStatistics) and honest.max_margin < 1e-4
+    for found in (other, greedy):
+        assert isinstance(found, AuditStatistics) and found.max_margin > 0.5
+
+
+def test_audit__bare_transcript__is_judged_by_its_tokens(tiny: ServedModel) -> None:
+    model = stopping_at(tiny, NEVER)
+    tokens = generate(model, PROMPT, 20).output_token_ids
+    found = audit_claim(model, Asked(PROMPT, 20), Claim(tokens, None, "length"))
+    assert isinstance(found, AuditStatistics)
+    assert found.max_margin < 1e-4 and found.mean_logprob_distance is None

@@ -47,8 +47,8 @@ from protocol.proofs.operands import Int8, derive_operand
 
 RESULT = Path(__file__).parent / "results" / "freivalds.json"
 WIDTHS = (1024, 2048, 4096, 8192)
-TRIALS = 60
-ROUNDS = 200_000
+TRIALS = 50
+ROUNDS = 100_000
 """Divided by the width: so often both are measured in turn."""
 TRIAL_WIDTH = 1024
 SEED = b"benchmark of the product check.."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from oracle.records import AuditCommitment
+from oracle.confirmation_rows import AuditCommitment
 from protocol.errors import BadInput, MallaError, Reason, Refused, SignatureInvalid, TooLarge
 from protocol.types import AuditRecord, Decision
 from protocol.units import Address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from protocol.profile import CalibrationProfile, alpha, decimal_of, judged, threshold
+from protocol.profile import ALWAYS, CalibrationProfile, alpha, decimal_of, judged, threshold
 from protocol.types import AuditStatistics
 
 SECOND_LOOK = 0.01
@@ -13,6 +13,8 @@ SECOND_LOOK = 0.01
 NOISE_RATIO = Decimal(2)
 """A value up to twice the reference model's own noise on the same tokens speaks against nobody: requesters choose the
 prompts, and could choose noisy ones."""
+LEAST_NOISE = Decimal("0.0001")
+"""Below it a ratio would be one to rounding alone."""
 
 
 def p_value(profile: CalibrationProfile, name: str, value: float) -> float:
@@ -40,20 +42,19 @@ def suspects(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[
 def confirmed(profile: CalibrationProfile, statistics: AuditStatistics,
               self_noise: Sequence[AuditStatistics]) -> tuple[str, ...]:
     """The statistics that leave the profile and that the model's own noise does not explain: above the threshold and
-    above twice the noise, or, where there is a screen, above it and above the threshold of the ratio.
+    above twice the noise. Where the profile has a ratio, that decides instead of twice, from the screen on; a margin,
+    which a single near tie makes, has to be above its threshold as well.
 
     Errors: `StatisticsUnusable`.
     """
     found = []
     for name in suspects(profile, statistics):
         value, honest = Decimal(getattr(statistics, name)), profile.statistics[name]
-        noise = _widest(self_noise, name)
-        if honest.screen is None or honest.ratio is None:
-            held = value > threshold(profile, name) and value > NOISE_RATIO * noise
-        else:
+        least, most = threshold(profile, name), NOISE_RATIO
+        if honest.screen is not None and honest.ratio is not None:
             most = decimal_of(profile.safety_factor) * decimal_of(honest.ratio)
-            held = value > decimal_of(honest.screen) and value > most * noise
-        if held:
+            least = least if name in ALWAYS else decimal_of(honest.screen)
+        if value > least and value > most * max(LEAST_NOISE, _widest(self_noise, name)):
             found.append(name)
     return tuple(found)
 

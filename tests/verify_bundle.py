@@ -129,8 +129,7 @@ def p_value(profile, name, value, alpha):
 
 def judge(profile, sampler, found, noise):
     alpha, factor = 1 - 0.05 ** (1 / profile["sequences"]), D(profile["safety_factor"])
-    gone = any(found[name] is None for name in profile["required"])
-    if gone or sampler["kind"] not in profile["samplers"]:
+    if (gone := any(found[name] is None for name in profile["required"])) or sampler["kind"] not in profile["samplers"]:
         return "FRAUD" if gone else "UNKNOWN", 1.0, None
     outside, sure, each, seen = beyond(profile, found), [], [], False
     judged = [name for name in NAMES if found[name] is not None and name in profile["statistics"]]
@@ -140,8 +139,9 @@ def judge(profile, sampler, found, noise):
         screened = honest["screen"] is not None and value > D(honest["screen"])
         suspect = screened or name in outside or p <= 0.01
         seen |= suspect
-        if (screened and value > factor * D(honest["ratio"]) * own) or \
-                (honest["screen"] is None and name in outside and value > 2 * own):
+        most = 2 if honest["ratio"] is None else factor * D(honest["ratio"])
+        past = screened if honest["screen"] is not None and name not in NAMES[:3] else name in outside
+        if past and value > most * max(own, D("0.0001")):
             sure.append(name)
         elif not (suspect and value <= 2 * own):
             each.append(p)

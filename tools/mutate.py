@@ -3,7 +3,8 @@
 All mutants (mutants.py) are compiled at once, each behind a switch (schemata.py), without the optimizer and in a folder
 of their own. Each then meets the tests of `tests/invariants`: first the suites that take no time, then the campaigns,
 one run of each from a fixed seed. It is killed when one of them fails. What the compiler takes behind no switch is
-compiled on its own, and is invalid when that fails too.
+compiled on its own, and is invalid when that fails too. A change that is explained as equivalent is spared the
+campaigns: it counts as a survivor whatever they would say.
 
 What survives is listed with the reason that tools/mutation_survivors.json gives: an equivalent change, or a test that
 is missing. A verdict is written down at once: an interrupted run goes on where it was. A kill is remembered as long as
@@ -32,6 +33,7 @@ RESULT = ROOT / "benchmarks" / "results" / "mutation.json"
 RECORD = ROOT / "var" / "mutation" / "verdicts.jsonl"
 REASONS = ROOT / "tools" / "mutation_survivors.json"
 WORDS = ("killed", "survived", "invalid")
+Reasons = dict[tuple[str, str, str], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,25 @@ def write_down(record: Path, verdict: Verdict, contracts: str, tests: str) -> No
         lines.write(json.dumps(row) + "\n")
 
 
-def summed_up(
-    everything: list[Mutant], verdicts: list[Verdict], reasons: list[dict[str, str]]
-) -> dict[str, Any]:
+def reasons_of(path: Path) -> Reasons:
+    """Why a change survives, by what it changes; lines may move."""
+    return {(row["file"], row["old"], row["new"]): row for row in json.loads(path.read_text())}
+
+
+def reason_of(mutant: Mutant, reasons: Reasons) -> tuple[bool, str]:
+    """Whether it is equivalent, and why it survives; an empty reason where none is given."""
+    row = reasons.get((mutant.file, mutant.old.strip(), mutant.new.strip()), {})
+    return row.get("kind") == "equivalent", row.get("why", "")
+
+
+def summed_up(everything: list[Mutant], verdicts: list[Verdict], reasons: Reasons) -> dict[str, Any]:
     """The result file: counts, two scores, and the survivors with their reasons."""
     counts = {word: sum(verdict.word == word for verdict in verdicts) for word in WORDS}
-    told = {(reason["file"], reason["old"], reason["new"]): reason for reason in reasons}
     survivors: list[dict[str, Any]] = []
     for mutant in (verdict.mutant for verdict in verdicts if verdict.word == "survived"):
-        reason = told.get((mutant.file, mutant.old.strip(), mutant.new.strip()), {})
+        is_equivalent, why = reason_of(mutant, reasons)
         place = asdict(mutant) | {"old": mutant.old.strip(), "new": mutant.new.strip()}
-        survivors.append(
-            place | {"equivalent": reason.get("kind") == "equivalent", "why": reason.get("why", "")}
-        )
+        survivors.append(place | {"equivalent": is_equivalent, "why": why})
     valid = counts["killed"] + counts["survived"]
     different = valid - sum(survivor["equivalent"] for survivor in survivors)
     return {
@@ -95,7 +103,9 @@ def summed_up(
     }
 
 
-def try_all(chosen: list[Mutant], everything: list[Mutant], options: argparse.Namespace) -> list[Verdict]:
+def try_all(
+    chosen: list[Mutant], everything: list[Mutant], reasons: Reasons, options: argparse.Namespace
+) -> list[Verdict]:
     """The verdicts on the chosen mutants, in their order; fewer where the time ran out. Raises `Failed`."""
     contracts, tests = digest_of(ROOT / "contracts"), digest_of(ROOT / "tests" / "invariants")
     if options.fresh:
@@ -122,7 +132,7 @@ def try_all(chosen: list[Mutant], everything: list[Mutant], options: argparse.Na
                 trial = trials.get()
                 try:
                     began = time.monotonic()
-                    word, by = trial.verdict_of(mutant)
+                    word, by = trial.verdict_of(mutant, campaigns=not reason_of(mutant, reasons)[0])
                 finally:
                     trials.put(trial)
                 known[mutant] = Verdict(mutant, word, by, time.monotonic() - began)
@@ -151,12 +161,12 @@ def main(arguments: list[str] | None = None) -> int:
         for mutant in chosen:
             print(mutant)
         return 0
+    reasons = reasons_of(REASONS)
     try:
-        verdicts = try_all(chosen, everything, options)
+        verdicts = try_all(chosen, everything, reasons, options)
     except Failed as failure:
         print(f"FAILED: {failure}")
         return 1
-    reasons = json.loads(REASONS.read_text()) if REASONS.exists() else []
     record = summed_up(everything, verdicts, reasons)
     RESULT.write_text(json.dumps(record, indent=2) + "\n")
     for survivor in record["survivors"]:

@@ -66,12 +66,12 @@ def sampler_for(way: Way, batch: int, place: int) -> Sampler:
     return Sampler("gumbel", place, 1_000)
 
 
-def collect(way: Way) -> None:
-    """Fill the way's shelf up."""
+def collect(way: Way, most: int | None = None) -> None:
+    """Fill the way's shelf up, or up to `most` sequences."""
     use_threads(way.threads)
     manifest, cache = find_model(MODEL), default_cache_folder(os.environ)
     model, encoder, shelf = load_model(manifest, cache), load_prompt_encoder(manifest, cache), Shelf(way.name)
-    done, prompts = shelf.count(), asked_prompts(way, encoder)
+    done, prompts = shelf.count(), asked_prompts(way, encoder)[:most]
     if done >= len(prompts):
         return
     run = way.build(model)
@@ -86,7 +86,7 @@ def collect(way: Way) -> None:
         print(f"{way.name}: {shelf.count()} of {len(prompts)}", flush=True)
 
 
-def collect_edit(edit: Edit) -> None:
+def collect_edit(edit: Edit, most: int | None = None) -> None:
     """Fill the shelf of an edit up, from the honest answers of the way that it starts from."""
     use_threads(1)
     base = next(way for way in ways() if way.name == BASE)
@@ -94,7 +94,7 @@ def collect_edit(edit: Edit) -> None:
         collect(base)
     manifest, cache = find_model(MODEL), default_cache_folder(os.environ)
     model, encoder, shelf = load_model(manifest, cache), load_prompt_encoder(manifest, cache), Shelf(edit.name)
-    records, done, batch = list(Shelf(BASE).read())[: edit.sequences], shelf.count(), []
+    records, done, batch = list(Shelf(BASE).read())[: edit.sequences][:most], shelf.count(), []
     for number, (record, run) in enumerate(edit.make(records, Random(1), model, encoder), 1):
         if number <= done:
             continue
@@ -134,14 +134,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.verification.collect", description=__doc__)
     names: dict[str, Way | Edit] = {way.name: way for way in ways()} | {edit.name: edit for edit in edits()}
     parser.add_argument("--way", choices=names, help="only this one, in this process")
+    parser.add_argument("--most", type=int, help="with --way: stop after so many sequences")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     options = parser.parse_args(arguments)
     if options.way:
         chosen = names[options.way]
         if isinstance(chosen, Way):
-            collect(chosen)
+            collect(chosen, options.most)
         else:
-            collect_edit(chosen)
+            collect_edit(chosen, options.most)
         return 0
     started = time.monotonic()
     failed = sum(code != 0 for code in _processes(options.jobs))

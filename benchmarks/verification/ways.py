@@ -55,7 +55,7 @@ def ways() -> tuple[Way, ...]:
         Way("bf16 chunked prefill", True, _filled(runs.in_chunks(16), b16), 400, 16, True),
         Way("bf16 prefix reuse", True, _filled(runs.from_prefix, b16), 304, 16, True),
         Way("bf16 avx2 kernels", True, lambda m: partial(runs.padded, in_dtype(m, b16)), 112, environment=AVX2),
-        Way("bf16 two threads", True, lambda m: partial(runs.padded, in_dtype(m, b16)), 304, threads=2),
+        Way("bf16 two threads", True, lambda m: partial(runs.padded, in_dtype(m, b16)), 80, threads=2),
         Way("bf16 transformers library", True, _library, 304, 16, True),
         Way("bf16 batch 1", True, lambda m: partial(runs.padded, in_dtype(m, b16)), 48, 1),
         Way("f32 batch 1", True, lambda m: partial(runs.padded, m), 48, 1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oracle.flow.node import Node, find_batch
+from oracle.flow.node import Node, find_batch, not_ready
 from oracle.flow.scoring import profile_of, read_window, related_payers, score_rows
 from oracle.flow.turns import BatchView, view_batch
 from oracle.records import BatchRow, EntryRow, RecordRow
@@ -31,6 +31,8 @@ def build_bundle(node: Node, batch_id: int, index: int, consent: bytes | None = 
     if entry is None or own is None:
         raise Refused(Reason.NOT_FOUND, f"This oracle made no audit of entry {index} of batch {batch_id}.",
                       "Ask one whose record it has.")
+    if not own.revealed:  # nor may anybody read here what a lazy auditor could copy
+        raise not_ready(f"The finding of entry {index} of batch {batch_id} waits for the commitments of others.")
     kept = node.store.numbers(batch_id, index)
     if kept is None and own.evidence.get("numbers") is not None:
         raise Refused(Reason.NOT_FOUND, f"The numbers of entry {index} of batch {batch_id} went with its opening.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from oracle.flow.evidence import checks_of
 from oracle.flow.node import Node
 from oracle.flow.turns import FINAL
 from oracle.records import BatchRow, JobRow, RecordRow
 from protocol.types import BatchState, Outcome, VerdictKind
-from protocol.verdict import NOT_OPENED
+from protocol.verdict import NOT_OPENED, is_beyond
 
 HARDEST_FIRST = (VerdictKind.FRAUD, VerdictKind.MALFORMED, VerdictKind.PASS, VerdictKind.UNKNOWN)
 
@@ -25,13 +26,16 @@ def show_verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequenc
         fraud = any(r.record.batch_id == row.batch_id and r.record.verdict is VerdictKind.FRAUD for r in found)
         return _unaudited(batch, fraud)
     chosen = records[0]
-    evidence = chosen.evidence
+    evidence, kind = chosen.evidence, chosen.record.verdict
+    by_score = batch.outcome is Outcome.FRAUD and is_beyond(kind, checks_of(evidence))
     return {
-        "kind": chosen.record.verdict.name,
-        "reason": evidence.get("reason", ""),
+        "kind": VerdictKind.FRAUD.name if by_score else kind.name,
+        "reason": evidence.get("reason", "") + (" The score of its provider convicts." if by_score else ""),
         "checks": evidence.get("checks", []),
         "statistics": evidence.get("statistics"),
         "thresholds": evidence.get("thresholds"),
+        "p_value": evidence.get("p_value"),
+        "self_noise": evidence.get("self_noise"),
         "oracle": chosen.oracle,
         "records": {r.oracle: r.record.verdict.name for r in records},
     }
@@ -55,4 +59,4 @@ def _unaudited(batch: BatchRow, fraud: bool) -> dict[str, Any] | None:
 
 def _no_record(kind: str, reason: str, *checks: str) -> dict[str, Any]:
     return {"kind": kind, "reason": reason, "checks": list(checks), "statistics": None, "thresholds": None,
-            "oracle": None, "records": {}}
+            "p_value": None, "self_noise": None, "oracle": None, "records": {}}

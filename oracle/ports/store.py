@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from oracle.confirmation_rows import AuditorFault, CommitmentRow
 from oracle.ports.challenges import Challenges
 from oracle.records import (
-    AuditorFault,
     AuditRow,
     BatchRow,
-    CommitmentRow,
     Conviction,
     Delivery,
     EntryRow,

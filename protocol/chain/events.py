@@ -21,6 +21,7 @@ from protocol.chain.session_events import (
 )
 from protocol.chain.stake_events import (
     Awarded,
+    BurnAccrued,
     CaseDefaulted,
     CaseOpened,
     CaseRuled,
@@ -46,7 +47,8 @@ from protocol.units import Address, Digest, Wei
 
 __all__ = [
     "AnswerStored", "AuditFeePaid", "Awarded", "BatchCommitted", "BatchForfeited", "BatchFrozen", "BatchHeld",
-    "BatchMatured", "BatchReleased", "BatchSkipped", "CaseDefaulted", "CaseOpened", "CaseRuled", "ChainEvent",
+    "BatchMatured", "BatchReleased", "BatchSkipped", "BurnAccrued", "CaseDefaulted", "CaseOpened", "CaseRuled",
+    "ChainEvent",
     "Claim", "CondemnedBurned", "Deposited", "Event", "FeesBurned", "FinalBlock", "JobCancelAsked", "JobOpened",
     "JobRefunded", "JobSettled", "MetadataChanged", "NodeKeyRotated", "OffersRevoked", "OpeningsPosted",
     "OracleJoined", "OracleResigned", "OracleSlashed", "OracleUrlChanged", "OracleWithdrawn",
@@ -205,14 +207,6 @@ class SubmitFeePaid:
     batch_id: int
     oracle: Address
     amount: Wei
-
-
-@dataclass(frozen=True)
-class BurnAccrued:
-    """Of a batch that matured: what of its fee was burned, wei."""
-
-    provider: Address
-    burned: Wei
 
 
 @dataclass(frozen=True)

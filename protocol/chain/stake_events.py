@@ -85,6 +85,14 @@ class CondemnedBurned:
 
 
 @dataclass(frozen=True)
+class BurnAccrued:
+    """Of a batch that matured: what of its fee was burned, wei."""
+
+    provider: Address
+    burned: Wei
+
+
+@dataclass(frozen=True)
 class RewardClaimed:
     provider: Address
     to_owner: Wei

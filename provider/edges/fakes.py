@@ -79,7 +79,7 @@ class FakeBackend:
     @property
     def states(self) -> NDArray[numpy.float32]:
         """Hidden states, one of eight numbers a token."""
-        return numpy.outer(numpy.arange(1, len(self.tokens) + 1), numpy.arange(1, 9)).astype(numpy.float32)
+        return numpy.sin(numpy.outer(numpy.arange(1, len(self.tokens) + 1), numpy.arange(1, 9))).astype(numpy.float32)
 
     def run(self, messages: Sequence[tuple[str, str]], max_output_tokens: int, on_token: Callable[[int], None],
             cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes) -> Completion:

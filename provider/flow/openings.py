@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from protocol.committee import faults
-from protocol.draw import REVEAL_WAIT, Draw, audit_rate, draw, epoch_end, epoch_of, is_reveal
 from protocol.encoding import canonical_json, keccak, to_hex
-from protocol.errors import MallaError, Unavailable
+from protocol.errors import MallaError
 from protocol.messages import opening_digest
 from protocol.proofs.fingerprint import drawn_group, open_group
 from protocol.sealing import new_secret, seal
 from protocol.transcript import parse_spec, parse_transcript, transcript_bytes
 from protocol.types import CANARY_ONLY, BatchState
-from protocol.units import BPS_ONE, Address
-from provider.ports import Chain, Clock, Journal, Keys, Log, OracleClient
+from protocol.units import Address
+from provider.flow.drawing import Opening, draw_batch
 from provider.records import Delivery, DeliveryKind, JournalBatch, JournalJob, Oracle, Work
 
 REPEAT_SECONDS = 15.0
@@ -37,18 +36,6 @@ class Asking:
 
     auditor: Oracle
     group_seed: bytes | None
-
-
-@dataclass(frozen=True)
-class Opening:
-    owner: str
-    journal: Journal
-    chain: Chain
-    client: OracleClient
-    keys: Keys
-    clock: Clock
-    log: Log
-    reveal_wait: int = REVEAL_WAIT
 
 
 def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
@@ -70,30 +57,6 @@ def ask_wanted(opening: Opening, oracles: Sequence[Oracle]) -> dict[Place, list[
         except MallaError as error:
             opening.log("openings_not_listed", oracle=oracle.address, error=error.message)
     return asked
-
-
-def draw_batch(opening: Opening, batch: JournalBatch, exact: bool = False) -> Draw | None:
-    """The draw of a batch by the node's own computation, or None while its reveals are still awaited.
-
-    Where everything is drawn whatever the seed, the reveals are awaited only for an `exact` one: then it has the
-    auditors and groups, too.
-    """
-    leaves = [entry.audited_leaf for entry in batch.entries]
-    terms = opening.chain.terms(batch.terms_version)
-    members = opening.chain.oracles(batch.set_version)
-    rate = audit_rate(opening.journal.burned(batch.committed_block), terms.audit_bps)
-    if rate >= BPS_ONE and not exact:
-        return draw(batch.batch_id, leaves, None, [None] * len(members), rate)
-    epoch_blocks = opening.chain.epoch_blocks()
-    epoch = epoch_of(batch.committed_block, epoch_blocks)
-    end = opening.chain.block(epoch_end(epoch, epoch_blocks))
-    named = opening.chain.block(batch.committed_block + terms.draw_delay)
-    if end is None or named is None:
-        return None
-    reveals = [_reveal(opening, member, epoch) for member in members]
-    if None in reveals and opening.chain.head().timestamp < end.timestamp + opening.reveal_wait:
-        return None
-    return draw(batch.batch_id, leaves, named.hash, reveals, rate)
 
 
 def opened_transcript(work: Work, index: int, group_seed: bytes | None) -> bytes:
@@ -163,20 +126,3 @@ def _show_spec(opening: Opening, auditor: Oracle, job: JournalJob) -> None:
         opening.client.put_blob(auditor, job.spec or b"")
     except MallaError as error:
         opening.log("spec_not_taken", oracle=auditor.address, job_id=job.job_id.hex(), error=error.message)
-
-
-def _reveal(opening: Opening, member: Oracle, epoch: int) -> bytes | None:
-    known = opening.journal.reveal(member.address, epoch)
-    if known is not None:
-        return known
-    try:
-        reveal = opening.client.reveal(member, epoch)
-    except Unavailable:
-        return None
-    except MallaError as error:
-        opening.log("reveal_refused", oracle=member.address, epoch=epoch, error=error.message)
-        return None
-    if reveal is None or not is_reveal(reveal, epoch, member.anchor, member.anchor_epoch):
-        return None
-    opening.journal.keep_reveal(member.address, epoch, reveal)
-    return reveal

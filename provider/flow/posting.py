@@ -14,7 +14,8 @@ from protocol.limits import MAX_POSTED_OPENINGS
 from protocol.openings import PostedOpening, pack_opening
 from protocol.sealing import new_secret, seal
 from protocol.types import BatchState, Outcome
-from provider.flow.openings import Opening, ask_wanted, draw_batch, is_kept_back, opened_transcript
+from provider.flow.drawing import Opening, draw_batch
+from provider.flow.openings import ask_wanted, is_kept_back, opened_transcript
 from provider.ports import Sender
 from provider.records import DeliveryKind, JournalBatch, Oracle
 

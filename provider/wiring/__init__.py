@@ -16,9 +16,9 @@ from provider.config import Settings
 from provider.flow.challenges import Challenging
 from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
+from provider.flow.drawing import Opening
 from provider.flow.inference import Inference
 from provider.flow.offers import Publishing
-from provider.flow.openings import Opening
 from provider.flow.posting import Posting
 from provider.flow.serving import Serving
 from provider.flow.work import Committing

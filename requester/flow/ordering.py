@@ -8,6 +8,7 @@ import secrets
 from protocol.errors import BadInput, Reason, Refused
 from protocol.sampling import CANDIDATES, GREEDY, GUMBEL, check_sampler
 from protocol.types import AUDIT_CLASSES, Sampler
+from requester.ports import ModelChoice
 
 
 def sampler_of(temperature: float = 0.0, top_p: float = 1.0, top_k: int = CANDIDATES, seed: int | None = None,
@@ -46,3 +47,14 @@ def require_order(sampler: Sampler, max_tokens: int, audit: str) -> None:
     if audit not in AUDIT_CLASSES:
         raise Refused(Reason.UNKNOWN_AUDIT, f"There is no audit class '{audit[:40]}'.",
                       f"Use {', '.join(AUDIT_CLASSES)}.")
+
+
+def require_context(model: ModelChoice, tokens: int, max_tokens: int) -> None:
+    """Errors: Refused(too_many_tokens)."""
+    if tokens + max_tokens > model.context_tokens:
+        raise Refused(
+            Reason.TOO_MANY_TOKENS,
+            f"{tokens} prompt tokens and up to {max_tokens} output tokens do not fit into the {model.context_tokens} "
+            f"tokens of {model.name}.",
+            "Shorten the prompt or ask for fewer --max-tokens.",
+        )

@@ -18,7 +18,7 @@ from protocol.types import AUDIT_ONE, CANARY_ONLY, Job, JobSpec, Prompt, Sampler
 from protocol.units import Address, Digest, Wei
 from requester.flow.filters import Candidate, Wanted
 from requester.flow.matching import choose_offer
-from requester.flow.ordering import require_order
+from requester.flow.ordering import require_context, require_order
 from requester.ports import Market, ModelChoice, Terms
 from requester.records import FORMAT, JobFile, Stage
 
@@ -49,7 +49,7 @@ def prepare_job(request: Request, market: Market, avoid: frozenset[Address] = fr
     parse_prompt(_of_allowed_size(prompt))  # the provider will read it by the same rules
     require_order(request.sampler, request.max_tokens, request.audit)
     tokens = market.models.count_tokens(model, request.messages)
-    _require_context(model, tokens, request.max_tokens)
+    require_context(model, tokens, request.max_tokens)
     wanted = Wanted(model.digest, model.name, tokens, request.max_tokens, request.max_price, request.duration,
                     request.provider, avoid, model.profiles, request.audit == CANARY_ONLY)
     terms = market.chain.terms()
@@ -92,16 +92,6 @@ def _of_allowed_size(prompt: bytes) -> bytes:
     if len(prompt) > MAX_PROMPT:
         raise BadInput(f"The prompt has {len(prompt)} bytes, the limit is {MAX_PROMPT}.", "Shorten the prompt.")
     return prompt
-
-
-def _require_context(model: ModelChoice, tokens: int, max_tokens: int) -> None:
-    if tokens + max_tokens > model.context_tokens:
-        raise Refused(
-            Reason.TOO_MANY_TOKENS,
-            f"{tokens} prompt tokens and up to {max_tokens} output tokens do not fit into the {model.context_tokens} "
-            f"tokens of {model.name}.",
-            "Shorten the prompt or ask for fewer --max-tokens.",
-        )
 
 
 def _seal(request: Request, market: Market, model: ModelChoice, prompt: bytes, tokens: int, chosen: Candidate,

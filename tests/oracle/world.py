@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from oracle.confirmation_rows import AuditCommitment
 from oracle.edges.fake_model import FakeCatalogue, FakeReplayer, fake_profile
 from oracle.edges.fakes import FakeChain, FakeClock, FakePeers, FakeQueue, FakeSender, fake_store
 from oracle.flow.commitments import accept_audit_commitment
@@ -13,7 +14,7 @@ from oracle.flow.decisions import sign_list
 from oracle.flow.node import Node
 from oracle.flow.projection import apply_block
 from oracle.ports import Rules
-from oracle.records import AuditCommitment, Member, PeerAnswer
+from oracle.records import Member, PeerAnswer
 from protocol.chain.events import (
     BatchCommitted,
     BatchFrozen,
@@ -236,9 +237,8 @@ class Work:
 def take_post(node: Node, body: dict[str, Any]) -> None:
     """What a peer posts: a commitment, or the finding behind it."""
     signature = from_hex(body["signature"], 65)
-    if "said" in body:
-        sealed = from_hex(body["sealed"], None)
-        accept_audit_commitment(node, from_json(AuditCommitment, body["said"]), signature, sealed)
+    if said := body.get("said"):
+        accept_audit_commitment(node, from_json(AuditCommitment, said), signature, from_hex(body["sealed"], None))
         return
     held = [(from_json(AuditCommitment, one["said"]), from_hex(one["signature"], 65)) for one in body["held"]]
     accept_record(node, from_json(AuditRecord, body["record"]), body["evidence"], signature,

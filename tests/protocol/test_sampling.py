@@ -89,7 +89,7 @@ def test_choose__banned_before_min_tokens__takes_another() -> None:
 
 
 def test_choose__sampled__follows_the_softmax() -> None:
-    """R102: Gumbel-max: 20,000 positions, three tokens with shares 0.665, 0.245, 0.090; five standard deviations allowed."""
+    """R102: Gumbel-max: shares of 0.665, 0.245 and 0.090 in 20,000 positions, within five standard deviations."""
     logits = [2.0, 1.0, 0.0]
     counts = Counter(choose(logits, UNIFORM, position) for position in range(20_000))
     total = sum(math.exp(value) for value in logits)

@@ -12,6 +12,7 @@ from protocol.encoding import keccak
 from protocol.errors import ProviderFault
 from protocol.proofs.fingerprint import (
     directions,
+    distance,
     drawn_group,
     fingerprint_root,
     project,
@@ -22,8 +23,9 @@ from protocol.sealing import unseal
 from protocol.transcript import answer_of, leaf, parse_transcript
 from protocol.types import AUDIT_OPEN, CANARY_ONLY, NO_FINGERPRINT, Sampler, Transcript
 from provider.flow.delivery import deliver
+from provider.flow.drawing import draw_batch
 from provider.flow.inference import infer
-from provider.flow.openings import draw_batch, open_leaves
+from provider.flow.openings import open_leaves
 from provider.flow.posting import make_openings
 from provider.flow.serving import take_jobs
 from provider.records import Terms, Wanted
@@ -89,7 +91,7 @@ def test_open__oracle_names_its_seed__that_group_is_opened_and_no_other(world: W
     transcript = opened_to(world, 2)
     opened, units = read_opening(transcript.fingerprint_opening, transcript.fingerprint_root, 40, group)
     own = project(world.backend.states[group::3], seed_of(job, 0, 1))
-    assert abs(opened - own).max() <= units.max() / 2 and abs(own).max() > 20 * units.max()
+    assert distance(opened, units, own) == 0.0 < distance(opened, units, own[::-1])
     for other in {0, 1, 2} - {group}:
         with pytest.raises(ProviderFault):
             read_opening(transcript.fingerprint_opening, transcript.fingerprint_root, 40, other)

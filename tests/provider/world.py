@@ -19,9 +19,9 @@ from provider.edges.fakes import DOMAIN, FakeBackend, FakeBroker, FakeClock, Fak
 from provider.flow.challenges import Challenging
 from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
+from provider.flow.drawing import Opening
 from provider.flow.inference import Inference, infer
 from provider.flow.offers import Publishing, sign_offer
-from provider.flow.openings import Opening
 from provider.flow.posting import Posting
 from provider.flow.serving import Serving, take_jobs
 from provider.flow.work import Committing

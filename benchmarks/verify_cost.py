@@ -2,7 +2,8 @@
 
 One thread, one run of the same process: the model generates, then the same answers are replayed and
 scored. Seconds are CPU seconds, so that neighbours on the machine count little. The share against a
-provider that batches is stated beside the share against one that does not.
+provider that batches is stated beside the share against one that does not. Beside it: a second look (the same replay in
+bfloat16), what sampling costs beside greedy choice, and what the fingerprints of an answer cost beside the answer.
 """
 
 from __future__ import annotations
@@ -18,20 +19,29 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from protocol.claim import Asked, ClaimFault
 from protocol.engine.catalogue import find_model, find_profile
+from protocol.engine.fingerprint import fingerprint_rows
 from protocol.engine.generate import Execution, generate, generate_batch
-from protocol.engine.model import ServedModel, load_model, use_threads
+from protocol.engine.model import ServedModel, in_dtype, load_model, use_threads
 from protocol.engine.prompt import load_prompt_encoder
-from protocol.engine.replay import audit_claim
+from protocol.engine.replay import audit_claim, replay
+from protocol.engine.sampler import choose
 from protocol.engine.weights import default_cache_folder
 from protocol.profile import CalibrationProfile, exceeds
+from protocol.proofs.fingerprint import fingerprint_root
+from protocol.sampling import PLAIN
+from protocol.types import Sampler
 
 MODEL = "SmolLM2-135M-Instruct"
 RESULT = Path(__file__).parent / "results" / "verify_cost.json"
-OUTPUT_TOKENS = (64, 256)
+OUTPUT_TOKENS = (64, 128, 256)
 REPEATS = 3
 BATCH = 8
+DETAIL_REPEATS = 3
+CHOICES = 200
 QUESTION = "Describe a walk through a small harbour town in {season}, from the station to the last boat."
 SEASONS = ("spring", "summer", "autumn", "winter", "heavy rain", "thick fog", "deep snow", "a heat wave")
 # A marker that no answer contains: every run has its full length, so runs can be compared.
@@ -70,6 +80,43 @@ def measure(model: ServedModel, prompts: list[tuple[int, ...]], count: int) -> d
     }
 
 
+def measure_details(model: ServedModel, prompts: list[tuple[int, ...]], count: int) -> dict[str, Any]:
+    """Shares of the time of generating `count` tokens greedily, alone: medians of interleaved runs."""
+    brief, sampler, seed = in_dtype(model, torch.bfloat16), Sampler("gumbel", 1, 1_000, 9_500), bytes(32)
+    greedy, sampled, second, proofs = [], [], [], []
+    for prompt in prompts[:DETAIL_REPEATS]:
+        seconds, execution = _time(generate, model, prompt, count)
+        greedy.append(seconds / len(execution.output_token_ids))
+        sampled.append(_per_token(model, prompt, count, sampler))
+        seconds, _ = _time(replay, brief, Asked(prompt, count), execution.as_claim())
+        second.append(seconds / len(execution.output_token_ids))
+        states = torch.randn(count, model.manifest.shape.hidden)
+        seconds, rows = _time(fingerprint_rows, states, seed)
+        proofs.append((seconds + _time(fingerprint_root, rows)[0]) / count)
+    token = statistics.median(greedy)
+    choosing = [_time_choices(model, sampler) - _time_choices(model, PLAIN) for _ in range(3)]
+    return {
+        "output_tokens": count,
+        "greedy_ms_a_token": round(token * 1e3, 2),
+        "sampled_ms_a_token": round(statistics.median(sampled) * 1e3, 2),
+        "choosing_share_of_a_token": round(statistics.median(choosing) / token, 4),
+        "proof_share_of_a_token": round(statistics.median(proofs) / token, 6),
+        "second_look_share_of_alone": round(statistics.median(second) / token, 4),
+    }
+
+
+def _per_token(model: ServedModel, prompt: tuple[int, ...], count: int, sampler: Sampler) -> float:
+    seconds, execution = _time(generate, model, prompt, count, None, None, sampler)
+    return seconds / len(execution.output_token_ids)
+
+
+def _time_choices(model: ServedModel, sampler: Sampler) -> float:
+    """CPU seconds to choose one token of a row of logits, nothing else."""
+    logits, place = torch.randn(1, model.manifest.shape.vocabulary), torch.tensor([7])
+    choose(logits, sampler, place)
+    return _time(lambda: [choose(logits, sampler, place) for _ in range(CHOICES)])[0] / CHOICES
+
+
 def main() -> int:
     """Measure, print a table, write the result file; non-zero when an honest answer did not pass."""
     use_threads(1)
@@ -80,7 +127,9 @@ def main() -> int:
     prompts = [encoder.encode([("user", QUESTION.format(season=season))]) for season in SEASONS]
     generate(model, prompts[0], 8)
     rows = [measure(model, prompts, count) for count in OUTPUT_TOKENS]
+    details = measure_details(model, prompts, 128)
     result = {
+        "details": details,
         "model": MODEL,
         "threads": 1,
         "seconds": "cpu",
@@ -103,6 +152,7 @@ def main() -> int:
             f"{row['generate_in_batch_of_8_s_each']:>7.2f} s {row['verify_s']:>6.3f} s "
             f"{row['verify_share_of_alone']:>9.1%} {row['verify_share_of_batch_of_8']:>9.1%}"
         )
+    print("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in details.items()))
     return 0 if all(row["all_passed"] for row in rows) else 1
 
 

@@ -5,7 +5,7 @@ seed of a provider's operands, so that nobody knows them before the block and no
 opening block, whose hash draws two products, 64 rows and the columns of Freivalds' check, the provider commits to the
 Merkle root over the roots of its products; until the last block it opens what was drawn. A pass shows that so many
 exact int8 products were computed in so much time for whoever holds the node key: not a brand, not an owner, and
-not that the memory stayed filled, because two products can be computed again. Nothing is paid for it (R98).
+not that the memory stayed filled, because two products can be computed again. Nothing is paid for it (R94).
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """The nouns of the protocol, frozen. Each names the stage at which it appears in a job's way.
 
 Offer → JobSpec → Job → Transcript → Commitment/Entry → Report → Opening → AuditRecord → Decision → Receipt.
-The states are in `protocol.states`, sessions in `protocol.sessions`; both are here as well.
+The states are in `protocol.states`, sessions in `protocol.sessions`, what audits find in `protocol.findings`; all of
+them are here as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from protocol.findings import AuditRecord, AuditStatistics, Decision, Verdict
 from protocol.sessions import Session, Voucher
 from protocol.states import (
     BatchState,
@@ -223,55 +225,3 @@ class SignedReport:
     signature: bytes
     telemetry: dict[str, object]
     """What the node says of its device: claims, on which nothing is paid. `{"gpu": null, "note": …}` without one."""
-
-
-@dataclass(frozen=True)
-class AuditRecord:
-    """One oracle's signed finding on one drawn leaf. `evidence` is the digest of its evidence JSON."""
-
-    batch_id: int
-    index: int
-    leaf: Digest
-    verdict: VerdictKind
-    evidence: Digest
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a quorum signs about one batch; the amount is the sum of the entries' amounts for PASS, else zero.
-
-    `auditors` is a bitmap of committee seats: bit i is set if the draw names the oracle of seat i for a drawn leaf.
-    """
-
-    batch_id: int
-    entries_hash: Digest
-    outcome: Outcome
-    amount: Wei
-    auditors: int
-
-
-@dataclass(frozen=True)
-class AuditStatistics:
-    """What one prefill pass measured, in nats; None where the transcript carries no such evidence.
-
-    `mean_margin` is over all tokens, the end token included, each clipped at one nat. `fingerprint_distance` is the
-    relative root-mean-square distance of the opened rows.
-    """
-
-    max_margin: float
-    end_margin: float
-    mean_logprob_distance: float | None
-    tokens: int
-    mean_margin: float = 0.0
-    mean_top_logprob_distance: float | None = None
-    fingerprint_distance: float | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`reason` is one sentence for people, `checks` the names of what spoke against the provider."""
-
-    kind: VerdictKind
-    reason: str
-    checks: tuple[str, ...] = ()
-    statistics: AuditStatistics | None = None

@@ -1,4 +1,4 @@
-"""GPU challenges: commitments in time, openings once drawn, checks in the worker (R93 to R98).
+"""GPU challenges: commitments in time, openings once drawn, checks in the worker (R89 to R94).
 
 What a provider signed and what is wrong with it becomes its failure, with the reason; what nobody signed is refused and
 leaves no trace. A result is a badge beside the provider's offers: no money follows it.

@@ -1,4 +1,4 @@
-"""What the devices of a window tell about each other: the same uuid twice, two that are as fast as one (R96).
+"""What the devices of a window tell about each other: the same uuid twice, two that are as fast as one (R92).
 
 These are signs, not failures: a uuid is no secret, so whoever copies one must not take another's badge away.
 """

@@ -1,4 +1,4 @@
-"""Taking GPU challenges: the node sees the window, the worker computes, the node commits and opens (R93 to R98).
+"""Taking GPU challenges: the node sees the window, the worker computes, the node commits and opens (R89 to R94).
 
 The worker holds the device; the node holds the key and the way to the oracles. They meet in the journal's row: each
 moves it on only from a stage of its own, so that neither overtakes the other.

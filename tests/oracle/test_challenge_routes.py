@@ -53,7 +53,7 @@ def test_opening__too_long_or_of_nothing_known__413_and_404(api: TestClient) -> 
 
 
 def test_challenge__committed_opened_and_asked_for__is_shown(api: TestClient, world: World) -> None:
-    """R97: anyone may ask what a provider's last challenge said."""
+    """R93: anyone may ask what a provider's last challenge said."""
     card = Card(world)
     card.compute()
     answer = api.put("/v1/challenges", content=canonical_json(to_json(card.commit())))

@@ -38,7 +38,7 @@ def result(node: Node, card: Card) -> dict[str, Any]:
 
 
 def test_commitment__not_signed_by_the_node_key__leaves_no_trace(world: World) -> None:
-    """R94: nobody makes another provider fail."""
+    """R90: nobody makes another provider fail."""
     card = Card(world)
     forged = card.commit(signer=Signer(keccak(b"somebody")))
     assert refusal(lambda: accept_commitment(world.node, forged)) == "wrong_signer"
@@ -82,7 +82,7 @@ def test_commitment__second_one_in_a_window__is_a_replay(world: World) -> None:
 ])
 def test_commitment__late_or_impossible__is_a_failure_that_is_shown(world: World, number: int, claim: dict[str, int],
                                                                    why: str) -> None:
-    """R95: block time against the claimed throughput; two blocks before the draw it is late for everybody."""
+    """R91: block time against the claimed throughput; two blocks before the draw it is late for everybody."""
     card = Card(world, **claim)
     world.chain.number = number
     row = accept_commitment(world.node, card.commit())
@@ -98,7 +98,7 @@ def test_commitment__slow_card_that_says_so__is_in_time(world: World) -> None:
 
 
 def test_commitment__memory_below_an_offered_model__fails(world: World) -> None:
-    """R96: memory smaller than the model."""
+    """R92: memory smaller than the model."""
     accept_offer(world.node, world.offer)
     card = Card(world, memory_bytes=2**20 - 2**18)
     row = accept_commitment(world.node, card.commit(products=2))
@@ -137,7 +137,7 @@ def test_opening__never_sent__fails_after_the_last_block(world: World) -> None:
 @pytest.mark.parametrize("spoil", [lambda body: body[:-1], lambda body: b"", lambda body: bytes(len(body)),
                                    lambda body: body[:-1] + bytes([body[-1] ^ 1])])
 def test_check__opening_that_is_wrong__is_the_providers_failure(world: World, spoil: Callable[[bytes], bytes]) -> None:
-    """R94: whatever is wrong with an opening that the node key signed."""
+    """R90: whatever is wrong with an opening that the node key signed."""
     card = Card(world)
     card.compute()
     accept_commitment(world.node, card.commit())
@@ -166,7 +166,7 @@ def test_check__error_of_the_verifier__stays_owed(world: World) -> None:
 
 
 def test_check__true_products__pass_and_are_shown_with_the_offer(world: World) -> None:
-    """R97: the result, the claims and the measured rate stand beside the offers; R98: no transaction follows."""
+    """R93: the result, the claims and the measured rate stand beside the offers; R94: no transaction follows."""
     accept_offer(world.node, world.offer)
     card = Card(world)
     card.compute()

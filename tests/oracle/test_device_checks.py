@@ -52,7 +52,7 @@ def h100s(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 def test_signs__same_uuid__is_found_and_takes_no_badge_away(world: World) -> None:
-    """R96: duplicate devices. Whoever copies another's uuid must not make it fail."""
+    """R92: duplicate devices. Whoever copies another's uuid must not make it fail."""
     cards = [Card(world, name, uuid=uuid) for name, uuid in (("one", "GPU-1"), ("two", "GPU-1"), ("three", "GPU-3"))]
     for card in cards:
         accept_commitment(world.node, card.commit())
@@ -66,7 +66,7 @@ def test_signs__same_uuid__is_found_and_takes_no_badge_away(world: World) -> Non
 @pytest.mark.parametrize(("seconds", "expected"), [((100, 105), 2), ((50, 50), 0), ((100, 51), 0), ((30, 35), 0)])
 def test_signs__two_as_fast_as_one__look_like_a_shared_card(world: World, seconds: tuple[int, int],
                                                             expected: int) -> None:
-    """R96: shared cards. A card alone needs 50 s; what ends within the network's own time tells nothing."""
+    """R92: shared cards. A card alone needs 50 s; what ends within the network's own time tells nothing."""
     claimed = 4 * TERMS.product_ops // 50
     rows = []
     for name, took in zip(("one", "two"), seconds, strict=True):
@@ -78,7 +78,7 @@ def test_signs__two_as_fast_as_one__look_like_a_shared_card(world: World, second
 
 
 def test_rewards__budget_for_challenges__is_a_constant_zero_in_the_contract() -> None:
-    """R98: nothing sets it, and nothing in the contract reads it to pay somebody."""
+    """R94: nothing sets it, and nothing in the contract reads it to pay somebody."""
     source = re.sub(r"//[^\n]*|/\*.*?\*/", "", (ROOT / "contracts" / "Rewards.sol").read_text(), flags=re.S)
     body = r"function capacityBudget\(\) external pure returns \(uint96\) \{\s*return 0;\s*\}"
     assert re.search(body, source) and len(re.findall("capacity", source, re.I)) == 1
@@ -89,7 +89,7 @@ def test_rewards__budget_for_challenges__is_a_constant_zero_in_the_contract() ->
 def test_h100s__a_thousand_of_a_fake_library__none_passes_and_duplicates_are_found(
     world: World, h100s: list[Any]
 ) -> None:
-    """R96, R98: a driver that lies claims whatever it likes. What it cannot claim is the products in time.
+    """R92, R94: a driver that lies claims whatever it likes. What it cannot claim is the products in time.
 
     300 come as late as a processor is, 100 open garbage, 50 another's truth, the others nothing; 50 never even commit.
     """

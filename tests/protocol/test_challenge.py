@@ -86,7 +86,7 @@ def test_parse__wrong_head__is_the_providers_fault(at: int) -> None:
     ({"root": keccak(b"other root")}, "products_root"),
 ])
 def test_opening__other_providers_devices_windows_chains__is_refused(change: dict[str, Any], check: str) -> None:
-    """R94: seed and draw follow from the chain, so nobody else's answer fits."""
+    """R90: seed and draw follow from the chain, so nobody else's answer fits."""
     assert judge(PACKED, **change) == check
 
 
@@ -136,7 +136,7 @@ def test_commitment__number_that_is_none__is_malformed(text: str) -> None:
     ({"memory_bytes": 2**21}, 5, "offered model"),
 ])
 def test_claim__that_cannot_be__is_found_with_the_reason(claim: dict[str, int], products: int, why: str) -> None:
-    """R96: impossible throughput and memory; a memory smaller than what it holds, than claimed, than the model."""
+    """R92: impossible throughput and memory; a memory smaller than what it holds, than claimed, than the model."""
     said = replace(SAID, claim=replace(CLAIM, **claim), products=products)
     assert why in claim_fault(said, TERMS, largest_model=2**22 - 1)
 
@@ -146,7 +146,7 @@ def test_claim__that_may_be_true__has_no_fault() -> None:
 
 
 def test_deadline__faster_claim__has_less_time() -> None:
-    """R95: time for the products at half the claimed speed, for hashing, and for the network."""
+    """R91: time for the products at half the claimed speed, for hashing, and for the network."""
     terms, h100 = ChallengeTerms(), replace(CLAIM, int8_ops=2 * 10**15)
     hashing = -(-300 * terms.product_bytes // 500_000_000)
     assert allowed_seconds(h100, 300, terms) == LATENCY + hashing + 1
@@ -192,7 +192,7 @@ def test_opening__largest_by_usual_terms__fits_what_an_oracle_reads() -> None:
 
 
 def test_opening__of_exact_products__passes() -> None:
-    """R94: the provider's own answer of this window passes; its bytes are read back as they were."""
+    """R90: the provider's own answer of this window passes; its bytes are read back as they were."""
     assert len(PACKED) == opening_bytes(PRODUCTS, TERMS)
     assert Opening.parse(PACKED, PRODUCTS, TERMS) == OPENING
     assert judge(PACKED) == ""

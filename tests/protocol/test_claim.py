@@ -85,7 +85,7 @@ def test_find_fault__bare_transcript__needs_no_logprobs() -> None:
 
 
 def test_find_fault__stop_token_that_was_banned__names_it() -> None:
-    """R103: an answer may not end before `min_tokens`."""
+    """R99: an answer may not end before `min_tokens`."""
     fault = find_fault(STOPPED, replace(RULES, min_tokens=3))
     assert fault is not None and fault.code is FaultCode.TOKEN_BANNED
     assert find_fault(STOPPED, replace(RULES, min_tokens=2)) is None

@@ -59,7 +59,7 @@ def test_fingerprint_root__no_whole_row__is_refused(length: int) -> None:
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_read_opening__as_committed__lies_at_distance_zero(count: int) -> None:
-    """R105: any group opens to what was committed, in at most 512 bytes."""
+    """R101: any group opens to what was committed, in at most 512 bytes."""
     for group in {0, groups(count) - 1, groups(count) // 2}:
         opening, root, own = opened(count, group)
         assert len(opening) <= 512
@@ -92,7 +92,7 @@ def test_read_opening__another_group_or_count__is_the_provider_s_fault() -> None
 @settings(max_examples=300)
 @given(st.binary(max_size=600), st.integers(1, 100), st.data())
 def test_read_opening__any_bytes__are_a_fault_and_never_an_error(data: bytes, count: int, draw: st.DataObject) -> None:
-    """R106: garbage is the provider's failure."""
+    """R102: garbage is the provider's failure."""
     group = draw.draw(st.integers(0, groups(count) - 1))
     with pytest.raises(ProviderFault):
         read_opening(data, bytes(32), count, group)

@@ -86,7 +86,7 @@ def test_opening__of_another_product_or_root__is_refused() -> None:
 
 
 def test_product__one_entry_off_by_one__is_refused_even_if_no_drawn_row_holds_it() -> None:
-    """R93: the check is exact."""
+    """R89: the check is exact."""
     wrong = C.copy()
     wrong[next(row for row in range(WIDTH) if row not in DRAWN), 7] += 1
     assert judge(answer(wrong), root_of(wrong)) == "freivalds"
@@ -191,5 +191,5 @@ def test_tree__every_leaf__climbs_to_the_root(count: int) -> None:
 
 
 def test_opening__of_the_exact_product__passes() -> None:
-    """R93: no honest answer fails."""
+    """R89: no honest answer fails."""
     assert judge(answer(C), root_of(C)) == ""

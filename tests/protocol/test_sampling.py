@@ -83,13 +83,13 @@ def test_choose__greedy__takes_the_best_and_of_equals_the_lowest_id() -> None:
 
 
 def test_choose__banned_before_min_tokens__takes_another() -> None:
-    """R103: stop tokens cannot be chosen before `min_tokens`."""
+    """R99: stop tokens cannot be chosen before `min_tokens`."""
     sampler = Sampler(GREEDY, 0, min_tokens=2)
     assert [choose([0.0, 5.0, 1.0], sampler, position, (1,)) for position in (0, 1, 2)] == [2, 2, 1]
 
 
 def test_choose__sampled__follows_the_softmax() -> None:
-    """R102: Gumbel-max: shares of 0.665, 0.245 and 0.090 in 20,000 positions, within five standard deviations."""
+    """R98: Gumbel-max: shares of 0.665, 0.245 and 0.090 in 20,000 positions, within five standard deviations."""
     logits = [2.0, 1.0, 0.0]
     counts = Counter(choose(logits, UNIFORM, position) for position in range(20_000))
     total = sum(math.exp(value) for value in logits)

@@ -122,7 +122,7 @@ def test_parse_transcript__of_its_bytes__the_same_transcript(transcript: Transcr
 
 
 def test_answer_of__top_logprobs__are_in_the_logprob_digest() -> None:
-    """R107: what the leaf fixes is every logprob that a transcript shows."""
+    """R103: what the leaf fixes is every logprob that a transcript shows."""
     more = dataclasses.replace(TRANSCRIPT, top_logprobs=bytes(40 * len(TRANSCRIPT.output_token_ids)))
     plain, shown = (
         answer_of(one, keccak(b"job"), 9, "hi", "stop").logprob_digest for one in (TRANSCRIPT, more)

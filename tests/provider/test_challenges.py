@@ -85,7 +85,7 @@ def test_window__challenges_switched_off__begins_nothing() -> None:
 
 
 def test_worker__without_a_device__says_so_and_is_left_alone() -> None:
-    """R95: a provider on a CPU takes no challenges."""
+    """R91: a provider on a CPU takes no challenges."""
     taking = Taking(said=None)
     taking.turn(WINDOW + 2)
     taking.work()
@@ -153,7 +153,7 @@ def test_opening__unanswered_until_the_last_block__ends() -> None:
 
 
 def test_challenge__from_window_to_opening__convinces_every_oracle() -> None:
-    """R94: what is sent is signed by the node key and passes the check that oracles make."""
+    """R90: what is sent is signed by the node key and passes the check that oracles make."""
     taking = Taking()
     taking.until_committed()
     oracles = {oracle.address for oracle in taking.world.members}

@@ -50,7 +50,7 @@ def test_rows__moved_by_two__only_from_the_stage_that_each_saw(database_url: str
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_worker__machine_without_cuda__skips_the_window_and_says_so(database_url: str) -> None:
-    """R95: through the real wiring; no model is loaded for it."""
+    """R91: through the real wiring; no model is loaded for it."""
     journal = open_journal(database_url)
     rows = SqlChallenges(journal.engine)
     rows.begin_challenge(ChallengeRow(100, keccak(b"w"), keccak(b"s"), ChallengeStage.WANTED))

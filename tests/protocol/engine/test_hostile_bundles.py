@@ -176,7 +176,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 def test_read__folder_or_manifest_lies__is_refused_with_the_cause(
     records: dict[str, dict[str, Any]], name: str
 ) -> None:
-    """R99: data files of one folder and the manifest's sizes are checked before a tensor is read."""
+    """R95: data files of one folder and the manifest's sizes are checked before a tensor is read."""
     assert_refused(records[name], TABLE[name].cause)
 
 

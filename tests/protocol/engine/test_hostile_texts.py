@@ -153,7 +153,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 def test_read__template_or_tokenizer_lies__is_refused_with_the_cause(
     records: dict[str, dict[str, Any]], name: str
 ) -> None:
-    """R101: template and tokenizer do nothing but their work, within counted steps."""
+    """R97: template and tokenizer do nothing but their work, within counted steps."""
     assert_refused(records[name], TABLE[name].cause)
 
 

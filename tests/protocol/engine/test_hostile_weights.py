@@ -210,7 +210,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 
 @pytest.mark.parametrize("name", TABLE)
 def test_read__weights_lie__is_refused_with_the_cause(records: dict[str, dict[str, Any]], name: str) -> None:
-    """R100: a header is believed when it is exactly the architecture's, and weights when they are finite."""
+    """R96: a header is believed when it is exactly the architecture's, and weights when they are finite."""
     assert_refused(records[name], TABLE[name].cause)
 
 

@@ -30,7 +30,7 @@ def cases(seed: int, count: int) -> list[tuple[torch.Tensor, Sampler, int]]:
 
 
 def test_choose__five_hundred_rows__every_token_is_the_reference_s() -> None:
-    """R102: two implementations agree on every token."""
+    """R98: two implementations agree on every token."""
     for logits, sampler, position in cases(1, 500):
         chosen = choose(logits[None], sampler, torch.tensor([position]))
         assert int(chosen) == reference(logits.tolist(), sampler, position)
@@ -79,7 +79,7 @@ def test_margins__greedy__is_the_distance_to_the_best_logit() -> None:
 
 
 def test_margins__token_just_beyond_the_nucleus__is_not_held_against_its_provider() -> None:
-    """R104: a token at the edge may have been a candidate; one far beyond was none."""
+    """R100: a token at the edge may have been a candidate; one far beyond was none."""
     logits = torch.tensor([0.5, 0.3, 0.2]).log()[None]
     edge = Sampler("gumbel", 1, 1_000, 8_000 - NUCLEUS_SLACK_BPS // 2)
     far = Sampler("gumbel", 1, 1_000, 4_000)

@@ -30,6 +30,7 @@ SETTINGS = {
 SUITE = re.compile(
     r"^Ran \d+ tests? for \S+:(\w+)\n(?:.*\n)*?Suite result: .* finished in ([\d.]+)(ns|µs|ms|s) ", re.M
 )
+KILLER = re.compile(r"^Encountered \d+ failing tests? in \S+:(\w+)$", re.M)
 SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 ERROR = re.compile(r"^Error(?: \(\d+\))?:.*\n(?:\s*\n)*\s*--> ([^:\n]+):(\d+):", re.M)
 FAIL = re.compile(r"^\[FAIL(?:.*\n)*?.* ?\b(\w+)\(.*\) \((?:gas|runs):", re.M)
@@ -132,6 +133,7 @@ class Trial:
 
     def __init__(self, root: Path, folder: Path, own: Path, names: dict[Mutant, int], slow: str) -> None:
         self._root, self._folder, self._own, self._names, self._slow = root, folder, own, names, slow
+        self._killers: dict[str, str] = {}
 
     def verdict_of(self, mutant: Mutant, campaigns: bool = True) -> tuple[str, str]:
         """`killed`, `survived` or `invalid`, and the test that failed. A test that does not end kills.
@@ -145,9 +147,17 @@ class Trial:
 
     def _switched(self, mutant: Mutant, campaigns: bool) -> tuple[str, str]:
         chosen = {"FOUNDRY_BLOCK_COINBASE": f"0x{self._names[mutant]:040x}", "FOUNDRY_THREADS": "1"}
-        for suites in ("--no-match-contract", "--match-contract")[: 1 + campaigns]:
-            done = forge(self._root, self._folder, "test", "--fail-fast", suites, self._slow, more=chosen)
+        suites = [("--no-match-contract", self._slow)]
+        # The suite that killed the last mutant of this file often kills the next one, too.
+        if killer := self._killers.get(mutant.file):
+            suites.insert(0, ("--match-contract", f"^{killer}$"))
+        if campaigns:
+            suites.append(("--match-contract", self._slow))
+        for which in suites:
+            done = forge(self._root, self._folder, "test", "--fail-fast", *which, more=chosen)
             if done.returncode:
+                if match := KILLER.search(done.stdout):
+                    self._killers[mutant.file] = match.group(1)
                 return "killed", _failed_test(done)
         return "survived", ""
 

@@ -80,7 +80,8 @@ def collect(way: Way, most: int | None = None) -> None:
             continue
         part = prompts[start : start + way.batch]
         samplers = [sampler_for(way, number, place) for place, _ in part]
-        found = run([ids for _, ids in part], samplers, LIMIT)
+        seen = [list(encoder.encode(prompt(place)[1:])) if way.only == "system" else ids for place, ids in part]
+        found = run(seen, samplers, LIMIT)
         shelf.append([examine(model, place, ids, sampler, answer)
                       for (place, ids), sampler, answer in zip(part, samplers, found, strict=True)])
         print(f"{way.name}: {shelf.count()} of {len(prompts)}", flush=True)

@@ -7,6 +7,7 @@ cause; `measure_self_noise` is the engine's form of it.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 from collections.abc import Mapping
@@ -97,11 +98,15 @@ def look_again(name: str, model: ServedModel, encoder: PromptEncoder) -> int:
     return len(read_noise(name))
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    everything = (*(way.name for way in ways()), *(edit.name for edit in edits()))
+    parser = argparse.ArgumentParser(prog="benchmarks.verification.noise", description=__doc__)
+    parser.add_argument("--way", choices=everything, nargs="*", default=everything, help="only these")
+    options = parser.parse_args(arguments)
     use_threads(1)
     manifest, cache = find_model(MODEL), default_cache_folder(os.environ)
     model, encoder = in_dtype(load_model(manifest, cache), torch.bfloat16), load_prompt_encoder(manifest, cache)
-    for name in (*(way.name for way in ways()), *(edit.name for edit in edits())):
+    for name in options.way:
         if Shelf(name).count():
             print(f"{name}: {look_again(name, model, encoder)} looked at twice", flush=True)
     return 0

@@ -40,7 +40,7 @@ class Way:
     batch: int = 16
     same_length: bool = False
     only: str = ""
-    """"sampled" asks with temperature 1 alone, "system" only prompts that have a system message."""
+    """"sampled" asks with temperature 1 alone, "system" only prompts that have a system message, which is dropped."""
     threads: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
 

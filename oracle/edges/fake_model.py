@@ -68,8 +68,10 @@ class FakeReplayer(FakeCatalogue):
             raise self.finding
         rules = ClaimRules(asked.max_output_tokens, 1000, (7,), asked.sampler.min_tokens)
         fault = find_fault(claim, rules)
-        if fault is not None or isinstance(self.finding, ClaimFault):
-            return fault or self.finding
+        if isinstance(self.finding, ClaimFault):
+            return self.finding
+        if fault is not None:
+            return fault
         return Measured(self.finding, _seen(claim, self.finding))
 
     def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:

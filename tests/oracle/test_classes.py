@@ -11,6 +11,7 @@ from oracle.flow.decisions import decide_batch
 from oracle.flow.intake import accept_opening
 from oracle.flow.sampling import draw_batches
 from oracle.flow.turns import wanted_openings
+from oracle.flow.views import show_jobs
 from protocol.chain.events import BurnAccrued
 from protocol.draw import BURN_SCALE, audit_rate
 from protocol.errors import Reason, Refused
@@ -59,6 +60,9 @@ def test_decision__canary_only_and_never_opened__is_pass_and_not_a_missing_openi
         assert batch is not None
         decision, _ = decide_batch(node, batch)
         assert decision is not None and decision.outcome is Outcome.PASS
+    world.mature(1)
+    (shown,) = show_jobs(world.node, None, world.owner.address, None, 9)
+    assert shown["audit"] == CANARY_ONLY and "canary-only, so nobody audited it" in shown["verdict"]["reason"]
 
 
 def test_decision__spec_not_here__opening_is_owed_until_it_comes(world: World) -> None:

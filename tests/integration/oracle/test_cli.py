@@ -97,6 +97,8 @@ def test_draw__no_valid_reveal__everything_and_its_auditors(market: Market, opti
     market.rpc.request("anvil_mine", [hex(2 * market.chain.epoch_blocks())])
     code, value = run("draw", str(committed.batch_id), *options[:4])
     assert (code, value["seed"], value["drawn"]) == (0, None, [0])
+    assert (value["audit_bps"], value["burned"], value["provider"]) == (10_000, "0", market.owner.address)
+    assert value["group_seed"] is not None and (value["groups"], value["classes"]) == ({}, {"0": None})
     assert value["auditors"]["0"] in [oracle.address for oracle in ORACLES]  # type: ignore[index]
 
 

@@ -144,6 +144,10 @@ def test_settle__by_two_oracles_at_once__pays_once(committee: Committee) -> None
     assert settled.decisions[0].auditors == 1 << auditor
     assert chain.free_balance(market.owner.address) - before == paid
     assert chain.batch(work.batch_id).state == BatchState.MATURED
+    last = chain.head().number
+    burned = chain.plain.burned_of(market.owner.address, last)
+    assert burned == committee.nodes[0].store.burned(market.owner.address, last) > 0 == chain.plain.burned_of(
+        market.requester.address, last), "R85: the logs and what was followed say the same"
     for node in committee.nodes:
         row = node.store.job(work.job_id)
         assert row is not None and (row.state, row.paid) == (JobState.SETTLED, work.entry.amount)

@@ -22,7 +22,7 @@ from provider.records import Delivery, DeliveryKind, Lease, Stage, Work
 
 OWNER = Address("0x000000000000000000000000000000000000dEaD")
 JOB = Job(OWNER, OWNER, keccak(b"offer"), keccak(b"spec"), 10, 20, Wei(2**95), 1)
-WORK = Work(b"transcript", b"answer", keccak(b"leaf"), 7, 2, Wei(2**94), {"gpu": None}, 50, 1.5)
+WORK = Work(b"transcript", b"answer", keccak(b"leaf"), 7, 2, Wei(2**94), {"gpu": None}, 50, 1.5, b"rows")
 
 
 @pytest.fixture

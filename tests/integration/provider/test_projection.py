@@ -12,6 +12,7 @@ from protocol.chain.events import (
     BatchForfeited,
     BatchFrozen,
     BatchMatured,
+    BurnAccrued,
     ChainEvent,
     Event,
     FinalBlock,
@@ -68,6 +69,14 @@ def test_apply__same_block_twice__nothing_changes(engine: Engine) -> None:
     after(engine, OPENED)
     journal = after(engine, OPENED)
     assert [job.stage for job in journal.jobs(*Stage)] == [Stage.SEEN]
+
+
+def test_apply__burned_fees__ours_are_summed_up_to_a_block_and_once(engine: Engine) -> None:
+    """R85: the node reckons its rate as everybody else does."""
+    burns = BurnAccrued(OWNER, Wei(2**90)), BurnAccrued(OWNER, Wei(5)), BurnAccrued(OTHER, Wei(7))
+    after(engine, *burns)
+    journal = after(engine, *burns)
+    assert (journal.burned(8), journal.burned(9)) == (0, 2**90 + 5)
 
 
 def test_apply__cancel__moves_the_deadline(engine: Engine) -> None:

@@ -31,7 +31,6 @@ from protocol.wire import from_json, to_json
 
 T = TypeVar("T")
 ROLES = ("system", "user", "assistant")
-SAMPLERS = ("greedy",)
 ANSWER_PURPOSE = "malla/answer/v1"
 
 

@@ -110,7 +110,7 @@ def test_audit_rate__whole_scales__halve_what_is_above_the_floor() -> None:
 
 
 def test_draw__fallback__auditors_and_groups_follow_from_the_hash_where_there_is_one() -> None:
-    """Else whoever withholds a reveal would know before the commitment who audits what."""
+    """R88: else whoever withholds a reveal would know before the commitment who audits what."""
     without, one = draw(3, LEAVES, None, REVEALS, 0), draw(3, LEAVES, HASH, [*REVEALS[:3], None], 0)
     other = draw(3, LEAVES, keccak(HASH), [*REVEALS[:3], None], 0)
     assert len({without.group_seed, one.group_seed, other.group_seed}) == 3

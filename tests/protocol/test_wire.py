@@ -58,7 +58,8 @@ def test_from_json__unknown_outcome__malformed_with_the_known_ones(value: object
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1_0", " 1.0", "1e0", "1", 1, 1.0, None, "x"])
 def test_from_json__no_shortest_finite_number__malformed(value: object) -> None:
-    wire = {"max_margin": value, "end_margin": "0.0", "mean_logprob_distance": "0.0", "tokens": 1}
+    wire = {"max_margin": value, "end_margin": "0.0", "mean_logprob_distance": "0.0", "tokens": 1,
+            "mean_margin": "0.0", "mean_top_logprob_distance": None, "fingerprint_distance": None}
     with pytest.raises(Malformed, match="max_margin"):
         from_json(AuditStatistics, wire)
 

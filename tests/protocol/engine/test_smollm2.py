@@ -19,6 +19,7 @@ from protocol.engine.requantise import requantise, share_of_changed_weights
 from protocol.engine.weights import locate_weights_file
 from protocol.profile import CalibrationProfile, exceeds
 from protocol.types import AuditStatistics
+from protocol.verdict import largest_margin
 
 pytestmark = pytest.mark.model
 
@@ -83,7 +84,7 @@ def test_audit__honest_answers__stay_within_the_profile(
         assert find_excess(smollm2, smollm2_profile, prompt, execution.as_claim()) == ()
 
 
-def test_audit__int4_in_groups_of_64__exceeds_the_profile_on_every_answer(
+def test_audit__int4_in_groups_of_64__is_exact_evidence_in_every_answer(
     smollm2: ServedModel, smollm2_profile: CalibrationProfile, prompts: list[tuple[int, ...]]
 ) -> None:
     cheap = requantise(smollm2)
@@ -92,7 +93,10 @@ def test_audit__int4_in_groups_of_64__exceeds_the_profile_on_every_answer(
     for start in range(0, len(prompts), 10):
         part = prompts[start : start + 10]
         for prompt, execution in zip(part, generate_batch(cheap, part, LIMIT), strict=True):
-            caught += bool(find_excess(smollm2, smollm2_profile, prompt, execution.as_claim()))
+            found = audit_claim(smollm2, Asked(prompt, LIMIT), execution.as_claim())
+            assert isinstance(found, AuditStatistics)
+            # One such leaf convicts: no rounding makes a margin of that size, whoever its one requester is.
+            caught += largest_margin(found) > float(smollm2_profile.edit_margin)
     assert caught == len(prompts) == 20
 
 

@@ -1,9 +1,9 @@
 """Rules that are fixed on one half of the prompts and used on the other.
 
-A check speaks against an answer when its value is beyond a screen, the 0.95 quantile of honest answers, *and* the ratio
-of the value to the model's own noise on that very transcript is above 1.25 times the largest honest ratio; a margin has
-to be above 1.25 times the largest honest margin as well. Nothing that is scored was looked at when its rule was fixed:
-not the prompt, and not the topic.
+A distance speaks against an answer when it is beyond a screen, the 0.95 quantile of honest answers, *and* its ratio to
+the model's own noise on that very transcript is above 1.25 times the largest honest ratio. A margin does when it is
+above 1.25 times the largest honest margin and more than twice the model's own noise. Nothing that is scored was looked
+at when its rule was fixed: not the prompt, and not the topic.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ PLAIN: Mapping[str, Value] = {
     "fingerprint": lambda m: m.statistics.fingerprint_distance or 0.0,
 }
 MARGINS = ("max_margin", "mean_margin")
+TWICE = 2.0
 PEERS: Mapping[str, Value] = {
     "Token-DiFR": lambda m: m.token_difr,
     "Activation-DiFR": lambda m: m.activation_difr,
@@ -95,4 +96,4 @@ def _rule(name: str, value: Value, honest: Sequence[Answer]) -> Rule:
     values = sorted(value(one.measured) for one in honest)
     screen = values[int(SCREEN * len(values))]
     ratios = [ratio_of(name, one) for one in honest if name in PLAIN and value(one.measured) > screen]
-    return Rule(screen, FACTOR * values[-1], FACTOR * max(ratios, default=0.0))
+    return Rule(screen, FACTOR * values[-1], TWICE if name in MARGINS else FACTOR * max(ratios, default=0.0))

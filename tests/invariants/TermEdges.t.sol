@@ -76,6 +76,15 @@ contract TermEdgesTest is EscrowScene {
         this.set();
     }
 
+    /// R65: the governor alone changes terms and guardian.
+    function test_terms_and_guardian__named_by_a_stranger__are_refused() public {
+        IEscrowTerms.Parameters memory terms = stage.terms();
+        _refused(eve, IGoverned.OnlyGovernor.selector);
+        escrow.setTerms(terms);
+        _refused(eve, IGoverned.OnlyGovernor.selector);
+        escrow.setGuardian(eve);
+    }
+
     function set() external {
         TermsBook.set(_worn, stage.wiring(), stage.terms());
     }

@@ -80,4 +80,29 @@ contract StakeEdgesTest is StakeStage {
         _assertEq(staking.slashableStake(provider), 40 ether, "left");
         _assertEq(staking.awardOf(stranger), 60 ether, "awarded");
     }
+
+    /// R51: sixteen unstakings at a time, and one more when one was paid.
+    function test_unstake__a_seventeenth_time__is_refused() public {
+        vm.startPrank(provider);
+        for (uint256 i; i < 16; ++i) {
+            staking.unstake(1 ether);
+        }
+        vm.stopPrank();
+        bytes memory many = abi.encodeWithSelector(IStaking.TooManyUnstakings.selector, provider, 16);
+        refuses(provider, abi.encodeCall(staking.unstake, (1 ether)), many);
+        vm.warp(block.timestamp + DELAY);
+        vm.startPrank(provider);
+        _assertEq(staking.withdraw(), 16 ether, "all that is due");
+        staking.unstake(1 ether);
+        vm.stopPrank();
+    }
+
+    /// R53: nobody enters a pool of which a slash left nothing.
+    function test_delegate__to_a_pool_that_was_slashed_to_nothing__is_refused() public {
+        vm.prank(delegator);
+        staking.delegate(provider, 10 ether);
+        staking.slash(provider, 10_000, address(0), 0, 0);
+        bytes memory dead = abi.encodeWithSelector(IStaking.DelegationPoolIsDead.selector, provider);
+        refuses(stranger, abi.encodeCall(staking.delegate, (provider, 100 ether)), dead);
+    }
 }

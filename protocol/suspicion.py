@@ -42,8 +42,9 @@ def suspects(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[
 def confirmed(profile: CalibrationProfile, statistics: AuditStatistics,
               self_noise: Sequence[AuditStatistics]) -> tuple[str, ...]:
     """The statistics that leave the profile and that the model's own noise does not explain: above the threshold and
-    above twice the noise. Where the profile has a ratio, that decides instead of twice, from the screen on; a margin,
-    which a single near tie makes, has to be above its threshold as well.
+    above twice the noise. Where the profile has a ratio for a distance, that decides instead of both, from the screen
+    on. Margins stay with threshold and twice: most are 0, a single near tie makes the largest ones, and a ratio to the
+    noise of that tie says nothing about the others.
 
     Errors: `StatisticsUnusable`.
     """
@@ -51,9 +52,8 @@ def confirmed(profile: CalibrationProfile, statistics: AuditStatistics,
     for name in suspects(profile, statistics):
         value, honest = Decimal(getattr(statistics, name)), profile.statistics[name]
         least, most = threshold(profile, name), NOISE_RATIO
-        if honest.screen is not None and honest.ratio is not None:
-            most = decimal_of(profile.safety_factor) * decimal_of(honest.ratio)
-            least = least if name in ALWAYS else decimal_of(honest.screen)
+        if name not in ALWAYS and honest.screen is not None and honest.ratio is not None:
+            least, most = decimal_of(honest.screen), decimal_of(profile.safety_factor) * decimal_of(honest.ratio)
         if value > least and value > most * max(LEAST_NOISE, _widest(self_noise, name)):
             found.append(name)
     return tuple(found)

@@ -139,8 +139,8 @@ def judge(profile, sampler, found, noise):
         screened = honest["screen"] is not None and value > D(honest["screen"])
         suspect = screened or name in outside or p <= 0.01
         seen |= suspect
-        most = 2 if honest["ratio"] is None else factor * D(honest["ratio"])
-        past = screened if honest["screen"] is not None and name not in NAMES[:3] else name in outside
+        by_ratio = None not in (honest["ratio"], honest["screen"]) and name not in NAMES[:3]
+        past, most = (screened, factor * D(honest["ratio"])) if by_ratio else (name in outside, 2)
         if past and value > most * max(own, D("0.0001")):
             sure.append(name)
         elif not (suspect and value <= 2 * own):

@@ -144,6 +144,15 @@ def test_judge__statistic_with_a_screen__is_judged_by_its_ratio_to_the_noise(dis
     assert (found.verdict.checks == ("beyond_profile", "fingerprint_distance")) is confirmed
 
 
+def test_judge__margin_with_a_ratio_in_its_profile__is_judged_by_twice_the_noise_all_the_same() -> None:
+    """R77: honest ratios of margins are those of near ties; they would shield every margin."""
+    honest = HonestRange("0.04", "0.001", {}, "0.01", "9")
+    profile = replace(PROFILE, statistics={**PROFILE.statistics, "max_margin": honest})
+    spread = replace(QUIET, max_margin=0.02)
+    found = judge(profile, GREEDY, replace(HONEST, max_margin=0.06), (spread, spread))
+    assert found.verdict.checks == ("beyond_profile", "max_margin")
+
+
 @given(statistics, statistics, statistics)
 def test_judge__any_numbers__fraud_only_beyond_edit_margin_and_noise(found: AuditStatistics, one: AuditStatistics,
                                                                     other: AuditStatistics) -> None:

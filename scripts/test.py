@@ -1,7 +1,8 @@
-"""Runs all tests, one runner after the other, and ends with one line: `N passed, N failed, N skipped`.
+"""Runs all tests and ends with one line: `N passed, N failed, N skipped`.
 
 The runners cannot share a process: Brownie's plugin takes over every pytest that loads it, and Forge is a program
-of its own. A failing runner is the last one that runs. No test at all is a failure.
+of its own. The unit tests wait for blocks half of their time, so Brownie runs beside them; what it prints follows when
+both are done. After a failure nothing more is begun. No test at all is a failure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ BIN = ROOT / ".venv" / "bin"
 REPORTS = ROOT / "var" / "test"
 QUIET = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 LAST_CHANCE_S = 20
+RUNNING: set[subprocess.Popen[str]] = set()
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Runner:
     tests: str
     limit_s: int
     report_on_stdout: bool = False
+    beside: bool = False
+    """Whether it runs at the same time as the runner before it."""
 
     def has_tests(self) -> bool:
         return any(ROOT.glob(self.tests))
@@ -58,9 +63,9 @@ def runners() -> tuple[Runner, ...]:
     # Without the optimizer it compiles in a third of the time; Brownie tests the code that is deployed.
     forge = ("env", "FOUNDRY_OPTIMIZER=false", str(BIN / "forge"), "test", "--junit")
     return (
-        Runner("unit", (*pytest, "tests", *apart), "tests/**/test_*.py", 2_400),
         Runner("forge", forge, "tests/invariants/*.t.sol", 1_200, True),
-        Runner("brownie", (str(BIN / "brownie"), "test"), "tests/contracts/**/test_*.py", 2_400),
+        Runner("unit", (*pytest, "tests", *apart), "tests/**/test_*.py", 2_400),
+        Runner("brownie", (str(BIN / "brownie"), "test"), "tests/contracts/**/test_*.py", 2_400, beside=True),
         Runner("e2e", (*pytest, "tests/e2e"), "tests/e2e/**/test_*.py", 2_400),
     )
 
@@ -96,19 +101,22 @@ def run(runner: Runner, more: list[str]) -> tuple[int, Counts]:
     command = [*runner.command, *more]
     if not runner.report_on_stdout:
         command.append(f"--junitxml={report}")
-    stdout = subprocess.PIPE if runner.report_on_stdout else None
+    stdout = subprocess.PIPE if runner.report_on_stdout or runner.beside else None
+    stderr = subprocess.STDOUT if runner.beside else None
     process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | QUIET, stdout=stdout, text=True, start_new_session=True
+        command, cwd=ROOT, env=os.environ | QUIET, stdout=stdout, stderr=stderr, text=True, start_new_session=True
     )
+    RUNNING.add(process)
     try:
         output, _ = process.communicate(timeout=runner.limit_s)
     except subprocess.TimeoutExpired:
         end(process)
         print(f"{runner.name}: not done after {runner.limit_s} s, ended", flush=True)
         return 124, counts_in(report)
-    except KeyboardInterrupt:
-        end(process)
-        raise
+    finally:
+        RUNNING.discard(process)
+    if runner.beside:
+        print(output, flush=True)
     if runner.report_on_stdout:
         report.write_text(output[max(output.find("<?xml"), 0) :])
         show(report, output)
@@ -131,6 +139,28 @@ def show(report: Path, output: str) -> None:
             print(f"    FAILED {case.get('name')}: {words.strip()}\n{case.findtext('system-out') or ''}", flush=True)
 
 
+def stages(chosen: list[Runner]) -> list[list[Runner]]:
+    """The runners that have tests, those together that run at the same time."""
+    found: list[list[Runner]] = []
+    for runner in chosen:
+        if not runner.has_tests():
+            print(f"== {runner.name}: nothing at {runner.tests} yet", flush=True)
+        elif runner.beside and found:
+            found[-1].append(runner)
+        else:
+            found.append([runner])
+    return found
+
+
+def run_and_tell(runner: Runner, more: list[str]) -> tuple[int, Counts]:
+    """Runs one runner and says how it ended; returns its status, never 0 after a failed test."""
+    print(f"== {runner.name}: {' '.join(Path(word).name for word in runner.command[:4])}", flush=True)
+    started = time.monotonic()
+    status, counts = run(runner, more)
+    print(f"== {runner.name}: {counts} in {time.monotonic() - started:.0f} s", flush=True)
+    return status or int(counts.failed > 0), counts
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/test.py", description=__doc__)
     parser.add_argument("--only", choices=[runner.name for runner in runners()], help="run one runner only")
@@ -141,21 +171,20 @@ def main(arguments: list[str] | None = None) -> int:
     if options.more and not options.only:
         parser.error("further arguments need --only: the runners do not understand each other's")
     REPORTS.mkdir(parents=True, exist_ok=True)
+    chosen = [runner for runner in runners() if options.only in (None, runner.name)]
     total, status = Counts(), 0
-    for runner in runners():
-        if options.only not in (None, runner.name):
-            continue
-        if not runner.has_tests():
-            print(f"== {runner.name}: nothing at {runner.tests} yet", flush=True)
-            continue
-        print(f"== {runner.name}: {' '.join(Path(word).name for word in runner.command[:4])}", flush=True)
-        started = time.monotonic()
-        status, counts = run(runner, options.more)
-        total += counts
-        print(f"== {runner.name}: {counts} in {time.monotonic() - started:.0f} s", flush=True)
-        status = status or int(counts.failed > 0)
+    for stage in stages(chosen):
+        with ThreadPoolExecutor(len(stage)) as pool:
+            try:
+                ended = list(pool.map(lambda runner: run_and_tell(runner, options.more), stage))
+            except KeyboardInterrupt:
+                for process in list(RUNNING):
+                    end(process)
+                raise
+        total = sum((counts for _, counts in ended), total)
+        status = next((one for one, _ in ended if one), 0)
         if status:
-            print(f"== {runner.name} ended with {status}; what comes after it was not run", flush=True)
+            print(f"== ended with {status}; what comes after it was not run", flush=True)
             break
     if not status and total == Counts():
         print("== no test was run, and that is a failure", flush=True)

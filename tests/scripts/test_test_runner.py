@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,26 @@ def test_main__two_runners__end_with_their_sum(
     as_if(monkeypatch, tmp_path, shell("one", good), shell("two", good))
     assert main([]) == 0
     assert capfd.readouterr().out.splitlines()[-1] == "2 passed, 0 failed, 2 skipped"
+
+
+def test_main__runner_beside_another__runs_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there").touch()
+    good = "echo '<t><testcase name=\"a\"/></t>'"
+    waits = shell("waits", f"until [ -e {tmp_path}/begun ]; do sleep 0.05; done; {good}")
+    begins = replace(shell("begins", f"touch {tmp_path}/begun; {good}"), beside=True)
+    as_if(monkeypatch, tmp_path, waits, begins)
+    assert main([]) == 0
+    assert capfd.readouterr().out.splitlines()[-1] == "2 passed, 0 failed, 0 skipped"
+
+
+def test_main__one_of_two_at_the_same_time_fails__nothing_more_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").touch()
+    good = "echo '<t><testcase name=\"a\"/></t>'"
+    bad = replace(shell("bad", "exit 3"), beside=True)
+    as_if(monkeypatch, tmp_path, shell("one", good), bad, shell("after", f"touch {tmp_path}/ran"))
+    assert main([]) == 1
+    assert not (tmp_path / "ran").exists()

@@ -1,9 +1,7 @@
-"""A calibration profile out of the benchmark's honest answers:
-`python -m benchmarks.verification.profile --dtype bf16 --output FILE`.
+"""A bfloat16 profile out of the benchmark's honest answers: `python -m benchmarks.verification.profile --output FILE`.
 
-What `malla oracle calibrate` measures, over more sequences and without running any: what the collection and the second
-look left on their shelves is all that it needs. In float32 it widens the shipped profile: a maximum is that of both,
-and what the shipped one had not measured is added.
+What `malla oracle calibrate --dtype bf16` measures, over more sequences and without running any: all that it needs is
+what the collection and the second look left on their shelves. It is not shipped: no node serves that class yet.
 """
 
 from __future__ import annotations
@@ -25,10 +23,9 @@ from benchmarks.verification.records import Shelf
 from benchmarks.verification.thresholds import PLAIN, SCREEN, Answer, ratio_of
 from benchmarks.verification.ways import ways
 from protocol.documents import document_to_json
-from protocol.engine.benign import BF16, CHUNKED, DTYPES, F32, PREFIX, WHOLE
+from protocol.engine.benign import BF16, CHUNKED, PREFIX, WHOLE
 from protocol.engine.calibrate import edit_margin, summarise
 from protocol.engine.catalogue import find_model, find_profile
-from protocol.engine.corpus import load_corpus
 from protocol.profile import PROFILE_FORMAT, PROOFS, SAFETY_FACTOR, CalibrationProfile, HonestRange, Variation
 
 SECOND_LOOKS = {
@@ -39,37 +36,32 @@ SECOND_LOOKS = {
 PASSES = {"chunked prefill": CHUNKED, "prefix reuse": PREFIX}
 
 
-def build_profile(dtype: str = BF16) -> CalibrationProfile:
-    """Of every honest answer of a dtype that was collected. Raises ValueError when there are none."""
+def build_profile() -> CalibrationProfile:
+    """Of every honest answer in bfloat16 that was collected. Raises ValueError when there are none."""
     answers: list[Answer] = []
     variations: list[Variation] = []
     for way in ways():
-        if not way.honest or not way.name.startswith(dtype):
+        if not way.honest or not way.name.startswith(BF16):
             continue
         noise, records = read_noise(way.name), list(Shelf(way.name).read())
         answers += [Answer(record.line.place, measure(record, LIMIT), noise.get(number, {}).get(LIMIT, {}))
                     for number, record in enumerate(records)]
         if records:
             variations.append(Variation(way.name, "generate", way.batch, way.threads, dict(way.environment),
-                                        len(records), dtype, PASSES.get(way.name.removeprefix(f"{dtype} "), WHOLE),
+                                        len(records), BF16, PASSES.get(way.name.removeprefix(f"{BF16} "), WHOLE),
                                         "gumbel" if way.only == "sampled" else "greedy, gumbel"))
-    if not answers or (dtype == BF16 and not any(one.noise for one in answers)):
-        raise ValueError(f"No honest {dtype} answers were looked at twice yet: run the collection and the noise.")
+    if not any(one.noise for one in answers):
+        raise ValueError("No honest answers in bfloat16 were looked at twice yet: run the collection and the noise.")
     manifest, found = find_model(MODEL), [one.measured.statistics for one in answers]
-    shipped = find_profile(manifest)
-    floor = float(shipped.statistics["max_margin"].numeric_floor)
+    floor = float(find_profile(manifest).statistics["max_margin"].numeric_floor)
     ranges = summarise(found, floor)
-    if dtype == F32:
-        ranges = {name: _wider(one, shipped.statistics.get(name)) for name, one in ranges.items()}
-        variations += [one for one in shipped.variations if one not in variations]
-    else:
-        for check, name in SECOND_LOOKS.items():
-            ranges[name] = _screened(ranges[name], check, answers)
+    for check, name in SECOND_LOOKS.items():
+        ranges[name] = _screened(ranges[name], check, answers)
     return CalibrationProfile(
         format=PROFILE_FORMAT, model=manifest.name, tensors_sha256=manifest.tensors.sha256, backend="torch",
-        dtype=dtype, device="cpu", samplers=("greedy", "gumbel"), required=PROOFS, safety_factor=str(SAFETY_FACTOR),
+        dtype=BF16, device="cpu", samplers=("greedy", "gumbel"), required=PROOFS, safety_factor=str(SAFETY_FACTOR),
         edit_margin=edit_margin(found, floor), sequences=len(found), comparisons=len(found),
-        tokens=sum(one.tokens for one in found), corpus_sha256=load_corpus().sha256 if dtype == F32 else _corpus(),
+        tokens=sum(one.tokens for one in found), corpus_sha256=_corpus(),
         statistics=ranges, variations=tuple(variations),
         versions={"malla_engine": "2", "torch": version("torch"), "python": platform.python_version(),
                   "machine": platform.machine()},
@@ -78,14 +70,6 @@ def build_profile(dtype: str = BF16) -> CalibrationProfile:
 
 def _corpus() -> str:
     return hashlib.sha256(Path(prompts.__file__).read_bytes()).hexdigest()
-
-
-def _wider(one: HonestRange, other: HonestRange | None) -> HonestRange:
-    """The larger of both, number by number."""
-    if other is None:
-        return one
-    quantiles = {q: max(value, other.quantiles.get(q, "0"), key=float) for q, value in one.quantiles.items()}
-    return replace(one, maximum=max(one.maximum, other.maximum, key=float), quantiles=quantiles)
 
 
 def _screened(honest: HonestRange, check: str, answers: Sequence[Answer]) -> HonestRange:
@@ -99,10 +83,8 @@ def _screened(honest: HonestRange, check: str, answers: Sequence[Answer]) -> Hon
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--dtype", choices=DTYPES, default=BF16)
-    profile = build_profile(parser.parse_args().dtype)
-    text = json.dumps(document_to_json(profile), indent=2, sort_keys=True) + "\n"
-    parser.parse_args().output.write_text(text, encoding="utf-8")
+    output, profile = parser.parse_args().output, build_profile()
+    output.write_text(json.dumps(document_to_json(profile), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     print(f"{profile.sequences} sequences, {profile.tokens} tokens")
     return 0
 

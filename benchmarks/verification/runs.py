@@ -12,7 +12,7 @@ from torch import Tensor
 
 from protocol.claim import FinishReason, pack_top
 from protocol.engine import generate as generating
-from protocol.engine.generate import Execution, _choose, _logprobs_of, generate_batch
+from protocol.engine.generate import Execution, choose_tokens, generate_batch, logprobs_of
 from protocol.engine.llama import Cache, Llama, compute_logits, forward
 from protocol.engine.model import ServedModel
 from protocol.types import Sampler
@@ -49,7 +49,7 @@ def padded(model: ServedModel, prompts: Sequence[Sequence[int]], samplers: Seque
 
 @torch.inference_mode()
 def decode(model: ServedModel, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler], limit: int,
-           prefill: Prefill, choose: Callable[..., Tensor] = _choose) -> list[Run]:
+           prefill: Prefill, choose: Callable[..., Tensor] = choose_tokens) -> list[Run]:
     """Prompts of one length, without padding, with another way to fill the cache or to choose a token."""
     network, count = model.network, len(prompts)
     cache = Cache(network, count, len(prompts[0]) + limit)
@@ -59,9 +59,9 @@ def decode(model: ServedModel, prompts: Sequence[Sequence[int]], samplers: Seque
         last = state[:, -1]
         logits = compute_logits(network, last).float()
         chosen = choose(logits, samplers, torch.full((count,), position), model)
-        steps.append((chosen, *_logprobs_of(logits, chosen), last.float()))
+        steps.append((chosen, *logprobs_of(logits, chosen), last.float()))
         state = forward(network, chosen.unsqueeze(1), cache)
-    return [_cut(steps, row, model) for row in range(count)]
+    return [cut(steps, row, model) for row in range(count)]
 
 
 @torch.inference_mode()
@@ -71,7 +71,7 @@ def prefill_claim(
     """What a provider can say about tokens that it did not generate: logprobs, top logprobs and states of one pass."""
     cache = Cache(model.network, 1, len(prompt) + len(tokens))
     states = forward(model.network, torch.tensor([[*prompt, *tokens[:-1]]]), cache)[0, len(prompt) - 1 :]
-    values, top, ids = _logprobs_of(compute_logits(model.network, states).float(), torch.tensor(list(tokens)))
+    values, top, ids = logprobs_of(compute_logits(model.network, states).float(), torch.tensor(list(tokens)))
     pairs = [tuple(zip(row.tolist(), of.tolist(), strict=True)) for row, of in zip(ids, top, strict=True)]
     return tuple(values.tolist()), pack_top(pairs), states.float()
 
@@ -118,7 +118,7 @@ def _run_of(execution: Execution, hidden: int) -> Run:
                execution.top_logprobs, states)
 
 
-def _cut(steps: list[tuple[Tensor, ...]], row: int, model: ServedModel) -> Run:
+def cut(steps: list[tuple[Tensor, ...]], row: int, model: ServedModel) -> Run:
     """One row's answer up to its stop token."""
     stops, tokens = set(model.manifest.stop_token_ids), [int(step[0][row]) for step in steps]
     end = next((place + 1 for place, token in enumerate(tokens) if token in stops), len(tokens))

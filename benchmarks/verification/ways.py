@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.verification import runs
 from benchmarks.verification.runs import Run
 from protocol.engine import generate as generating
-from protocol.engine.generate import _choose
+from protocol.engine.generate import choose_tokens
 from protocol.engine.llama import Cache, compute_logits, forward
 from protocol.engine.model import ServedModel, build_model, in_dtype
 from protocol.engine.requantise import LINEAR_LAYERS, requantise
@@ -200,9 +200,9 @@ class _Side:
 
     def choose(self, logits: Tensor, samplers: Sequence[Sampler], positions: Tensor, model: ServedModel) -> Tensor:
         early = compute_logits(self._cheap.network, self._state[:, -1]).float()
-        guess = _choose(early, samplers, positions, model)
+        guess = choose_tokens(early, samplers, positions, model)
         taken = self._takes(early, logits, guess, samplers, positions)
-        chosen = torch.where(taken, guess, _choose(logits, samplers, positions, model))
+        chosen = torch.where(taken, guess, choose_tokens(logits, samplers, positions, model))
         self._state = forward(self._cheap.network, chosen.unsqueeze(1), self._cache)
         return chosen
 
@@ -219,6 +219,6 @@ def _nearly(_early: Tensor, logits: Tensor, guess: Tensor, samplers: Sequence[Sa
 
 
 def _library(model: ServedModel) -> Runner:
-    from benchmarks.verification.library import library_runner
+    from benchmarks.verification.library import LibraryRunner
 
-    return library_runner(model)
+    return LibraryRunner(model)

@@ -20,10 +20,10 @@ from protocol.claim import Asked, Claim, OpenedRows
 from protocol.comparison import compute_statistics
 from protocol.engine.benign import BF16, CHUNKED, GREEDY, TRANSFORMERS, WHOLE
 from protocol.engine.catalogue import find_model
-from protocol.engine.generate import Execution, generate_batch
+from protocol.engine.generate import Execution, generate, generate_batch
 from protocol.engine.llama import Cache, build_llama, compute_logits, forward
 from protocol.engine.model import ServedModel, in_dtype, load_model, use_threads
-from protocol.engine.passes import OwnSteps, Steps, TransformersSteps, generate_in_passes
+from protocol.engine.passes import TransformersSteps, build_transformers
 from protocol.engine.replay import CHUNK, replay
 from protocol.proofs.fingerprint import (
     ROW_BYTES,
@@ -56,12 +56,13 @@ def main() -> int:
 
 def _generate_all(model: ServedModel, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     model = in_dtype(model, torch.bfloat16) if request["dtype"] == BF16 else model
+    library = build_transformers(model) if request["network"] == TRANSFORMERS else None
     for batch in request["batches"]:
         prompts, limit = batch["prompts"], batch["output_tokens"]
         samplers = [_sampler(request["sampler"], batch["first_seed"] + place, batch["hot"])
                     for place in range(len(prompts))]
         seeds = [seed_of(bytes(32), 0, sampler.seed) for sampler in samplers]
-        executions = _run(model, request, prompts, limit, samplers, seeds)
+        executions = _run(model, library, request, prompts, limit, samplers, seeds)
         for prompt, sampler, seed, execution in zip(prompts, samplers, seeds, executions, strict=True):
             yield {
                 "prompt": prompt,
@@ -76,19 +77,15 @@ def _generate_all(model: ServedModel, request: dict[str, Any]) -> Iterator[dict[
             }
 
 
-def _run(model: ServedModel, request: dict[str, Any], prompts: list[list[int]], limit: int, samplers: list[Sampler],
-         seeds: Sequence[bytes]) -> tuple[Execution, ...]:
-    if request["passes"] == WHOLE and request["network"] != TRANSFORMERS:
+def _run(model: ServedModel, library: Any, request: dict[str, Any], prompts: list[list[int]], limit: int,
+         samplers: list[Sampler], seeds: Sequence[bytes]) -> tuple[Execution, ...]:
+    if request["passes"] == WHOLE and library is None:
         return generate_batch(model, prompts, limit, samplers, seeds)
     return tuple(
-        generate_in_passes(model, _steps(model, request, len(prompt) + limit), prompt, _widths(request, len(prompt)),
-                           limit, sampler, seed)
+        generate(model, prompt, limit, sampler=sampler, fingerprint_seed=seed,
+                 steps=None if library is None else TransformersSteps(library), widths=_widths(request, len(prompt)))
         for prompt, sampler, seed in zip(prompts, samplers, seeds, strict=True)
     )
-
-
-def _steps(model: ServedModel, request: dict[str, Any], capacity: int) -> Steps:
-    return TransformersSteps(model) if request["network"] == TRANSFORMERS else OwnSteps(model, capacity)
 
 
 def _widths(request: dict[str, Any], count: int) -> list[int]:

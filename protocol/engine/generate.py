@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from protocol.claim import TOP, Claim, FinishReason, pack_top
 from protocol.engine.fingerprint import fingerprint_rows
-from protocol.engine.llama import Cache, compute_logits, forward
+from protocol.engine.llama import Cache, Llama, compute_logits, forward
 from protocol.engine.model import ServedModel
 from protocol.engine.sampler import ban, choose
 from protocol.errors import MallaError
@@ -48,6 +49,22 @@ class Execution:
         return Claim(self.output_token_ids, self.chosen_logprobs, self.finish_reason.value, self.top_logprobs)
 
 
+class Steps(Protocol):
+    """One sequence that grows: final hidden states (tokens, hidden) of tokens that follow what was fed before."""
+
+    def feed(self, tokens: Sequence[int]) -> Tensor: ...
+
+
+class OwnSteps:
+    """Our own network with its cache of keys and values, for `capacity` tokens."""
+
+    def __init__(self, network: Llama, capacity: int) -> None:
+        self._network, self._cache = network, Cache(network, 1, capacity)
+
+    def feed(self, tokens: Sequence[int]) -> Tensor:
+        return forward(self._network, torch.tensor([list(tokens)]), self._cache)[0]
+
+
 OnToken = Callable[[int, int], None]
 """Called after each token with how many there are and the token's id."""
 
@@ -61,30 +78,36 @@ def generate(
     cancelled: Callable[[], bool] | None = None,
     sampler: Sampler = PLAIN,
     fingerprint_seed: bytes | None = None,
+    steps: Steps | None = None,
+    widths: Sequence[int] = (),
 ) -> Execution:
     """Run the model until a stop token or `max_output_tokens`.
+
+    `steps` is another implementation of the network, for the head and tensors of this model; `widths` are the tokens of
+    each pass over the prompt (they add up to it) where that is not one pass. Both are for calibration.
 
     Errors: those of `manifest.check_request`; `GenerationCancelled`; `NumbersBroken`.
     """
     check_request(model.manifest, prompt_token_ids, max_output_tokens)
-    network, stops = model.network, set(model.manifest.stop_token_ids)
-    cache = Cache(network, 1, len(prompt_token_ids) + max_output_tokens)
-    step = torch.tensor([list(prompt_token_ids)])
-    written = _Written(fingerprint_seed)
+    stops, written = set(model.manifest.stop_token_ids), _Written(fingerprint_seed)
+    steps = steps or OwnSteps(model.network, len(prompt_token_ids) + max_output_tokens)
+    start = 0
+    for width in widths or [len(prompt_token_ids)]:
+        state = steps.feed(prompt_token_ids[start : start + width])[-1:]
+        start += width
     while True:
         if cancelled is not None and cancelled():
             raise GenerationCancelled(
                 f"Generation was cancelled after {len(written.tokens)} of {max_output_tokens} tokens."
             )
-        state = forward(network, step, cache)[:, -1]
-        logits = compute_logits(network, state).float()
-        chosen = _choose(logits, [sampler], torch.tensor([len(written.tokens)]), model)
-        written.add(0, state, chosen, *_logprobs_of(logits, chosen))
+        logits = compute_logits(model.network, state).float()
+        chosen = choose_tokens(logits, [sampler], torch.tensor([len(written.tokens)]), model)
+        written.add(0, state, chosen, *logprobs_of(logits, chosen))
         if on_token is not None:
             on_token(len(written.tokens), written.tokens[-1])
         if written.tokens[-1] in stops or len(written.tokens) == max_output_tokens:
             return written.execution(stops)
-        step = chosen.unsqueeze(0)
+        state = steps.feed(written.tokens[-1:])
 
 
 @torch.inference_mode()
@@ -116,8 +139,8 @@ def generate_batch(
         places = torch.arange(start, stop) - padding[:, None]
         state = _forward_padded(model, step, cache, places, padding)
         logits = compute_logits(network, state).float()
-        chosen = _choose(logits, rules, torch.full((count,), position), model)
-        values, top, top_ids = _logprobs_of(logits, chosen)
+        chosen = choose_tokens(logits, rules, torch.full((count,), position), model)
+        values, top, top_ids = logprobs_of(logits, chosen)
         for row in sorted(open_rows):
             outputs[row].add(row, state, chosen, values, top, top_ids)
             if int(chosen[row]) in stops:
@@ -154,12 +177,13 @@ def _forward_padded(
     return hidden[:, -1]
 
 
-def _choose(logits: Tensor, samplers: Sequence[Sampler], positions: Tensor, model: ServedModel) -> Tensor:
+def choose_tokens(logits: Tensor, samplers: Sequence[Sampler], positions: Tensor, model: ServedModel) -> Tensor:
+    """The token of each row by its sampler; `positions` count output tokens, before `min_tokens` none stops."""
     banned = positions < torch.tensor([sampler.min_tokens for sampler in samplers])
     return choose(ban(logits, model.manifest.stop_token_ids, banned), samplers, positions)
 
 
-def _logprobs_of(logits: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def logprobs_of(logits: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Logprobs (rows,) of the chosen tokens, then (rows, 5) of the likeliest ones and their ids."""
     ids = logits.topk(TOP, dim=-1).indices
     values = logprobs_at(logits, torch.cat((chosen.unsqueeze(-1), ids), dim=-1))

@@ -1,0 +1,139 @@
+"""Calls of a session: how their leaves chain into heads, what a call in flight must be covered for, who reports what.
+
+A call is described by a `JobSpec` whose `prompt_blob` is the session's id: it names what pays, and nothing of a session
+lies in an oracle's store. Its leaf is the leaf of a job (`protocol.transcript`), and
+head_i = keccak(head_(i−1) ‖ leaf_i) with the session's id as head_0. The requester recomputes each leaf before it signs
+the head, so a session's voucher says for every call: this is what I asked, and these are the tokens that I got.
+
+While a call runs the requester owes what it has received, and is covered for one quantum of tokens more: neither side
+risks more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.economics import payment
+from protocol.encoding import abi_encode, canonical_json, keccak, to_hex
+from protocol.messages import Domain
+from protocol.types import Offer
+from protocol.units import Address, Digest, Wei
+
+QUANTUM = 256
+"""Output tokens that a voucher covers beyond those received."""
+MAX_CALLS = 4_096
+"""Calls that one committed voucher may add."""
+UNIT_STRIDE = 128
+"""Entries of a batch: the audited unit of call j of the voucher at index i has the number i + 128 · (1 + j)."""
+
+SESSION_REPORT_TYPE = "SessionReport(uint64 batchId,uint16 index,bytes32 session,uint32 first,bytes32 calls)"
+QUOTE_TYPE = (
+    "Quote(address requester,bytes32 offer,uint32 inputTokens,uint32 maxOutputTokens,uint96 most,uint40 validUntil)"
+)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Running totals of a session after `calls` calls: wei, tokens in and out, and the head of the transcripts."""
+
+    amount: Wei
+    units: int
+    calls: int
+    head: Digest
+
+
+@dataclass(frozen=True)
+class CallLine:
+    """What a session report says of one call."""
+
+    leaf: Digest
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class SessionReport:
+    """A provider's signed claim of the calls under one committed voucher, sent to every oracle after the commitment.
+
+    `first` is the number of the first call (the one after the voucher committed before), counted from 1.
+    """
+
+    batch_id: int
+    index: int
+    session_id: Digest
+    first: int
+    calls: tuple[CallLine, ...]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A provider's signed bound: the call costs at most `most` wei if it begins before `valid_until` (unix seconds)."""
+
+    requester: Address
+    offer_digest: Digest
+    input_tokens: int
+    max_output_tokens: int
+    most: Wei
+    valid_until: int
+
+
+def begin(session_id: bytes) -> Totals:
+    return Totals(Wei(0), 0, 0, Digest(session_id))
+
+
+def next_head(head: bytes, leaf: bytes) -> Digest:
+    return keccak(head + leaf)
+
+
+def chain_heads(head: bytes, leaves: Sequence[bytes]) -> Digest:
+    for leaf in leaves:
+        head = next_head(head, leaf)
+    return Digest(head)
+
+
+def add_call(totals: Totals, line: CallLine, offer: Offer) -> Totals:
+    """The totals after one more call, at the offer's prices."""
+    owed = payment(line.input_tokens, line.output_tokens, offer.input_price, offer.output_price)
+    return Totals(Wei(totals.amount + owed), totals.units + line.input_tokens + line.output_tokens, totals.calls + 1,
+                  next_head(totals.head, line.leaf))
+
+
+def cover(input_tokens: int, received: int, max_output_tokens: int, offer: Offer, quantum: int = QUANTUM) -> Wei:
+    """What a call in flight must be covered for, wei: its input, what came, and a quantum more, at most all of it."""
+    return payment(input_tokens, min(received + quantum, max_output_tokens), offer.input_price, offer.output_price)
+
+
+def allowed_tokens(covered: int, input_tokens: int, max_output_tokens: int, offer: Offer) -> int:
+    """Output tokens that `covered` wei pay after the input; -1 if not even the input is paid."""
+    left = covered - payment(input_tokens, 0, offer.input_price, offer.output_price)
+    if left < 0:
+        return -1
+    return max_output_tokens if offer.output_price == 0 else min(left // offer.output_price, max_output_tokens)
+
+
+def call_unit(index: int, call: int) -> int:
+    """Number of the audited unit of a voucher's call, which counts from 0 among the calls that the voucher added."""
+    return index + UNIT_STRIDE * (1 + call)
+
+
+def split_unit(unit: int) -> tuple[int, int | None]:
+    """Index of the entry, and the call among those that its voucher added; None for a job."""
+    index, call = unit % UNIT_STRIDE, unit // UNIT_STRIDE - 1
+    return index, None if call < 0 else call
+
+
+def session_report_digest(domain: Domain, report: SessionReport) -> Digest:
+    lines = [[to_hex(line.leaf), line.input_tokens, line.output_tokens] for line in report.calls]
+    values = [report.batch_id, report.index, report.session_id, report.first, keccak(canonical_json(lines))]
+    return domain.digest(_struct(SESSION_REPORT_TYPE, "uint64,uint16,bytes32,uint32,bytes32", values))
+
+
+def quote_digest(domain: Domain, quote: Quote) -> Digest:
+    values = [quote.requester, quote.offer_digest, quote.input_tokens, quote.max_output_tokens, quote.most,
+              quote.valid_until]
+    return domain.digest(_struct(QUOTE_TYPE, "address,bytes32,uint32,uint32,uint96,uint40", values))
+
+
+def _struct(type_string: str, types: str, values: list[object]) -> Digest:
+    return keccak(abi_encode(["bytes32", *types.split(",")], [keccak(type_string.encode()), *values]))

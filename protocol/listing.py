@@ -1,0 +1,63 @@
+"""A provider's signed listing: where it answers sessions, and what it says of its hardware.
+
+Everything but the signature is a claim: nothing is paid on it. Requesters filter by it, and what is impossible is found
+by GPU challenges and by measured speed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from protocol.encoding import abi_encode, keccak
+from protocol.errors import Malformed
+from protocol.limits import MAX_URL
+from protocol.messages import Domain
+from protocol.units import Address, Digest
+
+LISTING_TYPE = (
+    "Listing(address provider,string url,string region,string device,uint32 memoryMib,uint32 tokensPerSecond,"
+    "uint16 streams,uint40 listedAt,uint40 expiry)"
+)
+MAX_NAME = 64
+"""Characters of a region or a device's name."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """`url` takes calls of sessions; `memory_mib` is the device's (0 on a CPU), `streams` how many calls it runs at
+    once, `tokens_per_second` what one stream gets. Of two listings the one with the later `listed_at` counts."""
+
+    provider: Address
+    url: str
+    region: str
+    device: str
+    memory_mib: int
+    tokens_per_second: int
+    streams: int
+    listed_at: int
+    expiry: int
+
+
+@dataclass(frozen=True)
+class SignedListing:
+    listing: Listing
+    signature: bytes
+
+
+def listing_digest(domain: Domain, listing: Listing) -> Digest:
+    texts = [keccak(text.encode()) for text in (listing.url, listing.region, listing.device)]
+    values = [keccak(LISTING_TYPE.encode()), listing.provider, *texts, listing.memory_mib, listing.tokens_per_second,
+              listing.streams, listing.listed_at, listing.expiry]
+    types = ["bytes32", "address", "bytes32", "bytes32", "bytes32", "uint32", "uint32", "uint16", "uint40", "uint40"]
+    return domain.digest(keccak(abi_encode(types, values)))
+
+
+def check_listing(listing: Listing) -> None:
+    """Raises Malformed unless the address is an http one without credentials and the names are short and printable."""
+    url = urlsplit(listing.url)
+    if len(listing.url) > MAX_URL or url.scheme not in ("http", "https") or not url.hostname or url.username:
+        raise Malformed(f"A listing's url is http or https, without credentials, of at most {MAX_URL} characters.")
+    for what, text in (("region", listing.region), ("device", listing.device)):
+        if len(text) > MAX_NAME or not text.isprintable():
+            raise Malformed(f"A listing's {what} has at most {MAX_NAME} printable characters.")

@@ -23,7 +23,7 @@ from benchmarks.verification.edits import BASE, Edit, edits, sampler_of
 from benchmarks.verification.prompts import count, prompt
 from benchmarks.verification.records import Line, Record, Shelf
 from benchmarks.verification.runs import Run
-from benchmarks.verification.ways import Way, ways
+from benchmarks.verification.ways import SHORT, Way, long_ways, ways
 from protocol.claim import Asked, Claim, OpenedRows
 from protocol.engine import replay as replaying
 from protocol.engine.catalogue import find_model
@@ -34,12 +34,12 @@ from protocol.engine.weights import default_cache_folder
 from protocol.types import Sampler
 
 MODEL = "SmolLM2-135M-Instruct"
-LIMIT = 32
+LIMIT = SHORT
 
 
 def asked_prompts(way: Way, encoder: PromptEncoder) -> list[tuple[int, list[int]]]:
     """(place, token ids) of the way's prompts: spread over all topics and templates, shifted from way to way."""
-    shift = [one.name for one in ways()].index(way.name) * 131
+    shift = [one.name for one in (*ways(), *long_ways())].index(way.name) * 131
     places = [(shift + 1789 * i) % count() for i in range(count())]
     if way.only == "system":
         places = [place for place in places if prompt(place)[0][0] == "system"]
@@ -81,8 +81,8 @@ def collect(way: Way, most: int | None = None) -> None:
         part = prompts[start : start + way.batch]
         samplers = [sampler_for(way, number, place) for place, _ in part]
         seen = [list(encoder.encode(prompt(place)[1:])) if way.only == "system" else ids for place, ids in part]
-        found = run(seen, samplers, LIMIT)
-        shelf.append([examine(model, place, ids, sampler, answer)
+        found = run(seen, samplers, way.limit)
+        shelf.append([examine(model, place, ids, sampler, answer, way.limit)
                       for (place, ids), sampler, answer in zip(part, samplers, found, strict=True)])
         print(f"{way.name}: {shelf.count()} of {len(prompts)}", flush=True)
 
@@ -107,14 +107,14 @@ def collect_edit(edit: Edit, most: int | None = None) -> None:
             print(f"{edit.name}: {shelf.count()} of {len(records)}", flush=True)
 
 
-def examine(model: ServedModel, place: int, ids: list[int], sampler: Sampler, run: Run) -> Record:
+def examine(model: ServedModel, place: int, ids: list[int], sampler: Sampler, run: Run, limit: int = LIMIT) -> Record:
     """The verifier's own pass over an answer: everything at every position."""
     empty = torch.zeros(0).numpy()
     everywhere = OpenedRows(empty, empty, tuple(range(len(run.tokens))))
     claim = Claim(run.tokens, run.logprobs, run.finish, run.top, everywhere)
     with patch.object(replaying, "projections", lambda states, _seed: states.float().numpy()):
-        found = replay(model, Asked(ids, LIMIT, sampler, bytes(32)), claim)
-    line = Line(place, len(ids), sampler.seed, sampler.temperature_milli, LIMIT, run.tokens, run.finish, run.logprobs,
+        found = replay(model, Asked(ids, limit, sampler, bytes(32)), claim)
+    line = Line(place, len(ids), sampler.seed, sampler.temperature_milli, limit, run.tokens, run.finish, run.logprobs,
                 run.top.hex(), found.margins, found.chosen_logprobs, found.claimed_top, found.own_top)
     assert found.rows is not None  # every position was opened
     return Record(line, run.states.numpy(), found.rows.astype(numpy.float32))
@@ -127,13 +127,14 @@ def _processes(jobs: int) -> Iterator[int]:
         return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1", **more}, check=False).returncode
 
     with ThreadPoolExecutor(jobs) as pool:
-        everything: list[Way | Edit] = [*ways(), *edits()]
+        everything: list[Way | Edit] = [*ways(), *edits(), *long_ways()]
         yield from pool.map(start, everything)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.verification.collect", description=__doc__)
-    names: dict[str, Way | Edit] = {way.name: way for way in ways()} | {edit.name: edit for edit in edits()}
+    every: tuple[Way | Edit, ...] = (*ways(), *edits(), *long_ways())
+    names = {one.name: one for one in every}
     parser.add_argument("--way", choices=names, help="only this one, in this process")
     parser.add_argument("--most", type=int, help="with --way: stop after so many sequences")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")

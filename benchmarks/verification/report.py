@@ -16,7 +16,9 @@ def write_report(found: Mapping[str, Any]) -> str:
     """Writes plots and table; returns the table."""
     honest = {name: line for name, line in found["ways"].items() if line["honest"]}
     cheats = {name: line for name, line in found["ways"].items() if not line["honest"]}
-    table = "\n".join([_alarms(found), "", _cheats(cheats), "", _honest(honest), "", _together(found["together"])])
+    table = "\n".join([_alarms(found), "", _cheats(cheats), "", _honest(honest), "", _together(found["together"], 32)])
+    if "together_long" in found:
+        table += "\n\n" + _together(found["together_long"]["caught"], 128)
     page = DOCS / "VERIFICATION.md"
     if page.exists() and BEGIN in (text := page.read_text(encoding="utf-8")):
         before, rest = text.split(BEGIN, 1)
@@ -58,9 +60,9 @@ def _honest(honest: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _together(found: Mapping[str, Any]) -> str:
+def _together(found: Mapping[str, Any], tokens: int) -> str:
     names = [name for name in found["16"] if found["4"][name] < 1]
-    rows = ["| mean margin over several requests of 32 tokens | 4 | 8 | 16 |", "|---|---|---|---|"]
+    rows = [f"| mean margin over several requests of {tokens} tokens | 4 | 8 | 16 |", "|---|---|---|---|"]
     rows += [f"| {name} | " + " | ".join(_percent(found[count][name]) for count in found) + " |" for name in names]
     return "\n".join(rows)
 

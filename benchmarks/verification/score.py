@@ -22,7 +22,7 @@ from benchmarks.verification.prompts import half
 from benchmarks.verification.records import Shelf
 from benchmarks.verification.report import write_report
 from benchmarks.verification.thresholds import FACTOR, PEERS, PLAIN, Answer, Rules, beyond, caught, rules_of
-from benchmarks.verification.ways import ways
+from benchmarks.verification.ways import LONG, long_ways, ways
 from protocol.profile import false_alarm_bound
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "verification.json"
@@ -40,12 +40,12 @@ class Shelved:
     toploc: int | None
 
 
-def measured(name: str, honest: bool) -> Shelved:
+def measured(name: str, honest: bool, lengths: Sequence[int] = LENGTHS) -> Shelved:
     """Every record of a shelf at every length, with the second look where it was taken."""
     noise, toploc, rejected = read_noise(name), load_toploc(), 0
-    at: dict[int, list[Answer]] = {k: [] for k in LENGTHS}
+    at: dict[int, list[Answer]] = {k: [] for k in lengths}
     for number, record in enumerate(Shelf(name).read()):
-        for length in LENGTHS:
+        for length in lengths:
             looked = noise.get(number, {}).get(length, {})
             at[length].append(Answer(record.line.place, measure(record, length), looked))
         rejected += bool(toploc and toploc(record))
@@ -97,15 +97,15 @@ def _false_alarms(shelves: Sequence[Shelved], length: int, lines: Mapping[str, A
             "bound_95_if_none": round(false_alarm_bound(count), 6)}
 
 
-def _together(shelves: Sequence[Shelved]) -> dict[str, Any]:
+def _together(shelves: Sequence[Shelved], length: int = LENGTHS[-1]) -> dict[str, Any]:
     """Several requests of one provider: the mean of the clipped margin over all their tokens, with a threshold that is
     1.25 times the largest of as many groups of honest requests of the other half."""
     found: dict[str, Any] = {}
-    honest = [one for shelf in shelves if shelf.honest for one in shelf.at[LENGTHS[-1]]]
+    honest = [one for shelf in shelves if shelf.honest for one in shelf.at[length]]
     for requests in REQUESTS:
         limits = {side: FACTOR * max(_groups(honest, 1 - side, requests, 1)) for side in (0, 1)}
         row = {"honest": _above(honest, limits, requests)}
-        row |= {shelf.name: _above(shelf.at[LENGTHS[-1]], limits, requests) for shelf in shelves if not shelf.honest}
+        row |= {shelf.name: _above(shelf.at[length], limits, requests) for shelf in shelves if not shelf.honest}
         found[str(requests)] = row
     return found
 
@@ -130,6 +130,10 @@ def main() -> int:
     names = {way.name: way.honest for way in ways()} | {edit.name: False for edit in edits()}
     shelves = [measured(name, honest) for name, honest in names.items() if Shelf(name).count()]
     found = score(shelves)
+    long = [measured(way.name, way.honest, (LONG,)) for way in long_ways() if Shelf(way.name).count()]
+    if any(shelf.honest for shelf in long):
+        found["together_long"] = {"sequences": {shelf.name: len(shelf.at[LONG]) for shelf in long},
+                                  "caught": _together(long, LONG)}
     found["versions"] = {"torch": version("torch"), "python": platform.python_version(), "machine": platform.machine()}
     RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(write_report(found))

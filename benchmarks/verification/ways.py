@@ -27,6 +27,8 @@ SKIPPED = (14, 15)
 LAYERS_LEFT = 24
 CONFIDENT = 0.9
 DRAFT_MARGIN = 0.2
+SHORT, LONG = 32, 128
+"""Most tokens of an answer. What is too faint for short answers is asked for long ones."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Way:
     """"sampled" asks with temperature 1 alone, "system" only prompts that have a system message, which is dropped."""
     threads: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
+    limit: int = SHORT
 
 
 def ways() -> tuple[Way, ...]:
@@ -82,6 +85,18 @@ def ways() -> tuple[Way, ...]:
         Way("prefill spoof: int8 writes", False, lambda m: _spoof(in_dtype(_int8(m), b16), m), 400),
         Way("own: lenient draft", False, lambda m: _lenient(in_dtype(_first(m), b16), in_dtype(m, b16)), 304, 16, True),
         Way("own: confident early exit, spoofed", False, lambda m: _early_exit(in_dtype(m, b16)), 304, 16, True),
+    )
+
+
+def long_ways() -> tuple[Way, ...]:
+    """Answers of up to 128 tokens, judged only by the mean margin over several requests."""
+    b16 = torch.bfloat16
+    return (
+        Way("bf16 batch 16, long", True, lambda m: partial(runs.padded, in_dtype(m, b16)), limit=LONG),
+        Way("prefill spoof: int8 writes, long", False, lambda m: _spoof(in_dtype(_int8(m), b16), m), limit=LONG),
+        Way("temperature 0.95 for 1, long", False,
+            lambda m: _sampled(in_dtype(m, b16), lambda s: replace(s, temperature_milli=950)), only="sampled",
+            limit=LONG),
     )
 
 

@@ -14,6 +14,7 @@ from oracle.bodies import BodyLimit
 from oracle.config import Settings
 from oracle.flow.health import VERSION
 from oracle.routes_read import add_reads
+from oracle.routes_sessions import add_sessions
 from oracle.routes_write import add_peers, add_writes
 from oracle.schemas import status_of
 from oracle.wiring import Parts, build
@@ -31,6 +32,7 @@ def build_api(parts: Parts) -> FastAPI:
     add_reads(app, parts)
     add_writes(app, parts)
     add_peers(app, parts)
+    add_sessions(app, parts)
     return app
 
 

@@ -16,7 +16,8 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True)
 class Settings:
-    """`keystore` is the oracle's one key; `rules` are its own patience and limits, times in seconds."""
+    """`keystore` is the oracle's one key; `canary_wallets` the folder of its canaries' wallets; `rules` are its own
+    patience and limits, times in seconds."""
 
     rpc_url: str
     deployment: Path
@@ -28,6 +29,7 @@ class Settings:
     http_port: int = 0
     public_url: str = ""
     model_cache: Path | None = None
+    canary_wallets: Path | None = None
     confirmations: int = 2
     log_level: str = "INFO"
     rules: Rules = Rules()
@@ -35,7 +37,7 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
         """Errors: ConfigInvalid naming the variable and what to put into it."""
-        usual, cache = Rules(), env.get("MALLA_MODEL_CACHE")
+        usual, cache, canaries = Rules(), env.get("MALLA_MODEL_CACHE"), env.get("MALLA_CANARY_WALLETS")
         return cls(
             rpc_url=_required(env, "MALLA_RPC_URL", "the chain node's address, such as http://127.0.0.1:8599"),
             deployment=Path(_required(env, "MALLA_DEPLOYMENT", "the file deployments/<chain id>.json")),
@@ -47,12 +49,15 @@ class Settings:
             http_port=_whole(env, "MALLA_HTTP_PORT", 0, 0, 65535),
             public_url=env.get("MALLA_PUBLIC_URL", "").rstrip("/"),
             model_cache=Path(cache) if cache else None,
+            canary_wallets=Path(canaries) if canaries else None,
             confirmations=_whole(env, "MALLA_CONFIRMATIONS", 2, 0, 1000),
             log_level=_level(env),
             rules=Rules(
                 audit_turn=_whole(env, "MALLA_AUDIT_TURN", usual.audit_turn, 1, 86_400),
                 reveal_wait=_whole(env, "MALLA_REVEAL_WAIT", usual.reveal_wait, 1, 86_400),
                 blob_quota=_whole(env, "MALLA_BLOB_QUOTA", usual.blob_quota, 1024, 2**50),
+                canary_share_bps=_whole(env, "MALLA_CANARY_SHARE_BPS", 0, 0, 10_000) if canaries else 0,
+                canary_period=_whole(env, "MALLA_CANARY_PERIOD", usual.canary_period, 60, 30 * 86_400),
                 challenges=ChallengeTerms.from_env(env),
                 blob_patience=_whole(env, "MALLA_BLOB_PATIENCE", usual.blob_patience, 1, 10**8),
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from oracle.session_rows import CallNote, VoucherNote
 from protocol.types import (
     CANARY_ONLY,
     AuditRecord,
@@ -86,7 +87,8 @@ class BatchRow:
 @dataclass(frozen=True)
 class EntryRow:
     """`drawn` and `auditor` (a seat) are None until the draw, `escalated_at` until a finding speaks against it;
-    `has_answer` whether the sealed answer lies here; `audit` is the order's class, None until its spec is here."""
+    `has_answer` whether the sealed answer lies here; `audit` is the order's class, None until its spec is here. An
+    entry with a `voucher` is never audited itself: its drawn calls are, each a row whose `index` is its unit number."""
 
     batch_id: int
     index: int
@@ -97,6 +99,8 @@ class EntryRow:
     has_report: bool = False
     has_answer: bool = False
     audit: str | None = None
+    voucher: VoucherNote | None = None
+    call: CallNote | None = None
 
     @property
     def is_owed(self) -> bool:

@@ -67,7 +67,7 @@ def add_writes(app: FastAPI, parts: Parts) -> None:
             accept_report(node, signed)
             return {"job_id": to_hex(signed.report.job_id), "status": "accepted"}
 
-        return _once(parts, "/v1/reports", key, body, act)
+        return answer_once(parts, "/v1/reports", key, body, act)
 
     @app.post("/v1/openings")
     def opening(body: Body, key: Key = None) -> Response:
@@ -76,7 +76,7 @@ def add_writes(app: FastAPI, parts: Parts) -> None:
             accept_opening(node, said.batch_id, said.index, said.auditor, said.sealed, said.signature)
             return {"batch_id": said.batch_id, "index": said.index, "status": "accepted"}
 
-        return _once(parts, "/v1/openings", key, body, act)
+        return answer_once(parts, "/v1/openings", key, body, act)
 
 
 def add_peers(app: FastAPI, parts: Parts) -> None:
@@ -89,7 +89,7 @@ def add_peers(app: FastAPI, parts: Parts) -> None:
             accept_audit_commitment(node, said.said, said.signature, said.sealed)
             return {"status": "accepted"}
 
-        return _once(parts, "/v1/peer/commitments", _own(key, body), body, act)
+        return answer_once(parts, "/v1/peer/commitments", _own(key, body), body, act)
 
     @app.post("/v1/peer/records")
     def record(body: Body, key: Key = None) -> Response:
@@ -99,7 +99,7 @@ def add_peers(app: FastAPI, parts: Parts) -> None:
             accept_record(node, said.record, said.evidence, said.signature, said.salt, held)
             return {"status": "accepted"}
 
-        return _once(parts, "/v1/peer/records", _own(key, body), body, act)
+        return answer_once(parts, "/v1/peer/records", _own(key, body), body, act)
 
     @app.post("/v1/peer/settlements")
     def settlement(body: Body) -> Any:
@@ -115,7 +115,7 @@ def _own(key: str | None, body: bytes) -> str | None:
     return keccak(body).hex() if key is not None else None
 
 
-def _once(parts: Parts, path: str, key: str | None, body: bytes, act: Callable[[], Any]) -> Response:
+def answer_once(parts: Parts, path: str, key: str | None, body: bytes, act: Callable[[], Any]) -> Response:
     """202 after commit; under one Idempotency-Key the same answer again. What was refused may be tried again."""
     if key is None:
         return JSONResponse(act(), 202)

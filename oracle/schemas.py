@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oracle.confirmation_rows import AuditCommitment
+from protocol.calls import SessionReport
 from protocol.errors import BadInput, MallaError, Reason, Refused, SignatureInvalid, TooLarge
 from protocol.types import AuditRecord, Decision
 from protocol.units import Address
@@ -19,6 +20,14 @@ class OpeningBody:
     index: int
     auditor: Address
     sealed: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class SessionReportBody:
+    """`POST /v1/session-reports`; signed by the node key of the commitment's time."""
+
+    report: SessionReport
     signature: bytes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -12,10 +13,12 @@ from celery.signals import worker_init, worker_process_init, worker_process_shut
 from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.config import Settings
+from oracle.flow.canaries import step_canary
 from oracle.flow.challenges import perform_check
 from oracle.flow.findings import perform_audit
 from oracle.ports import Replayer
 from oracle.wiring import (
+    CANARY_TASK,
     CHALLENGE_TASK,
     QUEUE,
     TASK,
@@ -25,6 +28,7 @@ from oracle.wiring import (
     check_model_files,
     load_multiply,
     load_replayer,
+    load_requesting,
     open_log,
 )
 from protocol.errors import MallaError
@@ -35,13 +39,17 @@ AUDIT_SECONDS = 240
 """After this an audit is killed; the sweeper tells the broker again."""
 
 
+LoadReplayer = Callable[[Settings], tuple[Replayer, list[bytes]]]
+
+
 class WorkerChild:
     """What the one child process holds: the node and the model."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, load: LoadReplayer = load_replayer) -> None:
+        self._settings, self._load = settings, load
         self._parts: Parts | None = None
         self._replayer: Replayer | None = None
+        self._models: list[bytes] = []
 
     def forget(self, **_: Any) -> None:
         """In the parent, before any child: rows of a worker that ran before say nothing any more."""
@@ -64,8 +72,8 @@ class WorkerChild:
     def start(self) -> None:
         """Loads the model once and says so in the database."""
         parts = build(self._settings, "worker")
-        self._replayer, models = load_replayer(self._settings)
-        self._parts = parts
+        self._replayer, models = self._load(self._settings)
+        self._parts, self._models = parts, models
         name = f"{socket.gethostname()}:{os.getpid()}"
         for model in models:
             parts.node.store.note_model(name, model, parts.node.clock())
@@ -102,8 +110,20 @@ class WorkerChild:
                 perform_check(node, load_multiply(), bytes.fromhex(digest))
 
 
-def build_app(settings: Settings) -> Celery:
-    """The worker's application."""
+    def canary(self, number: int) -> None:
+        """The next step of one own canary."""
+        if self._parts is None or self._replayer is None:
+            self.start()
+        assert self._parts is not None and self._replayer is not None  # start sets both or raises
+        node, store = self._parts.node, self._parts.node.store
+        with store.lock(f"canary/{number}") as held:
+            if held:
+                requesting = load_requesting(self._settings, store)  # type: ignore[arg-type]
+                step_canary(node, self._replayer, requesting, self._models[0], number)
+
+
+def build_app(settings: Settings, load: LoadReplayer = load_replayer) -> Celery:
+    """The worker's application; `load` gives it its replayer."""
     app = Celery("malla-oracle", broker=settings.broker_url)
     app.conf.update(
         task_default_queue=QUEUE,
@@ -119,7 +139,7 @@ def build_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_transport_options=TRANSPORT_OPTIONS,
     )
-    child = WorkerChild(settings)
+    child = WorkerChild(settings, load)
     # Celery keeps weak references to receivers otherwise.
     worker_init.connect(child.forget, weak=False)
     worker_process_init.connect(child.begin, weak=False)
@@ -141,14 +161,21 @@ def build_app(settings: Settings) -> Celery:
         except MallaError as error:
             open_log("oracle-worker", settings.log_level)("challenge_postponed", digest=digest, error=error.message)
 
+    @app.task(name=CANARY_TASK)
+    def canary(number: int) -> None:
+        try:
+            child.canary(int(number))
+        except MallaError as error:
+            open_log("oracle-worker", settings.log_level)("canary_postponed", number=number, error=error.message)
+
     return app
 
 
-def run_worker(settings: Settings) -> int:
+def run_worker(settings: Settings, load: LoadReplayer = load_replayer) -> int:
     """In the foreground until SIGTERM (ends the audit at hand first) or SIGINT. Raises ConfigInvalid when a model file
     is missing or differs from its manifest."""
     check_model_files()
-    build_app(settings).worker_main([
+    build_app(settings, load).worker_main([
         "worker", "--pool=prefork", "--concurrency=1", f"--queues={QUEUE}", "--without-gossip", "--without-mingle",
         "--without-heartbeat", "--hostname=audit@%h", f"--loglevel={settings.log_level}",
     ])

@@ -21,6 +21,7 @@ from protocol.bundle import (
     read_float,
     statistics_of,
 )
+from protocol.calls import SessionReport, chain_heads, session_report_digest, split_unit
 from protocol.documents import DocumentInvalid, document_digest, document_from_json
 from protocol.draw import draw, is_drawn
 from protocol.encoding import (
@@ -43,6 +44,7 @@ from protocol.verdict import Judgement, is_beyond, judge
 from protocol.wire import from_json
 
 TOLERANCE = 1e-6
+SESSION = "session"
 FIELDS = ("format", "chain_id", "escrow", "entry", "records", "numbers", "profile", "draw", "score", "ids")
 
 
@@ -79,13 +81,18 @@ def check_bundle(bundle: Any) -> Checked:
 
 
 def _check(bundle: Any) -> Checked:
-    _require(isinstance(bundle, dict) and set(bundle) == set(FIELDS), f"A bundle has the fields {', '.join(FIELDS)}.")
+    _require(isinstance(bundle, dict) and set(bundle) - {SESSION} == set(FIELDS),
+             f"A bundle has the fields {', '.join(FIELDS)}; one of a call has {SESSION} as well.")
     _require(bundle["format"] == BUNDLE, f"The format is {bundle['format']!r}; this version reads {BUNDLE!r}.")
     told = ["format"]
     evidence, record = _check_records(bundle)
     told.append(f"{len(bundle['records'])} signed records")
     if bundle["draw"] is not None:
         told.append(_check_draw(bundle))
+    if (split_unit(bundle["entry"]["index"])[1] is None) == (SESSION in bundle):
+        raise BundleInvalid("Of a call, and of nothing else, a bundle shows the session's report.")
+    if SESSION in bundle:
+        told.append(_check_session(bundle))
     if bundle["numbers"] is None:
         said = Verdict(record.verdict, str(evidence["reason"]), tuple(evidence["checks"]))
         return Checked(said, 1.0, None, None, (), False, (*told, "the finding rests on the opening alone"))
@@ -139,11 +146,29 @@ def _check_draw(bundle: Any) -> str:
     place, batch = entry["index"], entry["batch_id"]
     block = None if facts["block_hash"] is None else digest_from(facts["block_hash"], "draw.block_hash")
     reveals = [None if one is None else digest_from(one, "draw.reveals") for one in facts["reveals"]]
-    made = draw(batch, [None] * place + [bytes(32)], block, reveals, facts["audit_bps"])
+    made = draw(batch, (), block, reveals, facts["audit_bps"])
     _require(made.group_seed == digest_from(facts["group_seed"], "draw.group_seed"),
              "Block hash and reveals do not give the draw's seed.")
     _require(made.seed is None or is_drawn(made.seed, place, facts["audit_bps"]), "The draw does not name this leaf.")
     return "the draw"
+
+
+def _check_session(bundle: Any) -> str:
+    """The report's leaves lead from the head committed before to the committed one; the audited leaf is one of them."""
+    shown, entry = bundle[SESSION], bundle["entry"]
+    report, (index, call) = from_json(SessionReport, shown["report"]), split_unit(entry["index"])
+    same = (report.batch_id, report.index, report.session_id) == (
+        entry["batch_id"], index, digest_from(entry["job_id"], "entry.job_id"))
+    _require(same and call is not None and call < len(report.calls), "The session's report is of another voucher.")
+    _require(report.calls[call or 0].leaf == digest_from(entry["leaf"], "entry.leaf"),
+             "The session's report has another leaf for this call.")
+    head = chain_heads(digest_from(shown["before"], "session.before"), [line.leaf for line in report.calls])
+    _require(head == digest_from(shown["head"], "session.head"), "The report's leaves do not lead to the head.")
+    if not shown["signature"]:
+        return "the session's report, posted on-chain"
+    domain = Domain(bundle["chain_id"], from_json(Address, bundle["escrow"]))
+    signer = recover(session_report_digest(domain, report), from_hex(shown["signature"], 65))
+    return f"the session's report, signed by {signer}"
 
 
 def _check_ids(bundle: Any, numbers: Numbers, sampler: Sampler) -> None:

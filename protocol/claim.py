@@ -27,10 +27,12 @@ LOGPROB_SLACK = 1.0
 
 
 class FinishReason(StrEnum):
-    """Why generation ended: the model's stop token (part of the output), or the token limit."""
+    """Why generation ended: the model's stop token (part of the output), the token limit, or, in a call of a session,
+    that its requester went away or paid for no more: it signs for exactly the tokens that it got."""
 
     STOP = "stop"
     LENGTH = "length"
+    CANCELLED = "cancelled"
 
 
 class FaultCode(StrEnum):
@@ -45,6 +47,7 @@ class FaultCode(StrEnum):
     STOP_WITHOUT_STOP_TOKEN = "STOP_WITHOUT_STOP_TOKEN"
     LENGTH_WITH_STOP_TOKEN = "LENGTH_WITH_STOP_TOKEN"
     LENGTH_TOO_SHORT = "LENGTH_TOO_SHORT"
+    CANCELLED_COMPLETE = "CANCELLED_COMPLETE"
     LOGPROBS_WRONG_COUNT = "LOGPROBS_WRONG_COUNT"
     LOGPROB_NOT_FINITE = "LOGPROB_NOT_FINITE"
     LOGPROB_POSITIVE = "LOGPROB_POSITIVE"
@@ -86,12 +89,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the tokens answer: everything beside the claim that a replay needs."""
+    """What the tokens answer: everything beside the claim that a replay needs. `may_end_early` is true of the calls of
+    a session and never of a job."""
 
     prompt_token_ids: Sequence[int]
     max_output_tokens: int
     sampler: Sampler = PLAIN
     fingerprint_seed: bytes | None = None
+    may_end_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class ClaimRules:
     stop_token_ids: tuple[int, ...]
     min_tokens: int = 0
     greedy: bool = True
+    may_end_early: bool = False
 
 
 def find_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
@@ -160,12 +166,20 @@ def _find_token_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
 
 def _find_finish_fault(claim: Claim, rules: ClaimRules) -> ClaimFault | None:
     count, last = len(claim.output_token_ids), claim.output_token_ids[-1]
-    if claim.finish_reason not in set(FinishReason):
+    legal = set(FinishReason) if rules.may_end_early else {FinishReason.STOP, FinishReason.LENGTH}
+    if claim.finish_reason not in legal:
         return ClaimFault(
             FaultCode.FINISH_UNKNOWN,
-            f"The finish reason is {claim.finish_reason!r}; only 'stop' and 'length' exist.",
+            f"The finish reason is {claim.finish_reason!r}; only {' and '.join(map(repr, sorted(legal)))} exist here.",
         )
     stopped = last in rules.stop_token_ids
+    if claim.finish_reason == FinishReason.CANCELLED:
+        if stopped or count == rules.max_output_tokens:
+            return ClaimFault(
+                FaultCode.CANCELLED_COMPLETE,
+                f"The finish reason is 'cancelled', but the output of {count} tokens is complete.",
+            )
+        return None
     if claim.finish_reason == FinishReason.STOP:
         if not stopped:
             return ClaimFault(

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import isqrt
 
-from protocol.encoding import keccak
+from protocol.calls import call_unit
+from protocol.encoding import keccak, pack_unit
 from protocol.units import BPS_ONE, TOKEN, Bps, Digest, Wei
 
 CHAIN_LENGTH = 2**18
@@ -124,7 +125,7 @@ def draw(batch_id: int, leaves: Sequence[bytes | None], block_hash: bytes | None
          audit_bps: int) -> Draw:
     """Draw the leaves of a batch. `reveals` has one element a member, in seat order; None is a missing reveal.
 
-    A leaf that is None is never drawn: vouchers are signed by who pays them, and their calls are not audited yet.
+    A leaf that is None is never drawn: a voucher itself is signed by who pays it. Its calls are (`draw_calls`).
     """
     members = len(reveals)
     audited = [i for i, leaf in enumerate(leaves) if leaf is not None]
@@ -137,10 +138,26 @@ def draw(batch_id: int, leaves: Sequence[bytes | None], block_hash: bytes | None
     return Draw(batch_id, drawn, _auditors(seed, len(leaves), members), seed, seed)
 
 
-def is_drawn(seed: bytes, index: int, audit_bps: int) -> bool:
-    """keccak(seed ‖ i) < p · 2²⁵⁶, with p in basis points."""
-    value = int.from_bytes(keccak(seed + index.to_bytes(2, "big")), "big")
-    return value * BPS_ONE < audit_bps * 2**256
+def draw_calls(made: Draw, index: int, calls: int, audit_bps: int) -> tuple[int, ...]:
+    """Numbers of the drawn units (`protocol.calls.call_unit`) among the `calls` that the voucher at `index` added.
+
+    A call is drawn by the batch's seed as an entry is; where there is none, all are. How many calls a voucher added is
+    the difference of the totals on-chain, so that nobody has to report anything before it is drawn.
+    """
+    units = [call_unit(index, call) for call in range(calls)]
+    return tuple(unit for unit in units if made.seed is None or is_drawn(made.seed, unit, audit_bps))
+
+
+def auditor_of_unit(made: Draw, unit: int, members: int) -> int:
+    """Seat index of the auditor that the draw names for a unit. Errors: ValueError for a committee of nobody."""
+    if members < 1:
+        raise ValueError(f"A committee of {members} members has no auditor.")
+    return _auditor(made.group_seed, unit, members)
+
+
+def is_drawn(seed: bytes, unit: int, audit_bps: int) -> bool:
+    """keccak(seed ‖ unit) < p · 2²⁵⁶, with p in basis points."""
+    return int.from_bytes(keccak(seed + pack_unit(unit)), "big") * BPS_ONE < audit_bps * 2**256
 
 
 def auditor_at(first: int, rank: int, members: int) -> int:
@@ -151,8 +168,11 @@ def auditor_at(first: int, rank: int, members: int) -> int:
 def _auditors(seed: bytes, count: int, members: int) -> tuple[int, ...]:
     if members == 0:
         return ()
-    return tuple(int.from_bytes(keccak(seed + b"auditor" + i.to_bytes(2, "big")), "big") % members
-                 for i in range(count))
+    return tuple(_auditor(seed, i, members) for i in range(count))
+
+
+def _auditor(seed: bytes, unit: int, members: int) -> int:
+    return int.from_bytes(keccak(seed + b"auditor" + pack_unit(unit)), "big") % members
 
 
 def _hash_times(link: bytes, times: int) -> bytes:

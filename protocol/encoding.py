@@ -95,6 +95,11 @@ def digest_from(text: Any, what: str) -> Digest:
     return Digest(from_hex(text, 32, what))
 
 
+def pack_unit(unit: int) -> bytes:
+    """Number of an audited unit where a draw hashes it: two bytes big-endian, four from 65,536 on."""
+    return unit.to_bytes(2 if unit < 2**16 else 4, "big")
+
+
 def pack_token_ids(token_ids: Iterable[int]) -> bytes:
     """Token ids as uint32 little-endian, in order. Raises Malformed outside 0 … 2**32 - 1."""
     ids = list(token_ids)

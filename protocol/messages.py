@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from protocol.encoding import abi_encode, keccak
 from protocol.types import (
@@ -37,9 +38,9 @@ REPORT_TYPE = (
 DECISION_TYPE = "Decision(uint64 batchId,bytes32 entriesHash,uint8 outcome,uint96 amount,uint32 auditors)"
 SETTLEMENT_TYPE = "Settlement(uint16 setVersion,Decision[] decisions)" + DECISION_TYPE
 STORAGE_RECEIPT_TYPE = "StorageReceipt(bytes32 blob)"
-AUDIT_RECORD_TYPE = "AuditRecord(uint64 batchId,uint16 index,bytes32 leaf,uint8 verdict,bytes32 evidence)"
-AUDIT_COMMITMENT_TYPE = "AuditCommitment(uint64 batchId,uint16 index,bytes32 leaf,bool escalates,bytes32 commitment)"
-OPENING_TYPE = "Opening(uint64 batchId,uint16 index,address auditor,bytes32 sealed)"
+AUDIT_RECORD_TYPE = "AuditRecord(uint64 batchId,uint32 index,bytes32 leaf,uint8 verdict,bytes32 evidence)"
+AUDIT_COMMITMENT_TYPE = "AuditCommitment(uint64 batchId,uint32 index,bytes32 leaf,bool escalates,bytes32 commitment)"
+OPENING_TYPE = "Opening(uint64 batchId,uint32 index,address auditor,bytes32 sealed)"
 NODE_KEY_TYPE = "NodeKey(address provider,address nodeKey)"
 RULING_TYPE = "Ruling(uint64 caseId,uint8 ruling)"
 VOUCHER_TYPE = "Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head)"
@@ -57,7 +58,7 @@ class Domain:
     chain_id: int
     contract: Address
 
-    @property
+    @cached_property
     def separator(self) -> Digest:
         return keccak(
             abi_encode(
@@ -110,7 +111,7 @@ def storage_receipt_digest(domain: Domain, blob: bytes) -> Digest:
 
 def audit_record_digest(domain: Domain, record: AuditRecord) -> Digest:
     values = [record.batch_id, record.index, record.leaf, int(record.verdict), record.evidence]
-    return domain.digest(_struct(AUDIT_RECORD_TYPE, "uint64,uint16,bytes32,uint8,bytes32", values))
+    return domain.digest(_struct(AUDIT_RECORD_TYPE, "uint64,uint32,bytes32,uint8,bytes32", values))
 
 
 def audit_commitment(domain: Domain, record: AuditRecord, salt: bytes) -> Digest:
@@ -122,12 +123,12 @@ def audit_commitment_digest(domain: Domain, batch_id: int, index: int, leaf: byt
                             commitment: bytes) -> Digest:
     """`escalates` says beforehand that the finding speaks against the provider, so that all others recompute it."""
     values = [batch_id, index, leaf, escalates, commitment]
-    return domain.digest(_struct(AUDIT_COMMITMENT_TYPE, "uint64,uint16,bytes32,bool,bytes32", values))
+    return domain.digest(_struct(AUDIT_COMMITMENT_TYPE, "uint64,uint32,bytes32,bool,bytes32", values))
 
 
 def opening_digest(domain: Domain, batch_id: int, index: int, auditor: str, sealed: bytes) -> Digest:
     """`sealed` is keccak of the sealed transcript."""
-    return domain.digest(_struct(OPENING_TYPE, "uint64,uint16,address,bytes32", [batch_id, index, auditor, sealed]))
+    return domain.digest(_struct(OPENING_TYPE, "uint64,uint32,address,bytes32", [batch_id, index, auditor, sealed]))
 
 
 def node_key_digest(staking_domain: Domain, provider: str, node_key: str) -> Digest:

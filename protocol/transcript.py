@@ -31,6 +31,8 @@ from protocol.wire import from_json, to_json
 
 T = TypeVar("T")
 ROLES = ("system", "user", "assistant")
+TEXT = "text"
+"""The role of a prompt's only message when the model is to go on with that text, without its chat template."""
 ANSWER_PURPOSE = "malla/answer/v1"
 
 
@@ -68,8 +70,10 @@ def parse_prompt(data: bytes) -> Prompt:
         if not isinstance(message, dict) or message.keys() != {"role", "content"}:
             raise Malformed(f"messages[{i}] must have the fields role and content.")
         role, content = message["role"], message["content"]
-        if role not in ROLES or not isinstance(content, str):
-            raise Malformed(f"messages[{i}] must have a role of {', '.join(ROLES)} and a text as content.")
+        known = role in ROLES or (role == TEXT and len(value["messages"]) == 1)
+        if not known or not isinstance(content, str):
+            raise Malformed(f"messages[{i}] must have a role of {', '.join(ROLES)} and a text as content; "
+                            f"{TEXT} is the role of an only message.")
         messages.append((role, content))
     return Prompt(tuple(messages), from_hex(value["salt"], 32, "salt"))
 
@@ -82,7 +86,8 @@ def leaf(answer: Answer, spec: JobSpec) -> Digest:
     """The committed digest of a call, from what its requester holds."""
     values = [
         answer.salt, spec_digest(spec), output_digest(answer.output_token_ids), answer.input_tokens,
-        len(answer.output_token_ids), spec.sampler.seed, answer.logprob_digest, answer.fingerprint_root,
+        len(answer.output_token_ids), spec.sampler.seed,
+        keccak(answer.logprobs + answer.top_logprobs + answer.vector), answer.fingerprint_root,
     ]
     return keccak(abi_encode(["bytes32"] * 3 + ["uint32"] * 2 + ["uint64"] + ["bytes32"] * 2, values))
 
@@ -99,8 +104,10 @@ def answer_of(transcript: Transcript, job_id: Digest, input_tokens: int, text: s
         input_tokens=input_tokens,
         finish=finish,
         salt=transcript.salt,
-        logprob_digest=keccak(transcript.logprobs + transcript.top_logprobs),
+        logprobs=transcript.logprobs,
+        top_logprobs=transcript.top_logprobs,
         fingerprint_root=transcript.fingerprint_root,
+        vector=transcript.vector,
     )
 
 
@@ -156,6 +163,9 @@ def check_transcript(transcript: Transcript, answer: Answer, job: Job, entry: En
     _require(not early, "finish", f"Ends after {count} of {most} tokens without a stop token.")
     worth = payment(input_tokens, count, offer.input_price, offer.output_price)
     _require(entry.amount == worth, "amount", f"Claims {entry.amount} wei for work worth {worth} wei.")
+    # The leaf digests logprobs and vector in a row: what comes behind the top logprobs could be moved from one into
+    # the other.
+    _require(not transcript.vector, "vector", "An answer of tokens comes with a vector.")
     check_logprobs(transcript.logprobs, count)
 
 

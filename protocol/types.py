@@ -175,6 +175,9 @@ class Transcript:
     logprob. `fingerprint_opening` is the group that the draw names, under `fingerprint_root` (`proofs.fingerprint`);
     it is empty until the draw, and both are nothing where the backend has no hidden states to show.
 
+    `vector` is what a vector model answers with (`protocol.vectors`), float32 little-endian, row after row: a call has
+    tokens or a vector, never both.
+
     `salt` hides the leaf, and the secret that seals the answer derives from it. Leaf and spec digest fix every field:
     whoever seals a transcript again can alter nothing, and job, tokens and model give the one answer to deliver.
     """
@@ -187,11 +190,13 @@ class Transcript:
     top_logprobs: bytes = b""
     fingerprint_root: Digest = NO_FINGERPRINT
     fingerprint_opening: bytes = b""
+    vector: bytes = b""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Plaintext of what the requester receives: enough to recompute the leaf, and to seal it again."""
+    """Plaintext of what the requester receives: enough to recompute the leaf, to seal it again, and to hold every token
+    against the model. `logprobs`, `top_logprobs` and `vector` are those of the transcript."""
 
     job_id: Digest
     text: str
@@ -200,8 +205,10 @@ class Answer:
     finish: str
     """"stop" (the last token is a stop token) or "length"."""
     salt: bytes
-    logprob_digest: Digest
+    logprobs: bytes
+    top_logprobs: bytes
     fingerprint_root: Digest
+    vector: bytes = b""
 
 
 @dataclass(frozen=True)

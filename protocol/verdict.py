@@ -132,7 +132,8 @@ class EntryEvidence:
     `records` are the findings of oracles whose turn it was (itself included); `own` its own finding; `opened` whether
     it holds an opening: of any auditor whose turn it was, or, once escalated, a readable one sealed to itself.
     `open_deadline` is the second from which a missing opening counts (R22). An `escalated` entry passes by an own PASS
-    alone; `convicted` says that its own finding is beyond the profile and that its provider's score convicts.
+    alone; `convicted` says that its own finding is beyond the profile and that its provider's score convicts. `name` is
+    what people call it, where it is no entry by itself.
     """
 
     report_valid: bool
@@ -143,6 +144,7 @@ class EntryEvidence:
     open_deadline: int = 0
     escalated: bool = False
     convicted: bool = False
+    name: str = ""
 
 
 def is_escalated(records: Mapping[str, VerdictKind]) -> bool:
@@ -162,17 +164,26 @@ def decide(entries: Sequence[EntryEvidence], now: int, opened_on_chain: bool = F
         return Outcome.FRAUD, "An audit of our own found fraud."
     if any(entry.convicted for entry in entries):
         return Outcome.FRAUD, "An audit of our own left the profile, and the score of its provider convicts."
-    overdue = [i for i, entry in enumerate(entries) if entry.drawn and not entry.opened and now >= entry.open_deadline]
+    overdue = [_name(entry, i) for i, entry in enumerate(entries)
+               if entry.drawn and not entry.opened and now >= entry.open_deadline]
     if overdue:
         if opened_on_chain:
-            return Outcome.FRAUD, f"Entry {overdue[0]} is still not opened after openings were posted ({NOT_OPENED})."
-        return Outcome.NOT_OPENED, f"The opening of entry {overdue[0]} is overdue."
+            return Outcome.FRAUD, f"{_begin(overdue[0])} is still not opened after openings were posted ({NOT_OPENED})."
+        return Outcome.NOT_OPENED, f"The opening of {overdue[0]} is overdue."
     for i, entry in enumerate(entries):
         if not entry.report_valid:
-            return None, f"Entry {i} lacks a valid report or its answer."
+            return None, f"{_begin(_name(entry, i))} lacks a valid report or its answer."
         if entry.drawn and not _passes(entry):
-            return None, f"Entry {i} is drawn and not passed yet."
+            return None, f"{_begin(_name(entry, i))} is drawn and not passed yet."
     return Outcome.PASS, "Every report is valid and every drawn entry passed."
+
+
+def _name(entry: EntryEvidence, index: int) -> str:
+    return entry.name or f"entry {index}"
+
+
+def _begin(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _passes(entry: EntryEvidence) -> bool:

@@ -22,13 +22,14 @@ def run_role(role: str, settings: Settings) -> int:
 
         run_worker(build_app(settings), settings.log_level)
         return 0
-    from provider.wiring import build_journal
-
-    journal = build_journal(settings)
     if role == "api":
         from provider.api import run_api
 
-        run_api(settings, journal)
+        run_api(settings)
+        return 0
+    from provider.wiring import build_journal
+
+    build_journal(settings)
     return 0
 
 

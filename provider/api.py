@@ -1,4 +1,4 @@
-"""The provider's own HTTP: health, status, metrics. Nothing here changes anything, and no payload passes."""
+"""The provider's HTTP: health, status, metrics, which change nothing, and the routes of sessions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,32 @@ import time
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
 
 from protocol.errors import ConfigInvalid, Unavailable
+from provider.bodies import BodyLimit
 from provider.config import Settings
+from provider.flow.admission import Admission
 from provider.flow.status import Readiness, judge_readiness
 from provider.ports import Clock, Journal
+from provider.refusals import answer_route
+from provider.reply_ports import Inlet
+from provider.session_routes import add_sessions
+from provider.wiring import build_log
+from provider.wiring.serving import build_admission, build_inlet, open_call_journal
 
 VERSION = "0.1.0"
 
 
-def build_api(settings: Settings, journal: Journal, clock: Clock = time.time) -> FastAPI:
-    """`GET /v1/health`, `GET /v1/status`, `GET /metrics`."""
-    app = FastAPI(title="Malla provider", version=VERSION, docs_url=None, redoc_url=None)
+def build_api(settings: Settings, journal: Journal, clock: Clock = time.time, admission: Admission | None = None,
+              inlet: Inlet | None = None) -> FastAPI:
+    """`GET /v1/health`, `GET /v1/status`, `GET /metrics`; with `admission` and `inlet` also the routes of sessions."""
+    app = FastAPI(title="Malla provider", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(BodyLimit)
+    if admission is not None and inlet is not None:
+        add_sessions(app, admission, inlet)
     app.add_exception_handler(SQLAlchemyError, _answer_database)
+    app.add_exception_handler(HTTPException, answer_route)
 
     def readiness() -> Readiness:
         return judge_readiness(journal.beats(), clock())
@@ -92,9 +105,14 @@ def require_free(host: str, port: int) -> None:
                                 "Choose another MALLA_HTTP_PORT (--http-port), or end what uses it.") from error
 
 
-def run_api(settings: Settings, journal: Journal) -> None:
-    """In the foreground until SIGTERM or SIGINT."""
+def run_api(settings: Settings) -> None:
+    """In the foreground until SIGTERM or SIGINT; streams that still run then have a few seconds. Errors: ConfigInvalid,
+    Unavailable."""
     import uvicorn
 
     require_free(settings.http_host, settings.http_port)
-    uvicorn.run(build_api(settings, journal), host=settings.http_host, port=settings.http_port, log_level="warning")
+    journal = open_call_journal(settings)
+    admission = build_admission(settings, journal, build_log("provider-api", settings))
+    app = build_api(settings, journal, time.time, admission, build_inlet(settings))
+    uvicorn.run(app, host=settings.http_host, port=settings.http_port, log_level="warning", access_log=False,
+                timeout_graceful_shutdown=3)

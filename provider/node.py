@@ -14,12 +14,16 @@ from protocol.errors import ChainUnreachable, MallaError
 from provider.config import Settings
 from provider.flow.challenges import take_challenges
 from provider.flow.chores import do_chores
+from provider.flow.declining import send_declines
 from provider.flow.delivery import deliver, queue_answers, reachable_oracles
+from provider.flow.listings import publish_listing
 from provider.flow.offers import publish_offers, take_in_offers
 from provider.flow.openings import open_leaves
 from provider.flow.posting import post_openings
 from provider.flow.serving import enqueue_jobs, take_jobs
-from provider.flow.work import commit_work, send_declines
+from provider.flow.session_ends import end_sessions
+from provider.flow.session_reports import queue_session_reports
+from provider.flow.work import commit_work
 from provider.records import Oracle
 from provider.wiring import Node, build_node
 
@@ -70,6 +74,8 @@ def run_round(node: Node, rounds: Rounds) -> None:
         rounds.next_slow = clock() + SLOW_SECONDS
         _step(node, "offers", lambda: _publish(node))
         _step(node, "chores", lambda: do_chores(node.chores))
+        _step(node, "listing", lambda: publish_listing(node.listings, node.view.oracles()))
+        _step(node, "sessions", lambda: end_sessions(node.ending))
         _step(node, "challenges", lambda: take_challenges(node.challenging, node.view.oracles()))
     _step(node, "take", lambda: take_jobs(node.serving, oracles()))
     _step(node, "enqueue", lambda: enqueue_jobs(node.serving))
@@ -100,6 +106,7 @@ def _publish(node: Node) -> None:
 def _deliver(node: Node) -> None:
     oracles = reachable_oracles(node.journal, node.view)
     queue_answers(node.delivering, oracles)
+    queue_session_reports(node.reporting, oracles)
     deliver(node.delivering, oracles)
 
 

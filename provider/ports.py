@@ -1,4 +1,4 @@
-"""What a provider's flows ask of the world."""
+"""What a provider's flows ask of the world; of the store of sessions, see `provider.session_ports`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from protocol.challenge import ChallengeTerms, DeviceClaim, SignedCommitment
+from protocol.listing import SignedListing
 from protocol.messages import Domain
-from protocol.types import BatchState, Commitment, Job, JobState, Sampler, SignedOffer, SignedReport
+from protocol.types import (
+    BatchState,
+    Commitment,
+    Job,
+    JobState,
+    Sampler,
+    Session,
+    SignedOffer,
+    SignedReport,
+    Voucher,
+)
 from protocol.units import Address, Digest
-from provider.challenge_rows import ChallengeRow, ChallengeStage
+from provider.figures import Earnings, Speed
 from provider.records import (
     Completion,
     Delivery,
     DeliveryKind,
-    Earnings,
     Head,
     JournalBatch,
     JournalJob,
     Lease,
     Oracle,
-    Speed,
+    Produced,
     Stage,
     StoredReceipt,
     Terms,
@@ -29,6 +38,7 @@ from provider.records import (
     Wanted,
     Work,
 )
+from provider.session_rows import Claimable
 
 Clock = Callable[[], float]
 """Unix seconds."""
@@ -48,7 +58,7 @@ class Journal(Protocol):
     def renew(self, job_id: bytes, lease: Lease, tokens: int) -> bool: ...
     def release(self, job_id: bytes, holder: str) -> None: ...
     def finish(self, job_id: bytes, holder: str, work: Work, now: float) -> bool: ...
-    def begin_commit(self, job_ids: Sequence[bytes], key: str) -> bool: ...
+    def begin_commit(self, job_ids: Sequence[bytes], key: str, vouchers: Sequence[Claimable] = ()) -> bool: ...
     def committing(self) -> dict[str, list[JournalJob]]: ...
     def retry_commit(self, key: str, alone: bool) -> None: ...
     def commits_alone(self, job_id: bytes) -> bool: ...
@@ -93,6 +103,7 @@ class Chain(Protocol):
 
     def job_state(self, job_id: bytes) -> JobState: ...
     def job_terms(self, job_id: bytes) -> int: ...
+    def session_terms(self, session_id: bytes) -> int: ...
     def oracles(self, set_version: int | None = None) -> tuple[Oracle, ...]: ...
     def block(self, number: int) -> Head | None: ...
     def epoch_blocks(self) -> int: ...
@@ -104,12 +115,13 @@ class Sender(Protocol):
     """Transactions of the node key, each sent once; ChainRefused when one would revert."""
 
     def decline(self, key: str, job: Job) -> None: ...
-    def commit(self, key: str, commitments: Sequence[Commitment]) -> None: ...
+    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> None: ...
+    def close_session(self, key: str, session: Session) -> None: ...
     def record_stored(self, key: str, batch: JournalBatch, indexes: Sequence[int],
                       signatures: Sequence[Sequence[bytes]]) -> None: ...
     def mature_by_default(self, key: str, batch: JournalBatch) -> None: ...
     def post_openings(self, key: str, batch: JournalBatch, openings: Sequence[bytes]) -> None: ...
-    def refuse_commit(self, commitments: Sequence[Commitment]) -> str | None:
+    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> str | None:
         """Why the chain would refuse this batch now; nothing is sent."""
         ...
 
@@ -123,7 +135,9 @@ class OracleClient(Protocol):
     def put_blob(self, oracle: Oracle, body: bytes) -> bytes: ...
     def get_blob(self, oracle: Oracle, digest: bytes) -> bytes | None: ...
     def put_offer(self, oracle: Oracle, offer: SignedOffer) -> None: ...
+    def put_listing(self, oracle: Oracle, listing: SignedListing) -> None: ...
     def post_report(self, oracle: Oracle, report: SignedReport) -> None: ...
+    def post_session_report(self, oracle: Oracle, body: bytes) -> None: ...
     def post_opening(self, oracle: Oracle, body: bytes) -> None: ...
     def wanted(self, oracle: Oracle, provider: str) -> list[Wanted]: ...
     def reveal(self, oracle: Oracle, epoch: int) -> bytes | None: ...
@@ -150,12 +164,21 @@ class Counter(Protocol):
         ...
 
 
+Deliver = Callable[[Produced], int]
+"""Takes what a running call just gave, and returns how many of these tokens went out; it may wait for their payment.
+Fewer than it was given ends the run."""
+
+
 class Backend(Protocol):
-    """Runs the model. `on_token` gets the count so far; `cancelled` is asked before each token; fingerprints are
-    projected by what `fingerprint_seed` gives."""
+    """Runs the model, for several threads at once. `on_token` gets the count so far; `cancelled` is asked several times
+    a second; fingerprints are projected by what `fingerprint_seed` gives.
+
+    Without `deliver` (a job) a run that is cancelled raises. With it (a call) it gives the tokens that went out, with
+    finish 'cancelled' unless they are the whole answer, and raises only when none did."""
 
     def run(self, messages: Sequence[tuple[str, str]], max_output_tokens: int, on_token: Callable[[int], None],
-            cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes) -> Completion: ...
+            cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes,
+            deliver: Deliver | None = None) -> Completion: ...
 
 
 class Sampling(Protocol):
@@ -166,31 +189,6 @@ class Gpu(Protocol):
     """Samples the device while a job runs; `stop` gives the telemetry of the report."""
 
     def start(self) -> Sampling: ...
-
-
-class Challenges(Protocol):
-    """The journal's rows of GPU challenges. `move_challenge` writes a row that still is at a stage."""
-
-    def challenge(self, window: int) -> ChallengeRow | None: ...
-    def begin_challenge(self, row: ChallengeRow) -> None: ...
-    def move_challenge(self, row: ChallengeRow, since: ChallengeStage) -> bool: ...
-
-
-class Challenger(Protocol):
-    """The device that computes. `claim` is None without one; `commit` gives the products' roots."""
-
-    def claim(self, terms: ChallengeTerms) -> DeviceClaim | None: ...
-    def commit(self, seed: bytes, terms: ChallengeTerms) -> tuple[bytes, ...]: ...
-    def open(self, seed: bytes, draw: bytes, roots: Sequence[bytes], terms: ChallengeTerms) -> bytes: ...
-
-
-class ChallengeClient(Protocol):
-    def put_commitment(self, oracle: Oracle, signed: SignedCommitment) -> None: ...
-    def put_challenge_opening(self, oracle: Oracle, digest: bytes, body: bytes) -> None: ...
-
-
-class ChallengeBroker(Protocol):
-    def enqueue_challenge(self, window: int) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from protocol.messages import entries_hash
+from protocol.sampling import GREEDY, GUMBEL, MAX_MIN_TOKENS
 from protocol.types import BatchHead, BatchState, Entry, Job, Outcome
 from protocol.units import Address, Digest, Wei
 
@@ -90,6 +91,7 @@ class DeliveryKind(StrEnum):
     REPORT = "report"
     OPENING = "opening"
     OFFER = "offer"
+    SESSION_REPORT = "session"
 
 
 @dataclass(frozen=True)
@@ -162,9 +164,19 @@ class Tx:
 
 
 @dataclass(frozen=True)
+class Produced:
+    """Tokens that a running model just gave: ids, float32 LE logprobs, and top logprobs as `Completion` has them."""
+
+    ids: tuple[int, ...]
+    logprobs: bytes
+    top_logprobs: bytes = b""
+
+
+@dataclass(frozen=True)
 class Completion:
-    """What a model run gives: token ids, float32 LE logprobs, text, finish 'stop' or 'length'; top logprobs as
-    `protocol.claim.pack_top` has them and fingerprints, both empty where the backend has none."""
+    """What a model run gives: token ids, float32 LE logprobs, text, finish 'stop' or 'length', of a call also
+    'cancelled'; top logprobs as `protocol.claim.pack_top` has them and fingerprints, both empty where the backend has
+    none."""
 
     input_tokens: int
     output_token_ids: tuple[int, ...]
@@ -173,39 +185,20 @@ class Completion:
     finish: str
     top_logprobs: bytes = b""
     fingerprints: bytes = b""
+    vector: bytes = b""
+    """Of a vector model, which gives no tokens: the float32 numbers of `protocol.vectors`."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """What this provider computes: digests of the manifest and of the calibration profile."""
+    """What this provider computes: digests of the manifest and of the calibration profile, and what its backend can
+    draw: the kinds of samplers, and the largest `min_tokens`."""
 
     model: Digest
     profile: Digest
     name: str
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How many output tokens a second this node has measured; None before its first job."""
-
-    tokens_per_second: float | None = None
-
-
-@dataclass(frozen=True)
-class Earnings:
-    """Wei. `payout` is what reached the free balance; `pending` is claimed in batches that are not matured yet."""
-
-    payout: Wei
-    fee: Wei
-    pending: Wei
-    slashed: Wei
-    batches: int
-    jobs_paid: int
-    deliveries_waiting: int
-
-    def as_json(self) -> dict[str, object]:
-        return {"payout_wei": str(self.payout), "fee_wei": str(self.fee), "pending_wei": str(self.pending),
-                "slashed_wei": str(self.slashed), "batches": self.batches, "jobs_paid": self.jobs_paid}
+    samplers: tuple[str, ...] = (GREEDY, GUMBEL)
+    min_tokens: int = MAX_MIN_TOKENS
 
 
 @dataclass(frozen=True)

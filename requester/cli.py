@@ -11,15 +11,20 @@ import typer
 from protocol.errors import BadInput
 from protocol.limits import MAX_PROMPT
 from protocol.units import from_tokens, in_tokens
+from protocol.wire import to_json
 from requester.errors import REFUNDED
+from requester.gateway_commands import add_gateway
 from requester.records import JobResult
-from requester.terminal import Session, plain_result, result_fields, speaking, verify_file
+from requester.session_commands import add_session_commands
+from requester.terminal import Session, plain_result, result_fields, speaking, token_lines, verify_file
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 request_app = typer.Typer(no_args_is_help=True, help="Ask for work: deposit, open jobs, read answers.")
 job_app = typer.Typer(no_args_is_help=True, help="One job: submit, watch, result, cancel, list.")
 receipt_app = typer.Typer(no_args_is_help=True, help="Check receipts offline.")
 request_app.add_typer(job_app, name="job")
+add_gateway(request_app)
+add_session_commands(request_app)
 app.add_typer(request_app, name="request")
 app.add_typer(receipt_app, name="receipt")
 
@@ -82,6 +87,15 @@ def watch(context: typer.Context, job_id: JobId, timeout: Timeout = None, as_jso
         show(context.obj.connect().wait(job_id, timeout=timeout, on_progress=say.progress), say)
 
 
+@job_app.command("transcript")
+def transcript(context: typer.Context, job_id: JobId, timeout: Timeout = None, as_json: AsJson = False) -> None:
+    """Wait for the answer, and show every token with its logprobs: enough to hold each against the model."""
+    with speaking(as_json) as say:
+        found, whole = context.obj.connect().transcript(job_id, timeout=timeout, on_progress=say.progress)
+        fields = {**result_fields(found), "transcript": None if whole is None else to_json(whole)}
+        say.out(fields, "No answer." if whole is None else "\n".join(token_lines(whole)))
+
+
 @job_app.command("result")
 def result(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """What is known of a job, without asking anybody."""
@@ -106,15 +120,6 @@ def list_jobs(context: typer.Context, as_json: AsJson = False) -> None:
         found = context.obj.connect().list_jobs()
         text = "\n".join(job_line(one) for one in found) or "No jobs yet."
         say.out({"jobs": [result_fields(one) for one in found]}, text)
-
-
-@request_app.command("offers")
-def offers(context: typer.Context, model: Annotated[str | None, typer.Option(help="Only for this model.")] = None,
-           as_json: AsJson = False) -> None:
-    """Every offer that an oracle knows."""
-    with speaking(as_json) as say:
-        found = context.obj.connect().offers(model)
-        say.out({"offers": found}, "\n".join(_offer_line(row) for row in found) or "No offers.")
 
 
 @request_app.command("balance")
@@ -193,9 +198,3 @@ def show(found: JobResult, say: Any) -> None:
 def job_line(job: JobResult) -> str:
     reason = f"({job.reason})" if job.reason else ""
     return f"{job.job_id}  {job.state}{reason}  {in_tokens(job.paid)} MALLA paid"
-
-
-def _offer_line(row: dict[str, Any]) -> str:
-    per_million = [in_tokens(int(row[name]) * 10**6) for name in ("input_price", "output_price")]
-    return (f"{row['provider']}  {row['model']}  {per_million[0]} in / {per_million[1]} out MALLA per million tokens, "
-            f"at most {row['max_input_tokens']} + {row['max_output_tokens']} tokens")

@@ -9,11 +9,12 @@ from protocol.encoding import from_hex, to_hex
 from protocol.errors import BadInput
 from protocol.sampling import CANDIDATES
 from protocol.transcript import parse_prompt
-from protocol.types import AUDIT_ONE
+from protocol.types import AUDIT_ONE, Transcript
 from protocol.units import Address, Digest, Wei
 from requester.config import Settings
 from requester.errors import JobNotFound
-from requester.flow.drive import Patience, finish_job, open_job
+from requester.flow.answers import transcript_of
+from requester.flow.drive import Patience, await_answer, finish_job, open_job
 from requester.flow.funding import Funds
 from requester.flow.opening import abandon
 from requester.flow.ordering import sampler_of
@@ -87,6 +88,13 @@ class Client:
     def result(self, job_id: str) -> JobResult:
         """What is known of a job without asking anybody."""
         return result_of(self._market.files.read(_digest(job_id)))
+
+    def transcript(self, job_id: str, *, timeout: float | None = None,
+                   on_progress: OnProgress | None = None) -> tuple[JobResult, Transcript | None]:
+        """Go on with a job until its answer is here, whatever becomes of its money, and what an audit would replay:
+        every token with its logprobs. None when it ended without an answer. Errors: as `wait`."""
+        file = await_answer(_digest(job_id), self._market, self._funds, on_progress or _silent, Patience(timeout))
+        return result_of(file), transcript_of(file)
 
     def labels(self) -> dict[str, str]:
         """The id of the newest job of each label, without the abandoned ones."""

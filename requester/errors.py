@@ -54,6 +54,7 @@ class AnswerInvalid(MallaError):
 EXIT_CODES: dict[str, int] = {
     "config_invalid": 3, "balance_too_low": 4, "gas_missing": 4, "no_provider": 5, "price_over_cap": 5, "busy": 5,
     "offer_expired": 5, "unknown_model": 5, "timeout": 6, "chain_unreachable": 8,
+    "spend_limit": 4, "key_cap_used": 4, "no_capacity": 5,
 }  # fmt: skip
 REFUNDED = 7
 """Exit status of a command whose job was refunded."""

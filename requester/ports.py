@@ -121,6 +121,8 @@ class ModelChoice:
     context_tokens: int
     stop_token_ids: tuple[int, ...]
     profiles: frozenset[Digest] = frozenset()
+    max_inputs: int = 0
+    """Of a call of a vector model; 0 for a model of tokens."""
 
 
 class Chain(Protocol):

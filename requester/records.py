@@ -19,7 +19,7 @@ from protocol.types import (
 )
 from protocol.units import Address, Digest, Wei
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Stage(StrEnum):

@@ -15,13 +15,14 @@ from typing import Any
 from protocol.errors import ConfigInvalid, MallaError, file_error
 from protocol.limits import MAX_JSON_BODY
 from protocol.receipt import Check
-from protocol.types import AUDIT_ONE, CANARY_ONLY, RefundReason
+from protocol.transcript import check_logprobs
+from protocol.types import AUDIT_ONE, CANARY_ONLY, RefundReason, Transcript
 from protocol.units import in_tokens
 from requester.client import Client
 from requester.config import Settings, with_options
 from requester.errors import exit_code
 from requester.flow.reasons import REFUND_REASONS
-from requester.flow.receipts import parse_receipt
+from requester.flow.session_receipts import parse_any_receipt
 from requester.records import JobResult, Progress
 
 MONEY = ("paid", "refunded", "price", "open_fee")
@@ -124,6 +125,12 @@ def plain_result(result: JobResult) -> str:
     return "\n".join(lines)
 
 
+def token_lines(transcript: Transcript) -> list[str]:
+    """One line a token: its id and the logprob that its provider claims."""
+    claimed = check_logprobs(transcript.logprobs, len(transcript.output_token_ids))
+    return [f"{token:>7}  {value:.6f}" for token, value in zip(transcript.output_token_ids, claimed, strict=True)]
+
+
 def _why_refunded(result: JobResult) -> list[str]:
     """The reason in words, unless the verdict said the same already."""
     why = REFUND_REASONS[RefundReason[result.reason]] if result.reason else ""
@@ -162,7 +169,7 @@ def verify_file(file: Path, deployment: Path | None, rpc_url: str | None) -> Rec
 
     try:
         with file.open("rb") as stream:
-            receipt = parse_receipt(stream.read(MAX_JSON_BODY + 1))  # one more than it may have: that is refused
+            receipt = parse_any_receipt(stream.read(MAX_JSON_BODY + 1))  # one more than it may have: that is refused
     except OSError as error:
         raise ConfigInvalid(f"The receipt {file} cannot be read: {error.strerror}.", "Name a receipt file.") from error
     env = with_options(os.environ, deployment=deployment)

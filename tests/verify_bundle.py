@@ -58,7 +58,7 @@ def signer(message, signature):
 def check_records(b):
     domain = keccak(keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
                     + keccak(b"Malla") + keccak(b"1") + word(b["chain_id"]) + word(raw(b["escrow"])))
-    kind = keccak(b"AuditRecord(uint64 batchId,uint16 index,bytes32 leaf,uint8 verdict,bytes32 evidence)")
+    kind = keccak(b"AuditRecord(uint64 batchId,uint32 index,bytes32 leaf,uint8 verdict,bytes32 evidence)")
     for row in b["records"]:
         r = row["record"]
         body = keccak(kind + word(r["batch_id"]) + word(r["index"]) + raw(r["leaf"]) + word(KINDS[r["verdict"]])
@@ -68,13 +68,23 @@ def check_records(b):
         need(all(r[name] == b["entry"][name] for name in ("batch_id", "index", "leaf")), "other leaf")
 
 def check_draw(b):
-    facts, batch, place = b["draw"], b["entry"]["batch_id"].to_bytes(8, "big"), b["entry"]["index"].to_bytes(2, "big")
+    facts, batch, unit = b["draw"], b["entry"]["batch_id"].to_bytes(8, "big"), b["entry"]["index"]
+    place = unit.to_bytes(2 if unit < 65536 else 4, "big")
     block = raw(facts["block_hash"] or "")
     if not block or None in facts["reveals"] or not facts["reveals"]:
         return need(keccak(b"malla/undrawn" + batch + block) == raw(facts["group_seed"]), "seed")
     seed = keccak(block + batch + b"".join(map(raw, facts["reveals"])))
     need(seed == raw(facts["group_seed"]), "seed")
     need(int.from_bytes(keccak(seed + place), "big") * 10_000 < facts["audit_bps"] * 2**256, "not drawn")
+
+def check_session(b):
+    report, entry, head = b["session"]["report"], b["entry"], raw(b["session"]["before"])
+    call = entry["index"] // 128 - 1
+    need(call >= 0 and report["index"] == entry["index"] % 128 and report["session_id"] == entry["job_id"], "session")
+    need(report["calls"][call]["leaf"] == entry["leaf"], "other call")
+    for line in report["calls"]:
+        head = keccak(head + raw(line["leaf"]))
+    need(head == raw(b["session"]["head"]), "head")
 
 def floats(values):
     return list(map(float, values))
@@ -172,6 +182,7 @@ def verify(b):
     need(b["format"] == "malla-bundle/1", "format")
     check_records(b)
     check_draw(b) if b["draw"] is not None else None
+    check_session(b) if "session" in b else None
     evidence, said, value = b["records"][0]["evidence"], b["records"][0]["record"]["verdict"], None
     if b["numbers"] is None:
         return {"verdict": said, "p_value": 1.0, "log_e": None, "score": None, "recomputed": False}

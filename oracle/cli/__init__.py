@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from oracle.cli import challenges, check, seat, show
+from oracle.cli import canaries, challenges, check, seat, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Verify work and settle it: the oracle's node.")
 app.command("join")(seat.join)
@@ -14,5 +14,6 @@ app.command("status")(show.status)
 app.command("draw")(show.draw)
 app.command("bundle")(show.bundle)
 app.command("challenge")(challenges.challenge)
+app.add_typer(canaries.app, name="canary")
 app.command("doctor")(check.doctor)
 app.command("calibrate")(check.calibrate)

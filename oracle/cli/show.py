@@ -46,11 +46,11 @@ def status(rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keyst
 def draw(batch_id: BatchId, rpc_url: Rpc = "", deployment: DeploymentFile = None, json: Json = False) -> None:
     """Recompute which entries of a batch are audited, and by whom, from public data alone. Needs no key.
 
-    How many tokens an answer has, and its class of audit, stand in public reports and specs; where no oracle shows
-    them, the group and the class are left out.
+    How many tokens an answer has, and its class of audit, stand in public reports and specs, and how many calls a
+    voucher added in what oracles show of its session; where none shows them, group, class and calls are left out.
     """
-    from oracle.flow.recompute import name_groups, recompute_draw
-    from oracle.wiring.console import fetch_jobs, fetch_reveals
+    from oracle.flow.recompute import name_drawn_calls, name_groups, recompute_draw
+    from oracle.wiring.console import fetch_added_calls, fetch_jobs, fetch_reveals
     from protocol.encoding import to_hex
 
     with reporting(json):
@@ -61,6 +61,8 @@ def draw(batch_id: BatchId, rpc_url: Rpc = "", deployment: DeploymentFile = None
         tokens = {i: jobs.get(facts["jobs"][i], {}).get("output_tokens") for i in made.drawn}
         classes = {i: jobs.get(facts["jobs"][i], {}).get("audit") for i in made.drawn}
         groups = name_groups(made, tokens)
+        added = fetch_added_calls(chain, batch_id, facts["vouchers"])
+        calls = name_drawn_calls(made, added, facts["audit_bps"], len(facts["members"]))
         missing = [member for member, reveal in facts["reveals"].items() if reveal is None]
         value = {
             "batch_id": batch_id, "epoch": facts["epoch"], "block": facts["block"],
@@ -72,6 +74,9 @@ def draw(batch_id: BatchId, rpc_url: Rpc = "", deployment: DeploymentFile = None
             "classes": {str(i): name for i, name in classes.items()},
             "entries": facts["entries"], "drawn": list(made.drawn),
             "auditors": {str(i): a for i, a in auditors.items()},
+            "vouchers": {str(i): to_hex(facts["vouchers"][i]) for i in facts["vouchers"]},
+            "calls": [{"unit": row["unit"], "entry": row["index"], "number": row["number"],
+                       "auditor": facts["members"][row["seat"]]} for row in calls],
         }
         say(json, value, [
             f"Batch {batch_id}: {len(made.drawn)} of {facts['entries']} entries drawn at {facts['audit_bps']} bps",
@@ -81,11 +86,16 @@ def draw(batch_id: BatchId, rpc_url: Rpc = "", deployment: DeploymentFile = None
             *(f"  no valid reveal of epoch {facts['epoch']} from {member}" for member in missing),
             *(f"  entry {i}: {auditor}" + (f", class {classes[i]}" if classes[i] else "")
               + (f", fingerprint group {groups[i]}" if i in groups else "") for i, auditor in auditors.items()),
+            *(f"  entry {i}: a voucher of session {to_hex(own)}" + ("" if i in added else ", its calls are not shown")
+              for i, own in facts["vouchers"].items()),
+            *(f"  call {row['number']} of entry {row['index']} (unit {row['unit']}): {facts['members'][row['seat']]}"
+              for row in calls),
         ])
 
 
 def bundle(
-    batch_id: BatchId, index: Annotated[int, typer.Argument(min=0, max=2**16 - 1, help="Entry of the batch.")],
+    batch_id: BatchId,
+    index: Annotated[int, typer.Argument(min=0, max=2**20 - 1, help="Entry of the batch, or a call's unit.")],
     output: Annotated[Path, typer.Option("--output", help="File to write the bundle to.")],
     consent: Annotated[str, typer.Option("--consent", help="The requester's signature, for the token ids.")] = "",
     rpc_url: Rpc = "", deployment: DeploymentFile = None, keystore: Keystore = None, json: Json = False,

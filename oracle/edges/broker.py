@@ -12,6 +12,7 @@ from protocol.errors import Unavailable
 QUEUE = "audits"
 TASK = "oracle.audit"
 CHALLENGE_TASK = "oracle.challenge"
+CANARY_TASK = "oracle.canary"
 SOCKET_SECONDS = 5
 
 TRANSPORT_OPTIONS: dict[str, Any] = {
@@ -40,6 +41,10 @@ class CeleryQueue:
     def enqueue_challenge(self, digest: bytes) -> None:
         """Raises Unavailable when the broker does not take it; the check stays owed."""
         self._send(CHALLENGE_TASK, digest.hex())
+
+    def enqueue_canary(self, number: int) -> None:
+        """Raises Unavailable when the broker does not take it; the step stays due."""
+        self._send(CANARY_TASK, number)
 
     def ping(self) -> None:
         """Raises Unavailable."""

@@ -7,10 +7,13 @@ from functools import cached_property
 from protocol.documents import document_digest
 from protocol.encoding import to_hex
 from protocol.engine.catalogue import list_models, list_profiles
+from protocol.engine.vector_catalogue import find_vector_profile, list_vector_models
 from protocol.errors import Reason, Refused
 from protocol.manifest import ModelManifest
 from protocol.profile import CalibrationProfile
 from protocol.units import Digest
+from protocol.vector_manifest import VectorManifest
+from protocol.vector_profile import VectorProfile
 
 
 class ReleaseCatalogue:
@@ -24,18 +27,33 @@ class ReleaseCatalogue:
     def profiles(self) -> dict[Digest, CalibrationProfile]:
         return {document_digest(profile): profile for profile in list_profiles()}
 
+    @cached_property
+    def vector_models(self) -> dict[Digest, VectorManifest]:
+        return {document_digest(manifest): manifest for manifest in list_vector_models()}
+
     def require(self, model: bytes, profile: bytes) -> None:
         """Raises Refused(unknown_model) or Refused(unknown_profile), also for a profile of another model."""
-        self.profile(profile, model)
+        if (vector := self.vector_manifest(model)) is not None:
+            find_vector_profile(vector, profile)
+        else:
+            self.profile(profile, model)
 
     def name_of(self, model: bytes) -> str | None:
-        manifest = self.models.get(Digest(model))
+        manifest = self.models.get(Digest(model)) or self.vector_manifest(model)
         return manifest.name if manifest else None
 
     def bytes_of(self, model: bytes) -> int:
         """Size of the model's weights as shipped; 0 for an unknown model."""
-        manifest = self.models.get(Digest(model))
+        manifest = self.models.get(Digest(model)) or self.vector_manifest(model)
         return manifest.weights.bytes if manifest else 0
+
+    def vector_manifest(self, model: bytes) -> VectorManifest | None:
+        """None for a model of tokens, or one that is not known here."""
+        return self.vector_models.get(Digest(model))
+
+    def vector_profile(self, profile: bytes, model: bytes) -> VectorProfile:
+        """Of a known vector model. Raises Refused(unknown_profile)."""
+        return find_vector_profile(self.vector_models[Digest(model)], profile)
 
     def manifest(self, model: bytes) -> ModelManifest:
         manifest = self.models.get(Digest(model))

@@ -82,8 +82,8 @@ class OracleChain:
         )
 
     def offer_in(self, tx_hash: bytes) -> SignedOffer | None:
-        """The signed offer that a call of `openJob` carried; None if the transaction is none."""
-        arguments = self._arguments(tx_hash, "openJob")
+        """The signed offer that a call of `openJob` or `openSession` carried; None if the transaction is none."""
+        arguments = self._arguments(tx_hash, "openJob") or self._arguments(tx_hash, "openSession")
         return SignedOffer(Offer(*arguments[0]), arguments[1]) if arguments else None
 
     def _arguments(self, tx_hash: bytes, function: str) -> tuple[Any, ...] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,9 @@ from protocol.comparison import Replay
 from protocol.errors import Reason, Refused
 from protocol.profile import ALWAYS, PROFILE_FORMAT, CalibrationProfile, HonestRange
 from protocol.types import AuditStatistics
+from protocol.vector_manifest import VectorManifest
+from protocol.vector_profile import VectorProfile
+from protocol.vectors import VectorInputs, count_numbers
 
 
 def fake_profile() -> CalibrationProfile:
@@ -19,6 +23,15 @@ def fake_profile() -> CalibrationProfile:
     ranges = {name: HonestRange("0.5", "0.1", {}) for name in (*ALWAYS, "mean_logprob_distance")}
     return CalibrationProfile(PROFILE_FORMAT, "fake", "0" * 64, "fake", "f32", "cpu", ("greedy", "gumbel"), (), "1.25",
                               "1", 200, 200, 200, "0" * 64, ranges, (), {})
+
+
+@dataclass(frozen=True)
+class FakeVectors:
+    """A vector model that has one answer to everything."""
+
+    manifest: VectorManifest
+    profile: VectorProfile
+    answer: bytes
 
 
 class FakeCatalogue:
@@ -47,6 +60,8 @@ class FakeReplayer(FakeCatalogue):
     finding: AuditStatistics | ClaimFault | BaseException = AuditStatistics(0.0, 0.0, 0.0, 3)
     noise: AuditStatistics = AuditStatistics(0.0, 0.0, 0.0, 3)
     """The spread of the model's own numbers, under every variation."""
+    vector: FakeVectors | None = None
+    """What makes the model one of vectors."""
 
     def manifest(self, model: bytes) -> Any:
         self.require(model, self.known_profile)
@@ -66,13 +81,28 @@ class FakeReplayer(FakeCatalogue):
     def measure(self, model: bytes, asked: Asked, claim: Claim) -> Measured | ClaimFault:
         if isinstance(self.finding, BaseException):
             raise self.finding
-        rules = ClaimRules(asked.max_output_tokens, 1000, (7,), asked.sampler.min_tokens)
+        rules = ClaimRules(asked.max_output_tokens, 1000, (7,), asked.sampler.min_tokens,
+                           may_end_early=asked.may_end_early)
         fault = find_fault(claim, rules)
         if isinstance(self.finding, ClaimFault):
             return self.finding
         if fault is not None:
             return fault
         return Measured(self.finding, _seen(claim, self.finding))
+
+    def vector_manifest(self, model: bytes) -> VectorManifest | None:
+        return self.vector.manifest if self.vector is not None and model == self.model else None
+
+    def vector_profile(self, profile: bytes, model: bytes) -> VectorProfile:
+        self.require(model, profile)
+        if self.vector is None:
+            raise Refused(Reason.UNKNOWN_PROFILE, "The model is one of tokens here.")
+        return self.vector.profile
+
+    def replay_vector(self, model: bytes, inputs: VectorInputs) -> tuple[bytes, int]:
+        if self.vector is None:
+            raise Refused(Reason.UNKNOWN_MODEL, "The model is one of tokens here.")
+        return self.vector.answer, sum(len(text.split()) for text in inputs.texts) + count_numbers(inputs)
 
     def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:
         return (self.noise, self.noise)

@@ -11,6 +11,7 @@ from protocol.errors import Unavailable
 class FakeQueue:
     told: list[tuple[int, int]] = field(default_factory=list)
     challenges: list[bytes] = field(default_factory=list)
+    canaries: list[int] = field(default_factory=list)
     is_down: bool = False
 
     def enqueue_audit(self, batch_id: int, index: int) -> None:
@@ -22,3 +23,8 @@ class FakeQueue:
         if self.is_down:
             raise Unavailable("The broker does not answer.")
         self.challenges.append(digest)
+
+    def enqueue_canary(self, number: int) -> None:
+        if self.is_down:
+            raise Unavailable("The broker does not answer.")
+        self.canaries.append(number)

@@ -28,7 +28,7 @@ class Figures(Session):
         return "".join(f"{line}\n" for line in self._lines(figures, block, lag, models))
 
     def _lines(self, figures: dict[str, int], block: int, lag: int, models: int) -> Iterator[str]:
-        for kind in ("jobs", "batches"):
+        for kind in ("jobs", "sessions", "batches"):
             yield f"# TYPE malla_oracle_{kind} gauge"
             for name, count in sorted(figures.items()):
                 if name.startswith(kind + "_"):
@@ -42,6 +42,7 @@ class Figures(Session):
             for oracle, kind, count in c.execute(select(of.oracle, of.kind, func.count()).group_by(of.oracle, of.kind)):
                 yield f'malla_oracle_auditor_faults{{oracle="{oracle}",kind="{kind}"}} {count}'
             counts = {
+                "calls_committed": figures.get("calls_committed", 0),
                 "reports": c.execute(select(func.count()).select_from(REPORTS)).scalar_one(),
                 "audits_owed": c.execute(select(func.count()).select_from(AUDITS)).scalar_one(),
                 "deliveries_waiting": c.execute(select(func.count()).where(OUTBOX.c.done_at.is_(None))).scalar_one(),

@@ -17,9 +17,13 @@ from protocol.manifest import ModelManifest, check_request
 from protocol.profile import CalibrationProfile
 from protocol.types import AuditStatistics
 from protocol.units import Digest
+from protocol.vector_manifest import VectorManifest
+from protocol.vector_profile import VectorProfile
+from protocol.vectors import VectorInputs
 
 if TYPE_CHECKING:
     from protocol.engine.model import ServedModel
+    from protocol.engine.vector_model import VectorModel
 
 BACKEND = "torch/f32/cpu"
 F32 = "f32"
@@ -36,6 +40,7 @@ class TorchReplayer:
         self._models: dict[bytes, ServedModel] = {}
         self._rounded: dict[bytes, ServedModel] = {}
         self._encoders: dict[bytes, PromptEncoder] = {}
+        self._vector_models: dict[bytes, VectorModel] = {}
 
     def load_all(self) -> list[Digest]:
         """Load every model that this release knows; returns their digests."""
@@ -61,7 +66,8 @@ class TorchReplayer:
 
         served = self._model(model)
         check_request(served.manifest, asked.prompt_token_ids, asked.max_output_tokens)
-        fault = find_fault(claim, rules_for(served.manifest, asked.max_output_tokens, asked.sampler))
+        rules = rules_for(served.manifest, asked.max_output_tokens, asked.sampler, asked.may_end_early)
+        fault = find_fault(claim, rules)
         if fault is not None:
             return fault
         found = replay(served, asked, claim)
@@ -76,6 +82,22 @@ class TorchReplayer:
         rounded = self._bf16(model)
         return (measure_self_noise(served, rounded, asked, claim),
                 measure_self_noise(served, rounded, asked, claim, CHUNK))
+
+    def vector_manifest(self, model: bytes) -> VectorManifest | None:
+        return self._catalogue.vector_manifest(model)
+
+    def vector_profile(self, profile: bytes, model: bytes) -> VectorProfile:
+        return self._catalogue.vector_profile(profile, model)
+
+    def replay_vector(self, model: bytes, inputs: VectorInputs) -> tuple[bytes, int]:
+        from protocol.engine.model import use_threads
+        from protocol.engine.vector_model import load_vector_model
+
+        if model not in self._vector_models:
+            use_threads(1)
+            self._vector_models[model] = load_vector_model(self._catalogue.vector_models[Digest(model)])
+        done = self._vector_models[model].run(inputs, batch=1)
+        return done.vector, done.input_tokens
 
     def versions(self) -> dict[str, str]:
         names = ("torch", "tokenizers", "malla")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from oracle.canary_rows import PAYER
 from oracle.flow.node import Node, find_batch, not_ready
 from oracle.flow.scoring import profile_of, read_window, related_payers, score_rows
 from oracle.flow.turns import BatchView, view_batch
 from oracle.records import BatchRow, EntryRow, RecordRow
 from oracle.scores import LeafScore
 from protocol.bundle import BUNDLE, consent_digest
+from protocol.calls import split_unit
 from protocol.draw import draw, epoch_of
 from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused
@@ -25,7 +27,7 @@ def build_bundle(node: Node, batch_id: int, index: int, consent: bytes | None = 
     Refused(wrong_signer) for a consent that is none.
     """
     batch = find_batch(node, batch_id)
-    view = view_batch(node, batch)
+    view = view_batch(node, batch, index)
     entry = next((e for e in view.entries if e.index == index), None)
     own = view.own_record(index, node.address)
     if entry is None or own is None:
@@ -40,7 +42,7 @@ def build_bundle(node: Node, batch_id: int, index: int, consent: bytes | None = 
         digest = consent_digest(node.domain.chain_id, node.domain.contract, entry.entry.job_id)
         require_signer(digest, consent, entry.entry.requester, "The consent")
     line = entry.entry
-    return {
+    return _session(node, entry) | {
         "format": BUNDLE,
         "chain_id": node.domain.chain_id,
         "escrow": node.domain.contract,
@@ -53,6 +55,16 @@ def build_bundle(node: Node, batch_id: int, index: int, consent: bytes | None = 
         "score": _score(node, batch, own) if kept else None,
         "ids": kept.ids if kept and consent is not None else None,
     }
+
+
+def _session(node: Node, entry: EntryRow) -> dict[str, Any]:
+    """Of a call what ties its leaf to the committed head; nothing of a job, whose leaf is committed itself."""
+    voucher = node.store.voucher(entry.batch_id, split_unit(entry.index)[0]) if entry.call is not None else None
+    if voucher is None or voucher.report is None:
+        return {}
+    return {"session": {"report": to_json(voucher.report), "signature": to_hex(voucher.signature)
+                        if voucher.signature else "", "before": to_hex(voucher.before_head),
+                        "head": to_hex(voucher.entry.leaf)}}
 
 
 def _own_first(view: BatchView, own: RecordRow) -> list[RecordRow]:
@@ -71,8 +83,7 @@ def _draw(node: Node, batch: BatchRow, entry: EntryRow) -> dict[str, Any] | None
     number = batch.committed_block + int(node.chain.parameters_at(batch.terms_version).draw_delay)
     block, epoch = node.chain.block(number), epoch_of(batch.committed_block, node.chain.epoch_blocks())
     reveals = [node.store.reveal(member, epoch) for member in node.chain.members(batch.set_version)]
-    made = draw(batch.batch_id, [None] * entry.index + [entry.entry.leaf], block.hash if block else None, reveals,
-                batch.audit_bps)
+    made = draw(batch.batch_id, (), block.hash if block else None, reveals, batch.audit_bps)
     if made.group_seed != batch.group_seed:
         return None
     return {
@@ -88,6 +99,10 @@ def _score(node: Node, batch: BatchRow, own: RecordRow) -> dict[str, Any] | None
         return None
     rows = read_window(node, profile)
     others = {row.provider for row in rows} - {batch.provider}
+    without = [row for row in rows if row.payer != PAYER]
+    # Which leaves were canaries is told where they decided something, and nowhere else.
+    rows = rows if not score_rows(node, batch.provider, without).convicts else without
+    rows = rows if score_rows(node, batch.provider, rows).convicts else without
     return {
         "leaves": [_leaf(row) for row in rows if row.provider == batch.provider],
         "related": list(related_payers(node, batch.provider)),

@@ -6,6 +6,7 @@ The numbers in the evidence cannot be guessed, so whoever commits has audited, o
 from __future__ import annotations
 
 from oracle.confirmation_rows import AuditCommitment, CommitmentRow
+from oracle.flow.batch_view import find_unit, misses_report
 from oracle.flow.evidence import checks_of
 from oracle.flow.node import Node, find_batch, not_ready, other_members, require_member
 from oracle.ports import Store
@@ -50,9 +51,8 @@ def accept_audit_commitment(node: Node, said: AuditCommitment, signature: bytes,
         raise TooLarge("The sealed opening", len(sealed), MAX_TRANSCRIPT + OVERHEAD)
     batch, _ = find_leaf(node, said.batch_id, said.index, said.leaf)
     peer = require_member(node, _digest(node, said), signature, batch.set_version)
-    now, known = node.clock(), node.store.commitments(said.batch_id)
-    if sum(row.index == said.index and row.oracle == peer and row.commitment != said.commitment
-           for row in known) >= MOST_FINDINGS:
+    now, known = node.clock(), node.store.commitments(said.batch_id, said.index)
+    if sum(row.oracle == peer and row.commitment != said.commitment for row in known) >= MOST_FINDINGS:
         raise Refused(Reason.REPLAY, f"{peer} committed to {MOST_FINDINGS} findings about one leaf already.")
     with node.store.transaction() as store:
         if sealed:
@@ -64,8 +64,9 @@ def accept_audit_commitment(node: Node, said: AuditCommitment, signature: bytes,
 
 def find_leaf(node: Node, batch_id: int, index: int, leaf: bytes) -> tuple[BatchRow, EntryRow]:
     """The drawn entry that a peer speaks of. Raises Refused: not_found, not_ready, not_drawn, tampered."""
-    batch = find_batch(node, batch_id)
-    entry = next((e for e in node.store.entries(batch_id) if e.index == index), None)
+    batch, entry = find_batch(node, batch_id), find_unit(node, batch_id, index)
+    if entry is None and misses_report(node, batch_id, index):
+        raise not_ready(f"The calls of unit {index} of batch {batch_id} are not reported here yet.")
     if entry is None or entry.entry.leaf != leaf:
         raise Refused(Reason.TAMPERED, f"Entry {index} of batch {batch_id} has another leaf.")
     if batch.drawn_at is None:  # or the time to open it would run before anybody can ask for an opening

@@ -47,7 +47,7 @@ def accept_record(node: Node, record: AuditRecord, evidence: dict[str, Any], sig
     first = next((row for row in known if row.oracle == peer and row.commitment == commitment), None)
     if first is None:
         raise not_ready(f"{peer} has not committed to this finding here.")
-    now, shown = node.clock(), first_shown(node, view_batch(node, batch), record.index, peer)
+    now, shown = node.clock(), first_shown(node, view_batch(node, batch, record.index), record.index, peer)
     row = RecordRow(record, peer, evidence, signature, now, timely=shown is None or first.received_at <= shown)
     with node.store.transaction() as store:
         is_new = store.put_record(row, escalates(record.verdict, checks_of(evidence)))
@@ -55,7 +55,7 @@ def accept_record(node: Node, record: AuditRecord, evidence: dict[str, Any], sig
     if is_new:
         node.log("record_received", batch_id=batch.batch_id, index=record.index, oracle=peer,
                  verdict=record.verdict.name, timely=row.timely)
-        compare_findings(node, view_batch(node, batch), record.index)
+        compare_findings(node, view_batch(node, batch, record.index), record.index)
 
 
 def first_shown(node: Node, view: BatchView, index: int, oracle: str) -> float | None:
@@ -78,13 +78,13 @@ def reveal_findings(node: Node) -> int:
     revealed = 0
     for own in node.store.unrevealed():
         batch = node.store.batch(own.batch_id)
-        view = view_batch(node, batch) if batch is not None else None
+        view = view_batch(node, batch, own.index) if batch is not None else None
         row = view.own_record(own.index, node.address) if view is not None else None
         if view is None or row is None or audit_commitment(node.domain, row.record, own.salt or b"") != own.commitment:
             node.store.mark_revealed(own, node.clock(), superseded=True)
         elif _is_due(node, view, own, row):
             _reveal(node, view, own, row)
-            compare_findings(node, view_batch(node, view.batch), own.index)
+            compare_findings(node, view_batch(node, view.batch, own.index), own.index)
             revealed += 1
     return revealed
 
@@ -131,6 +131,6 @@ def _keep_held(node: Node, record: AuditRecord, held: Sequence[SignedCommitment]
 
 
 def _commitments(node: Node, batch_id: int, index: int) -> list[CommitmentRow]:
-    return [row for row in node.store.commitments(batch_id) if row.index == index]
+    return node.store.commitments(batch_id, index)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from oracle.flow.batch_view import BatchView, view_batch
 from oracle.flow.node import Node, require_member
 from oracle.flow.scoring import weigh_scores
-from oracle.flow.turns import weigh
+from oracle.flow.weighing import weigh
 from oracle.records import BatchRow
 from protocol.committee import seats_bitmap
 from protocol.errors import Reason, Refused
@@ -90,5 +90,8 @@ def _object_to(node: Node, set_version: int, decision: Decision) -> str | None:
 def _auditors(node: Node, view: BatchView) -> int:
     """The seats that the draw names for drawn leaves: the same bits at every oracle that made the same draw, whoever
     audited them in the end."""
-    named = [view.members[entry.auditor] for entry in view.entries if entry.drawn and entry.auditor is not None]
-    return seats_bitmap(named, node.chain.seats(view.batch.set_version))
+    named = {entry.auditor for entry in view.entries
+             if entry.drawn and entry.auditor is not None and entry.call is None}
+    # Calls by what the chain says of their number: reports may have come to some oracles only.
+    named |= {seat for entry in view.entries if entry.voucher is not None for seat in entry.voucher.named}
+    return seats_bitmap([view.members[place] for place in sorted(named)], node.chain.seats(view.batch.set_version))

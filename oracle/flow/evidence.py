@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from oracle.canary_rows import CANARY
 from oracle.records import EntryRow
 from protocol.bundle import statistics_to_json
 from protocol.encoding import to_hex
@@ -36,6 +37,11 @@ def checks_of(evidence: dict[str, Any]) -> Sequence[object]:
     """What a finding names, of this oracle or of a peer; nothing where it is no list."""
     found = evidence.get("checks")
     return found if isinstance(found, list) else ()
+
+
+def is_of_canary(evidence: dict[str, Any]) -> bool:
+    """Whether an own finding rests on the answer to an own canary: then the leaf has still to be opened and audited."""
+    return evidence.get("source") == CANARY
 
 
 def _statistics(found: AuditStatistics | None) -> dict[str, Any] | None:

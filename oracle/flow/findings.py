@@ -44,7 +44,7 @@ def perform_audit(node: Node, replayer: Replayer, batch_id: int, index: int) -> 
 
     A failure of this oracle's own is raised until `audit_attempts` of them are there; then it is an UNKNOWN.
     """
-    view = view_batch(node, batch) if (batch := node.store.batch(batch_id)) is not None else None
+    view = view_batch(node, batch, index) if (batch := node.store.batch(batch_id)) is not None else None
     entry = next((e for e in view.entries if e.index == index), None) if view else None
     opening = node.store.opening(batch_id, index, node.address)
     if view is None or entry is None or opening is None or not _is_open(node, view, entry):
@@ -80,7 +80,7 @@ def _conclude(node: Node, view: BatchView, entry: EntryRow, opening: OpeningRow,
     kind, now = finding.verdict.kind, node.clock()
     record = AuditRecord(entry.batch_id, entry.index, entry.entry.leaf, kind, json_digest(finding.evidence))
     signature = node.signer.sign(audit_record_digest(node.domain, record))
-    shown = first_shown(node, view_batch(node, view.batch), entry.index, node.address)
+    shown = first_shown(node, view_batch(node, view.batch, entry.index), entry.index, node.address)
     row = RecordRow(record, node.address, finding.evidence, signature, now, shown is None, revealed=False)
     with node.store.transaction() as store:
         commit_finding(node, store, view.batch, row, finding.transcript)

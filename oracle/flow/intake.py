@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oracle.flow.batch_view import find_unit, misses_report
 from oracle.flow.node import Node, find_batch, not_ready, require_provider_key
 from oracle.records import JobRow, OpeningRow
 from protocol.encoding import canonical_json, keccak, to_hex
@@ -56,7 +57,9 @@ def accept_opening(node: Node, batch_id: int, index: int, auditor: str, sealed: 
         raise Refused(Reason.STALE, f"Batch {batch_id} is {batch.state.name} already.")
     if batch.drawn_at is None:
         raise not_ready(f"Batch {batch_id} is not drawn here yet.")
-    entry = next((e for e in node.store.entries(batch_id) if e.index == index), None)
+    entry = find_unit(node, batch_id, index)
+    if entry is None and misses_report(node, batch_id, index):
+        raise not_ready(f"The calls of unit {index} of batch {batch_id} are not reported here yet.")
     if entry is None or not entry.drawn:
         raise Refused(Reason.NOT_DRAWN, f"Entry {index} of batch {batch_id} is not drawn.", "Open drawn entries only.")
     if not entry.is_owed:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from oracle.canary_rows import CANARY
 from oracle.ports import Replayer
 from oracle.records import EntryRow, JobRow, OpeningRow
 from oracle.scores import KeptNumbers
+from oracle.session_rows import SessionRow
 from protocol.bundle import ids_of, numbers_digest, numbers_of, numbers_to_json, statistics_to_json
 from protocol.claim import Asked, Claim, ClaimFault, OpenedRows
 from protocol.documents import document_to_json
 from protocol.encoding import to_hex, unpack_float32
-from protocol.errors import ProviderFault
-from protocol.profile import thresholds, unjudged
+from protocol.errors import BadInput, ProviderFault, Reason, Refused
+from protocol.profile import CalibrationProfile, thresholds, unjudged
 from protocol.proofs.fingerprint import drawn_group, positions, read_opening, seed_of
+from protocol.transcript import parse_prompt
 from protocol.types import NO_FINGERPRINT, AuditStatistics, Offer, Transcript, Verdict, VerdictKind
 from protocol.verdict import judge, needs_self_noise
 from protocol.wire import to_json
+
+FINGERPRINT = "fingerprint_distance"
 
 
 class Unreadable(Exception):
@@ -27,14 +32,17 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """What is audited: the committed line, its job, the offer that priced it, the opening, and what names the group of
-    its fingerprint (`protocol.draw.Draw.group_seed`)."""
+    """What is audited: the committed line, its job or the session of its call, the offer that priced it, the opening,
+    and what names the group of its fingerprint (`protocol.draw.Draw.group_seed`)."""
 
     entry: EntryRow
-    job: JobRow
+    job: JobRow | None
     offer: Offer
     opening: OpeningRow
     group_seed: bytes | None = None
+    session: SessionRow | None = None
+    chain_id: int = 0
+    escrow: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Judged:
 def measure(case: Case, transcript: Transcript, finish: str, prompt_ids: Sequence[int],
             replayer: Replayer) -> Judged:
     spec, asked = transcript.spec, _asked(case, transcript, prompt_ids)
-    profile = replayer.profile(spec.profile, spec.model)
+    profile = _judging(case, transcript, replayer.profile(spec.profile, spec.model))
     facts: dict[str, Any] = {"thresholds": thresholds(profile)}
     claim = Claim(transcript.output_token_ids, tuple(unpack_float32(transcript.logprobs)), finish,
                   transcript.top_logprobs, _opened(case, transcript))
@@ -72,15 +80,37 @@ def measure(case: Case, transcript: Transcript, finish: str, prompt_ids: Sequenc
     return Judged(judgement.verdict, facts, judgement.log_e, kept)
 
 
+def render_prompt(transcript: Transcript, replayer: Replayer) -> tuple[int, ...]:
+    """The prompt's token ids. Raises Refused(prompt_unreadable), and unknown_model where nobody knows the model."""
+    try:
+        messages = parse_prompt(transcript.prompt).messages
+    except BadInput as error:
+        # The requester sent this and its provider should have declined; neither can be convicted for it.
+        raise Refused(Reason.PROMPT_UNREADABLE, f"The requester's prompt cannot be read: {error.message}") from error
+    return replayer.encode(transcript.spec.model, messages)
+
+
 def _asked(case: Case, transcript: Transcript, prompt_ids: Sequence[int]) -> Asked:
     seed = seed_of(case.entry.entry.job_id, 0, transcript.spec.nonce) if _has_fingerprint(transcript) else None
-    return Asked(prompt_ids, case.job.job.max_output_tokens, transcript.spec.sampler, seed)
+    spec = transcript.spec
+    # Of a call its requester signed every token; of a job it reserved a price.
+    most = spec.max_output_tokens if case.job is None else case.job.job.max_output_tokens
+    return Asked(prompt_ids, most, spec.sampler, seed, may_end_early=case.job is None)
+
+
+def _judging(case: Case, transcript: Transcript, profile: CalibrationProfile) -> CalibrationProfile:
+    """A requester gets no opened rows with its answer: there the other numbers speak alone. Without a root the claim
+    lacks what its class always brings, whoever asks."""
+    if case.opening.source != CANARY or not _has_fingerprint(transcript):
+        return profile
+    kept = {name: honest for name, honest in profile.statistics.items() if name != FINGERPRINT}
+    return replace(profile, statistics=kept, required=tuple(name for name in profile.required if name != FINGERPRINT))
 
 
 def _opened(case: Case, transcript: Transcript) -> OpenedRows | None:
     """The rows that the draw names. Nothing but the root in the leaf fixes them, so what does not lead to it may be a
     peer's work, and convicts nobody: it is asked for again, until it is overdue."""
-    if not _has_fingerprint(transcript):
+    if not _has_fingerprint(transcript) or case.opening.source == CANARY:
         return None
     if case.group_seed is None:
         raise ValueError("The draw of this batch names no groups of fingerprints here.")

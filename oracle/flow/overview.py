@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from oracle.flow.decisions import decide_batch
 from oracle.flow.node import Node, find_batch
 from oracle.flow.views import hex_or_none, show_batch_record
-from oracle.records import RecordRow
+from oracle.records import EntryRow, RecordRow
 from protocol.committee import faults, quorum
 from protocol.encoding import to_hex
 from protocol.wire import to_json
@@ -21,6 +22,7 @@ def show_batch(node: Node, batch_id: int) -> dict[str, Any]:
     """Record, entries, draw, records, and what this oracle would sign now."""
     batch = find_batch(node, batch_id)
     entries, records = node.store.entries(batch_id), node.store.records(batch_id)
+    calls = node.store.calls(batch_id)
     decision, why = decide_batch(node, batch)
     members = node.chain.members(batch.set_version)
     drawn = batch.drawn_at is not None
@@ -34,7 +36,9 @@ def show_batch(node: Node, batch_id: int) -> dict[str, Any]:
             "audit_bps": batch.audit_bps,
             "drawn": [e.index for e in entries if e.drawn],
             "auditors": [members[e.auditor] for e in entries if e.auditor is not None],
+            "calls": [_call(row, members) for row in calls],
         } if drawn else None,
+        "calls": _count_calls(entries, {row.index for row in calls}, records),
         "records": [_record(row) for row in records if row.revealed],
         "decision": to_json(decision) if decision else None,
         "why": why,
@@ -64,6 +68,23 @@ def show_network(node: Node, contracts: dict[str, str]) -> dict[str, Any]:
              "tx": to_hex(c.tx_hash)}
             for c in node.store.convictions()
         ],
+    }
+
+
+def _call(row: EntryRow, members: Sequence[str]) -> dict[str, Any]:
+    return {"unit": row.index, "session_id": to_hex(row.entry.job_id), "leaf": to_hex(row.entry.leaf),
+            "number": row.call.number if row.call else None, "escalated": row.escalated_at is not None,
+            "auditor": None if row.auditor is None else members[row.auditor]}
+
+
+def _count_calls(entries: Sequence[EntryRow], units: Collection[int], records: Sequence[RecordRow]) -> dict[str, int]:
+    """Of the batch's vouchers: calls committed, those reported here, drawn, and drawn with a finding."""
+    vouchers = [row.voucher for row in entries if row.voucher is not None]
+    return {
+        "committed": sum(v.added_calls for v in vouchers),
+        "reported": sum(v.added_calls for v in vouchers if v.is_reported),
+        "drawn": sum(v.drawn_calls for v in vouchers),
+        "audited": len({row.record.index for row in records if row.revealed} & set(units)),
     }
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from oracle.ports import Projection
 from oracle.records import OpeningRow
+from oracle.session_rows import PostedLines
 from protocol.errors import Malformed
-from protocol.openings import unpack_opening
+from protocol.openings import PostedOpening, PostedReport, unpack_posted
 from protocol.types import BatchState
 
 
@@ -30,6 +31,8 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
             rows.settle_job(event.job_id, event.paid, event.refunded, at, tx_hash)
         case "BatchCommitted":
             rows.commit_batch(event, found.block, at, tx_hash)
+        case "Deposited":
+            rows.note_deposit(event.account, event.amount, found.block, found.log_index, at)
         case "BurnAccrued":
             rows.note_burn(event.provider, event.burned, found.block, found.log_index)
         case "BatchMatured":
@@ -39,7 +42,11 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
         case "BatchHeld":
             rows.hold_freeze(event.batch_id, event.until)
         case "OpeningsPosted":
-            rows.reopen_batch(event.batch_id, _openings(event, at), at)
+            posted = _posted(event)
+            rows.reopen_batch(event.batch_id, [_opening(event, one, at) for one in posted
+                                               if isinstance(one, PostedOpening)], at)
+            rows.post_reports([PostedLines(event.batch_id, one.index, one.calls, at) for one in posted
+                               if isinstance(one, PostedReport)])
         # Other reasons may be brought about at will, by sending an old settlement again: they hold up nothing.
         case "BatchSkipped" if event.reason.name == "SLASH_CEILING":
             rows.skip_batch(event.batch_id, at)
@@ -47,17 +54,30 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
             rows.end_batch(event.batch_id, BatchState.FORFEITED, None, tx_hash)
         case "ProviderConvicted":
             rows.convict(event, at, tx_hash)
+        case "SessionOpened":
+            rows.open_session(event, tx_hash)
+        case "SessionToppedUp":
+            rows.top_up_session(event.session_id, event.cap)
+        case "SessionClosing":
+            rows.close_session(event.session_id, event.claim_until)
+        case "SessionClosed":
+            rows.end_session(event.session_id, event.refunded, at, tx_hash)
+        case "VouchersCommitted":  # behind its `BatchCommitted`, in one transaction
+            rows.commit_vouchers(event.batch_id, event.claims)
         case "OffersRevoked":
             rows.revoke_offers(event.provider, event.below)
 
 
-def _openings(event: Any, at: int) -> list[OpeningRow]:
+def _posted(event: Any) -> list[PostedOpening | PostedReport]:
     """What was posted; whatever is no opening counts as none, and its leaf as not opened."""
     found = []
     for data in event.openings:
         try:
-            posted = unpack_opening(data)
+            found.append(unpack_posted(data))
         except Malformed:
             continue
-        found.append(OpeningRow(event.batch_id, posted.index, posted.auditor, posted.sealed, "provider", at))
     return found
+
+
+def _opening(event: Any, posted: PostedOpening, at: int) -> OpeningRow:
+    return OpeningRow(event.batch_id, posted.index, posted.auditor, posted.sealed, "provider", at)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from oracle.records import Member
-from protocol.draw import Draw, audit_rate, draw, epoch_end, epoch_of, is_reveal
+from protocol.calls import split_unit
+from protocol.draw import Draw, audit_rate, auditor_of_unit, draw, draw_calls, epoch_end, epoch_of, is_reveal
 from protocol.errors import Reason, Refused
 from protocol.proofs.fingerprint import drawn_group
 from protocol.types import BatchState
@@ -41,6 +42,7 @@ def recompute_draw(chain: Any, batch_id: int, fetch: FetchReveals) -> tuple[Draw
     made = draw(batch_id, leaves, block.hash if block else None, list(reveals.values()), rate)
     facts = {"epoch": epoch, "block": hashed, "block_hash": block.hash if block else None, "audit_bps": rate,
              "floor_bps": terms.audit_bps, "burned": burned, "provider": batch.provider,
+             "vouchers": {i: entry.job_id for i, entry in enumerate(batch.entries) if entry.is_voucher},
              "jobs": [entry.job_id for entry in batch.entries], "entries": len(leaves),
              "members": [m.address for m in members], "reveals": reveals}
     return made, facts
@@ -49,6 +51,19 @@ def recompute_draw(chain: Any, batch_id: int, fetch: FetchReveals) -> tuple[Draw
 def name_groups(made: Draw, tokens: Mapping[int, int | None]) -> dict[int, int]:
     """The opened group of fingerprints of each drawn entry whose output tokens are known."""
     return {i: drawn_group(made.group_seed, i, count) for i in made.drawn if (count := tokens.get(i))}
+
+
+def name_drawn_calls(made: Draw, vouchers: Mapping[int, tuple[int, int]], audit_bps: int,
+                     members: int) -> list[dict[str, int]]:
+    """The drawn calls of vouchers: `vouchers` says of an entry's index the number of its first call, and how many it
+    added. `seat` is a place in the set of oracles."""
+    found = []
+    for index, (first, calls) in sorted(vouchers.items()):
+        for unit in draw_calls(made, index, calls, audit_bps):
+            number = first + (split_unit(unit)[1] or 0)
+            found.append({"unit": unit, "index": index, "number": number,
+                          "seat": auditor_of_unit(made, unit, members)})
+    return found
 
 
 def _member(chain: Any, address: Any) -> Member:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from oracle.flow.call_draw import note_call_draws
 from oracle.flow.node import Node
 from oracle.records import BatchRow, Member
 from protocol.draw import RevealChain, audit_rate, draw, epoch_end, epoch_of, is_reveal
@@ -66,7 +67,9 @@ def _draw(node: Node, batch: BatchRow) -> bool:
     # Every block up to the commitment is final and applied here: the same sum at every oracle.
     rate = audit_rate(node.store.burned(batch.provider, batch.committed_block), int(terms.audit_bps))
     made = draw(batch.batch_id, leaves, block.hash if block else None, reveals, rate)
-    node.store.keep_draw(batch.batch_id, made.seed, made.drawn, made.auditors, node.clock(), made.group_seed, rate)
+    with node.store.transaction() as store:
+        store.keep_draw(batch.batch_id, made.seed, made.drawn, made.auditors, node.clock(), made.group_seed, rate)
+        note_call_draws(store, made, rate, len(reveals))
     node.log("draw_made", batch_id=batch.batch_id, drawn=len(made.drawn), of=len(entries), audit_bps=rate,
              seeded=made.seed is not None)
     return True

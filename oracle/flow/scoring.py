@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from oracle.canary_rows import PAYER
 from oracle.flow.batch_view import BatchView
-from oracle.flow.evidence import checks_of
+from oracle.flow.evidence import checks_of, is_of_canary
 from oracle.flow.node import Node
 from oracle.flow.verification import Finding
 from oracle.ports import Store
@@ -32,13 +33,21 @@ def keep_score(node: Node, store: Store, batch: BatchRow, entry: EntryRow, findi
         store.put_leaf_score(_row(batch, entry, profile, node.address, finding.log_e, now), own=True)
 
 
+def keep_canary_score(store: Store, batch: BatchRow, entry: EntryRow, profile: Digest, oracle: Address, log_e: float,
+                      now: float) -> None:
+    """What the answer to an own canary adds to the own score. An audit of the opened leaf takes its place."""
+    row = _row(batch, entry, profile, oracle, log_e, now)
+    store.put_leaf_score(replace(row, payer=Address(PAYER)), own=True)
+
+
 def keep_peer_pass(store: Store, batch: BatchRow, entry: EntryRow, verdict: VerdictKind, peer: Address,
                    now: float) -> None:
     """A leaf that a peer passed counts as the least that a leaf can say. Without those, a score would see every leaf
     beyond the profile, because these go to all, and only its own share of the clean ones."""
-    job = store.job(entry.entry.job_id)
-    if verdict is VerdictKind.PASS and job is not None and job.profile is not None:
-        store.put_leaf_score(_row(batch, entry, job.profile, peer, CLEAN, now), own=False)
+    paid_by = store.job(entry.entry.job_id) if entry.call is None else store.session(entry.entry.job_id)
+    profile = paid_by.profile if paid_by is not None else None
+    if verdict is VerdictKind.PASS and profile is not None and any(profile):
+        store.put_leaf_score(_row(batch, entry, profile, peer, CLEAN, now), own=False)
 
 
 def read_scores(node: Node, profile: Digest) -> dict[str, Score]:
@@ -59,8 +68,9 @@ def profile_of(evidence: dict[str, Any]) -> Digest | None:
 
 
 def score_rows(node: Node, provider: Address, rows: Sequence[LeafScore]) -> Score:
-    """The score of one provider out of the rows of a profile."""
-    leaves = [Leaf(row.payer, row.log_e) for row in rows if row.provider == provider]
+    """The score of one provider out of the rows of a profile. The oracle's own canaries count as one payer."""
+    own = {wallet.address for wallet in node.store.own_wallets()}
+    leaves = [Leaf(PAYER if row.payer in own else row.payer, row.log_e) for row in rows if row.provider == provider]
     return score_of(leaves, related_payers(node, provider))
 
 
@@ -77,8 +87,8 @@ def weigh_scores(node: Node, view: BatchView, entries: Sequence[EntryEvidence]) 
 def _weigh(node: Node, view: BatchView, entry: EntryRow, evidence: EntryEvidence) -> EntryEvidence:
     found = replace(evidence, escalated=entry.escalated_at is not None)
     own = view.own_record(entry.index, node.address)
-    if own is None or not is_beyond(own.record.verdict, checks_of(own.evidence)):
-        return found
+    if own is None or is_of_canary(own.evidence) or not is_beyond(own.record.verdict, checks_of(own.evidence)):
+        return found  # what the own canary showed convicts nobody before the leaf is opened
     profile = profile_of(own.evidence)
     scores = read_scores(node, profile) if profile is not None else {}
     score = scores.get(view.batch.provider)

@@ -17,14 +17,20 @@ HARDEST_FIRST = (VerdictKind.FRAUD, VerdictKind.MALFORMED, VerdictKind.PASS, Ver
 
 def show_verdict(node: Node, row: JobRow, batch: BatchRow | None, found: Sequence[RecordRow]) -> dict[str, Any] | None:
     """The finding that counts: this oracle's own if it has one, else the hardest one of its peers."""
-    if batch is None or row.index is None:
+    return None if row.index is None else verdict_of(node, batch, row.index, row.audit == CANARY_ONLY, found)
+
+
+def verdict_of(node: Node, batch: BatchRow | None, unit: int, kept_back: bool,
+               found: Sequence[RecordRow]) -> dict[str, Any] | None:
+    """The same of any audited unit; `kept_back` if the order lets nobody audit it."""
+    if batch is None:
         return None
-    records = [r for r in found if (r.record.batch_id, r.record.index) == (row.batch_id, row.index)]
+    records = [r for r in found if (r.record.batch_id, r.record.index) == (batch.batch_id, unit)]
     records.sort(key=lambda r: (r.oracle != node.address or r.record.verdict not in FINAL,
                                 HARDEST_FIRST.index(r.record.verdict)))
     if not records:
-        fraud = any(r.record.batch_id == row.batch_id and r.record.verdict is VerdictKind.FRAUD for r in found)
-        return _unaudited(batch, fraud, row.audit == CANARY_ONLY)
+        fraud = any(r.record.batch_id == batch.batch_id and r.record.verdict is VerdictKind.FRAUD for r in found)
+        return _unaudited(batch, fraud, kept_back)
     chosen = records[0]
     evidence, kind = chosen.evidence, chosen.record.verdict
     by_score = batch.outcome is Outcome.FRAUD and is_beyond(kind, checks_of(evidence))

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from oracle.flow.call_checks import examine_call
 from oracle.flow.evidence import build_evidence
-from oracle.flow.measuring import Case, Judged, Unreadable, measure
+from oracle.flow.measuring import Case, Judged, Unreadable, measure, render_prompt
 from oracle.flow.node import Node
 from oracle.ports import Replayer
-from oracle.records import BatchRow, EntryRow, OpeningRow
+from oracle.records import BatchRow, EntryRow, JobRow, OpeningRow
 from oracle.scores import KeptNumbers
 from protocol.claim import FinishReason
 from protocol.encoding import keccak, to_hex
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
 from protocol.sealing import unseal
-from protocol.transcript import answer_of, check_transcript, leaf, parse_prompt, parse_transcript, spec_digest
+from protocol.transcript import answer_of, check_transcript, leaf, parse_transcript, spec_digest
 from protocol.types import Answer, Transcript, Verdict, VerdictKind
 from protocol.verdict import judge_fault
 
@@ -35,6 +36,8 @@ class Finding:
 
 def build_case(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow) -> Case:
     """What `audit` is asked with. Raises Refused(not_found)."""
+    if entry.call is not None:
+        return _build_call(node, batch, entry, opening)
     if (job := node.store.job(entry.entry.job_id)) is None:
         raise Refused(Reason.NOT_FOUND, f"Job {to_hex(entry.entry.job_id)} of a committed batch is not here.")
     # The opening transaction carries the offer: it is public even if it was never sent to this oracle.
@@ -42,6 +45,17 @@ def build_case(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow
     if (signed := node.store.offer(digest) or node.chain.offer_in(job.opened_tx)) is None:
         raise Refused(Reason.NOT_FOUND, f"The offer {to_hex(digest)} is neither here nor in the opening transaction.")
     return Case(entry, job, signed.offer, opening, batch.group_seed)
+
+
+def _build_call(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRow) -> Case:
+    session = node.store.session(entry.entry.job_id)
+    if session is None:
+        raise Refused(Reason.NOT_FOUND, f"Session {to_hex(entry.entry.job_id)} of a committed voucher is not here.")
+    digest = session.session.offer_digest
+    if (signed := node.store.offer(digest) or node.chain.offer_in(session.opened_tx)) is None:
+        raise Refused(Reason.NOT_FOUND, f"The offer {to_hex(digest)} is neither here nor in the opening transaction.")
+    return Case(entry, None, signed.offer, opening, batch.group_seed, session, node.domain.chain_id,
+                node.domain.contract)
 
 
 def audit(case: Case, seal_secret: bytes, replayer: Replayer) -> Finding:
@@ -79,13 +93,21 @@ def _parse(plaintext: bytes) -> Transcript:
 
 
 def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> Judged:
+    if case.job is not None:
+        return _examine_job(case, case.job, transcript, replayer)
+    if case.session is None or case.entry.call is None:
+        raise ValueError("An audit is of a job, or of a call with its session.")
+    return examine_call(case, case.session, case.entry.call, transcript, replayer)
+
+
+def _examine_job(case: Case, job: JobRow, transcript: Transcript, replayer: Replayer) -> Judged:
     spec, entry = transcript.spec, case.entry.entry
     # First of all, because an invented spec could name a model that nobody knows, and unknown convicts nobody.
-    if spec_digest(spec) != case.job.job.spec_digest:
+    if spec_digest(spec) != job.job.spec_digest:
         raise Unreadable("The transcript's spec is not the one that the job names.")
     if keccak(transcript.prompt) != spec.prompt_digest:
         raise Unreadable("The transcript's prompt is not the one that its spec names.")
-    prompt_ids = _render(transcript, replayer)
+    prompt_ids = render_prompt(transcript, replayer)
     answer = _derive(case, transcript, len(prompt_ids), replayer)
     if not _has_leaf(answer, transcript, entry.leaf):
         raise Unreadable("The transcript does not have the leaf that was committed.")
@@ -94,7 +116,7 @@ def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> Judged:
         "input_tokens": len(prompt_ids), "output_tokens": len(transcript.output_token_ids),
     }
     try:
-        check_transcript(transcript, answer, case.job.job, entry, case.offer)
+        check_transcript(transcript, answer, job.job, entry, case.offer)
     except ProviderFault as fault:
         # Leaf and spec digest fix the whole transcript, so this holds of a copy that a peer sealed again, too.
         return Judged(judge_fault(fault), details)
@@ -116,12 +138,3 @@ def _has_leaf(answer: Answer, transcript: Transcript, committed: bytes) -> bool:
         return leaf(answer, transcript.spec) == committed
     except BadInput:
         return False
-
-
-def _render(transcript: Transcript, replayer: Replayer) -> tuple[int, ...]:
-    try:
-        messages = parse_prompt(transcript.prompt).messages
-    except BadInput as error:
-        # The requester sent this and its provider should have declined; neither can be convicted for it.
-        raise Refused(Reason.PROMPT_UNREADABLE, f"The requester's prompt cannot be read: {error.message}") from error
-    return replayer.encode(transcript.spec.model, messages)

@@ -14,6 +14,9 @@ from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused
 from protocol.types import JobState, Report
 
+MOST_WANTED = 1_000
+"""Openings asked for at once: a session has thousands of calls, and the list has to fit into an answer."""
+
 
 def show_job(node: Node, job_id: bytes) -> dict[str, Any]:
     """Raises Refused(not_found)."""
@@ -114,8 +117,9 @@ def hex_or_none(value: bytes | None) -> str | None:
 
 
 def list_wanted(node: Node, provider: str) -> list[dict[str, Any]]:
-    """Openings that this oracle asks a provider for, with what names the groups of fingerprints in its draw."""
-    found = wanted_openings(node, provider)
+    """Openings that this oracle asks a provider for, with what names the groups of fingerprints in its draw; the oldest
+    MOST_WANTED of them: what was opened makes room for the next."""
+    found = wanted_openings(node, provider)[:MOST_WANTED]
     seeds = {batch.batch_id: batch.group_seed for batch in node.store.find_batches({e.batch_id for e in found})}
     return [{"batch_id": e.batch_id, "index": e.index, "job_id": to_hex(e.entry.job_id),
              "group_seed": to_hex(seed) if (seed := seeds.get(e.batch_id)) else None} for e in found]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oracle.flow.blobs import read_specs, sweep
+from oracle.flow.call_draw import make_units
+from oracle.flow.canaries import want_canaries
 from oracle.flow.challenges import want_checks
 from oracle.flow.chores import do_chores
 from oracle.flow.confirmations import reveal_findings
@@ -13,6 +15,7 @@ from oracle.flow.findings import want_audits
 from oracle.flow.node import Node
 from oracle.flow.receipts import read_settlements
 from oracle.flow.sampling import draw_batches, publish_reveals
+from oracle.flow.session_reports import read_posted, read_terms
 from oracle.flow.settlement import propose
 from oracle.records import WatchRow
 from protocol.errors import MallaError
@@ -40,8 +43,12 @@ class Loop:
         self._attempt("read_specs", lambda: read_specs(node))
         self._attempt("publish_reveals", lambda: publish_reveals(node, block))
         self._attempt("draw_batches", lambda: draw_batches(node, block))
+        self._attempt("read_terms", lambda: read_terms(node))
+        self._attempt("read_posted", lambda: read_posted(node))
+        self._attempt("make_units", lambda: make_units(node))
         self._attempt("want_audits", lambda: want_audits(node))
         self._attempt("want_checks", lambda: want_checks(node))
+        self._attempt("want_canaries", lambda: want_canaries(node))
         self._attempt("reveal_findings", lambda: reveal_findings(node))
         self._attempt("deliver", lambda: deliver(node))
         self._attempt("propose", lambda: propose(node))

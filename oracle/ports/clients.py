@@ -19,6 +19,9 @@ from protocol.manifest import ModelManifest
 from protocol.profile import CalibrationProfile
 from protocol.types import AuditStatistics, BatchHead, Decision, Entry, Job, SignedOffer
 from protocol.units import Address
+from protocol.vector_manifest import VectorManifest
+from protocol.vector_profile import VectorProfile
+from protocol.vectors import VectorInputs
 
 Clock = Callable[[], float]
 """Unix seconds."""
@@ -50,6 +53,10 @@ class Rules:
     """How long the blobs of a job are kept after it ended."""
     delivery_patience: int = 7 * 86_400
     """After how long what a silent peer never took is given up."""
+    canary_share_bps: int = 0
+    """How many own canaries are placed, in ten thousandths of the observed traffic. None by default."""
+    canary_period: int = 86_400
+    """For how long canaries are planned at once, and how much traffic is looked at for it."""
     challenges: ChallengeTerms = ChallengeTerms()
     """When providers with a GPU are challenged, and with what."""
 
@@ -108,6 +115,7 @@ class Sender(Protocol):
 class Queue(Protocol):
     def enqueue_audit(self, batch_id: int, index: int) -> None: ...
     def enqueue_challenge(self, digest: bytes) -> None: ...
+    def enqueue_canary(self, number: int) -> None: ...
 
 
 class Peers(Protocol):
@@ -126,6 +134,16 @@ class Replayer(Protocol):
     def encode(self, model: bytes, messages: Sequence[tuple[str, str]]) -> tuple[int, ...]: ...
     def decode(self, model: bytes, token_ids: Sequence[int]) -> str: ...
     def measure(self, model: bytes, asked: Asked, claim: Claim) -> Measured | ClaimFault: ...
+    def vector_manifest(self, model: bytes) -> VectorManifest | None:
+        """None for a model of tokens, or one that is not known here."""
+        ...
+
+    def vector_profile(self, profile: bytes, model: bytes) -> VectorProfile: ...
+    def replay_vector(self, model: bytes, inputs: VectorInputs) -> tuple[bytes, int]:
+        """The vector that the model gives for these inputs, and what they count. Raises Refused or BadInput for inputs
+        that the model cannot be asked."""
+        ...
+
     def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:
         """The spread of the model's own numbers on these tokens under two ways of running it that are benign in a class
         of that dtype."""

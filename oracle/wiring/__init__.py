@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from oracle.config import Settings
-from oracle.edges.broker import CHALLENGE_TASK, QUEUE, TASK, TRANSPORT_OPTIONS, CeleryQueue
+from oracle.edges.broker import CANARY_TASK, CHALLENGE_TASK, QUEUE, TASK, TRANSPORT_OPTIONS, CeleryQueue
+from oracle.edges.canary_requests import RequesterProgram
 from oracle.edges.catalogue import ReleaseCatalogue
 from oracle.edges.chain import OracleChain
 from oracle.edges.log import open_log
@@ -33,6 +35,7 @@ SEAL_PURPOSE = "malla/oracle/x25519/v1"
 REVEAL_PURPOSE = "malla/oracle/reveals/v1"
 
 __all__ = [
+    "CANARY_TASK",
     "CHALLENGE_TASK",
     "QUEUE",
     "TASK",
@@ -43,6 +46,7 @@ __all__ = [
     "check_model_files",
     "load_multiply",
     "load_replayer",
+    "load_requesting",
     "migrate_database",
     "open_log",
 ]
@@ -123,6 +127,18 @@ def load_replayer(settings: Settings) -> tuple[Replayer, list[bytes]]:
     return replayer, list(replayer.load_all())
 
 
+def load_requesting(settings: Settings, store: SqlStore) -> RequesterProgram:
+    """The requester's program with the wallets of the canaries, which the database knows from then on. Errors:
+    ConfigInvalid when there is no folder of them."""
+    if settings.canary_wallets is None:
+        raise ConfigInvalid("No folder of canary wallets is named.", "Set MALLA_CANARY_WALLETS.")
+    network = {"MALLA_RPC_URL": settings.rpc_url, "MALLA_DEPLOYMENT": str(settings.deployment),
+               "MALLA_CONFIRMATIONS": str(settings.confirmations)}
+    program = RequesterProgram(settings.canary_wallets, network, os.environ)
+    store.keep_wallets(program.wallets())
+    return program
+
+
 def load_multiply() -> Multiply:
     """The fast exact product of int8 matrices, for checking challenges. Imports torch."""
     from protocol.engine.challenge import exact_multiply
@@ -132,10 +148,14 @@ def load_multiply() -> Multiply:
 
 def check_model_files() -> None:
     """The model files of this release are installed and have the digests of their manifests. Errors: ConfigInvalid."""
+    from protocol.engine.vector_catalogue import locate_vector_weights
     from protocol.engine.weights import check_weights_file, locate_weights_file
 
-    for manifest in ReleaseCatalogue().models.values():
+    catalogue = ReleaseCatalogue()
+    for manifest in catalogue.models.values():
         check_weights_file(manifest, locate_weights_file(manifest))
+    for vector in catalogue.vector_models.values():
+        locate_vector_weights(vector)  # its digest is checked when it is loaded, for its first audit
 
 
 def migrate_database(settings: Settings) -> None:

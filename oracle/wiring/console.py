@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,12 @@ import httpx
 
 from oracle.config import Settings
 from oracle.edges.broker import CeleryQueue
+from oracle.edges.canary_requests import RequesterProgram
 from oracle.edges.peers import HttpPeers
+from oracle.edges.store import SqlStore, open_engine
 from oracle.records import Member
-from oracle.wiring import REVEAL_PURPOSE, SEAL_PURPOSE, check_model_files, migrate_database
+from oracle.wiring import REVEAL_PURPOSE, SEAL_PURPOSE, check_model_files, load_requesting, migrate_database
+from protocol.calls import MAX_CALLS
 from protocol.documents import document_digest
 from protocol.draw import RevealChain
 from protocol.errors import MallaError, Unavailable
@@ -39,20 +42,37 @@ def fetch_reveals(members: Sequence[Member], epoch: int) -> dict[str, bytes | No
 
 def fetch_jobs(chain: Any, job_ids: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
     """What the committee's apis show of jobs, each from the first oracle that shows it; nobody is trusted for money."""
-    set_version = chain.set_version()
-    urls = [chain.oracle(address).url.rstrip("/") for address in (chain.members(set_version) if set_version else ())]
-    found: dict[bytes, dict[str, Any]] = {}
-    for job_id in job_ids:
-        for url in urls:
-            try:
-                answer = httpx.get(f"{url}/v1/jobs/0x{job_id.hex()}", timeout=5.0, trust_env=False)
-                body = answer.json()
-            except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-                continue
-            if answer.status_code == 200 and isinstance(body, dict):
-                found[job_id] = body
+    answers = ((job_id, next(_ask_all(chain, f"/v1/jobs/0x{job_id.hex()}"), None)) for job_id in job_ids)
+    return {job_id: body for job_id, body in answers if body is not None}
+
+
+def fetch_added_calls(chain: Any, batch_id: int, vouchers: Mapping[int, bytes]) -> dict[int, tuple[int, int]]:
+    """(number of the first call, how many) that each voucher of a batch added, by its entry's index, as the first
+    oracle says that shows its session. The totals stand on-chain; nothing is trusted for money."""
+    found: dict[int, tuple[int, int]] = {}
+    for index, session_id in vouchers.items():
+        for body in _ask_all(chain, f"/v1/sessions/0x{session_id.hex()}"):
+            rows = body.get("vouchers")
+            for row in rows if isinstance(rows, list) else []:
+                place = isinstance(row, dict) and (row.get("batch_id"), row.get("index")) == (batch_id, index)
+                if place and type(row.get("first")) is int and type(row.get("calls")) is int:
+                    found[index] = (row["first"], min(MAX_CALLS, max(0, row["calls"] - row["first"] + 1)))
+            if index in found:
                 break
     return found
+
+
+def _ask_all(chain: Any, path: str) -> Iterator[dict[str, Any]]:
+    """What the committee's apis answer with, one after the other; who does not answer is passed over."""
+    set_version = chain.set_version()
+    for address in chain.members(set_version) if set_version else ():
+        try:
+            answer = httpx.get(chain.oracle(address).url.rstrip("/") + path, timeout=5.0, trust_env=False)
+            body = answer.json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+            continue
+        if answer.status_code == 200 and isinstance(body, dict):
+            yield body
 
 
 def probe_services(settings: Settings) -> dict[str, str]:
@@ -66,6 +86,13 @@ def probe_services(settings: Settings) -> dict[str, str]:
 def probe_model() -> str:
     """What is wrong with the model files of this release, or an empty string."""
     return _error_of(check_model_files)
+
+
+def open_canaries(settings: Settings) -> tuple[SqlStore, RequesterProgram]:
+    """The oracle's store, and the requester's program with its wallets. Errors: ConfigInvalid, Unavailable."""
+    migrate_database(settings)
+    store = SqlStore(open_engine(settings.database_url))
+    return store, load_requesting(settings, store)
 
 
 def _error_of(act: Callable[[], None]) -> str:

@@ -11,6 +11,8 @@ from typing import TypeAlias
 from protocol.chain.records import BlockRef, SkipReason
 from protocol.chain.session_events import (
     Claim,
+    KeyAuthorised,
+    KeyRevoked,
     SessionClosed,
     SessionClosing,
     SessionOpened,
@@ -48,14 +50,12 @@ from protocol.units import Address, Digest, Wei
 __all__ = [
     "AnswerStored", "AuditFeePaid", "Awarded", "BatchCommitted", "BatchForfeited", "BatchFrozen", "BatchHeld",
     "BatchMatured", "BatchReleased", "BatchSkipped", "BurnAccrued", "CaseDefaulted", "CaseOpened", "CaseRuled",
-    "ChainEvent",
-    "Claim", "CondemnedBurned", "Deposited", "Event", "FeesBurned", "FinalBlock", "JobCancelAsked", "JobOpened",
-    "JobRefunded", "JobSettled", "MetadataChanged", "NodeKeyRotated", "OffersRevoked", "OpeningsPosted",
-    "OracleJoined", "OracleResigned", "OracleSlashed", "OracleUrlChanged", "OracleWithdrawn",
-    "ProviderConvicted", "ProviderRegistered", "RewardClaimed", "Seized", "SessionClosed", "SessionClosing",
-    "SessionOpened", "SessionToppedUp", "Slashed", "StakeWithdrawn", "Staked", "SubmitFeePaid",
-    "TermsChanged", "UnstakeStarted", "VoucherRefunded", "VouchersCommitted", "VouchersSettled",
-    "Withdrawn",
+    "ChainEvent", "Claim", "CondemnedBurned", "Deposited", "Event", "FeesBurned", "FinalBlock", "JobCancelAsked",
+    "JobOpened", "JobRefunded", "JobSettled", "KeyAuthorised", "KeyRevoked", "MetadataChanged", "NodeKeyRotated",
+    "OffersRevoked", "OpeningsPosted", "OracleJoined", "OracleResigned", "OracleSlashed", "OracleUrlChanged",
+    "OracleWithdrawn", "ProviderConvicted", "ProviderRegistered", "RewardClaimed", "Seized", "SessionClosed",
+    "SessionClosing", "SessionOpened", "SessionToppedUp", "Slashed", "StakeWithdrawn", "Staked", "SubmitFeePaid",
+    "TermsChanged", "UnstakeStarted", "VoucherRefunded", "VouchersCommitted", "VouchersSettled", "Withdrawn",
 ]
 
 
@@ -226,9 +226,9 @@ Event: TypeAlias = (
     | BatchMatured | BatchFrozen | OpeningsPosted | BatchHeld | BatchReleased | BatchForfeited | BatchSkipped
     | ProviderConvicted | AnswerStored | AuditFeePaid | SubmitFeePaid | BurnAccrued | FeesBurned | SessionOpened
     | SessionToppedUp | SessionClosing | SessionClosed | VouchersCommitted | VouchersSettled | VoucherRefunded
-    | TermsChanged | ProviderRegistered | NodeKeyRotated | MetadataChanged | Staked | UnstakeStarted | StakeWithdrawn
-    | Slashed | Awarded | Seized | CondemnedBurned | RewardClaimed | CaseOpened | CaseRuled | CaseDefaulted
-    | OracleJoined | OracleResigned | OracleUrlChanged | OracleWithdrawn | OracleSlashed
+    | KeyAuthorised | KeyRevoked | TermsChanged | ProviderRegistered | NodeKeyRotated | MetadataChanged | Staked
+    | UnstakeStarted | StakeWithdrawn | Slashed | Awarded | Seized | CondemnedBurned | RewardClaimed | CaseOpened
+    | CaseRuled | CaseDefaulted | OracleJoined | OracleResigned | OracleUrlChanged | OracleWithdrawn | OracleSlashed
 )
 
 

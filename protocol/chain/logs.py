@@ -57,6 +57,9 @@ BUILDERS: dict[tuple[str, str], Builder] = {
     ("escrow", "VouchersSettled"): lambda v, t: events.VouchersSettled(v["batchId"], v["paid"]),
     ("escrow", "VoucherRefunded"): lambda v, t: events.VoucherRefunded(
         v["sessionId"], v["requester"], v["amount"], RefundReason(v["reason"])),
+    ("escrow", "KeyAuthorised"): lambda v, t: events.KeyAuthorised(
+        v["requester"], v["key"], v["cap"], v["endsAt"], tuple(v["models"])),
+    ("escrow", "KeyRevoked"): lambda v, t: events.KeyRevoked(v["requester"], v["key"], v["endsAt"]),
     ("escrow", "TermsChanged"): lambda v, t: events.TermsChanged(v["version"]),
     ("staking", "ProviderRegistered"): lambda v, t: events.ProviderRegistered(
         v["provider"], v["nodeKey"], v["encryptionKey"], v["metadataDigest"]),

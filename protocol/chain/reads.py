@@ -15,6 +15,7 @@ from protocol.chain.records import (
     Freeze,
     JobRecord,
     KeyPeriod,
+    KeyRecord,
     OracleSeat,
     Parameters,
     ProviderRecord,
@@ -58,6 +59,9 @@ class Reads:
         """`SessionState.NONE` for an unknown id."""
         row = self._one("escrow", "session", [session_id], block)
         return SessionRecord(SessionState(row[0]), *row[1:])
+
+    def key_record(self, requester: str, key: str, block: int | None = None) -> KeyRecord:
+        return KeyRecord(*self._one("escrow", "keyRecord", [requester, key], block))
 
     def stored_bitmap(self, batch_id: int, block: int | None = None) -> int:
         """Bit i is set when the answer of entry i is recorded as stored."""

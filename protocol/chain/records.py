@@ -75,6 +75,16 @@ class SessionRecord:
 
 
 @dataclass(frozen=True)
+class KeyRecord:
+    """A requester's sub-key: `cap` and `used` in wei, `ends_at` in unix seconds, zero if it was never authorised."""
+
+    cap: Wei
+    used: Wei
+    ends_at: int
+    any_model: bool
+
+
+@dataclass(frozen=True)
 class ProviderRecord:
     """What the escrow keeps of a provider; `frozen_batch` 0 when it is not frozen. Offers with a nonce below
     `offers_from` open nothing."""

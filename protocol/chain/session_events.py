@@ -75,3 +75,23 @@ class VoucherRefunded:
     requester: Address
     amount: Wei
     reason: RefundReason
+
+
+@dataclass(frozen=True)
+class KeyAuthorised:
+    """The requester's sub-key signs vouchers for sessions of up to `cap` wei until `ends_at`, of `models` or of all."""
+
+    requester: Address
+    key: Address
+    cap: Wei
+    ends_at: int
+    models: tuple[Digest, ...]
+
+
+@dataclass(frozen=True)
+class KeyRevoked:
+    """Its vouchers can be committed until `ends_at`."""
+
+    requester: Address
+    key: Address
+    ends_at: int

@@ -154,7 +154,7 @@ def edit_margin(statistics: Sequence[AuditStatistics], floor: float) -> str:
     """The margin of a token from where on no honest run of the class explains it: twice the threshold of the largest,
     and never less than `SMALLEST_EDIT`."""
     largest = max(max(found.max_margin, found.end_margin, floor) for found in statistics)
-    return max(_decimal_up(EDIT_FACTOR * float(SAFETY_FACTOR) * largest), str(SMALLEST_EDIT), key=float)
+    return max(decimal_up(EDIT_FACTOR * float(SAFETY_FACTOR) * largest), str(SMALLEST_EDIT), key=float)
 
 
 def summarise(statistics: Sequence[AuditStatistics], floor: float) -> dict[str, HonestRange]:
@@ -167,11 +167,11 @@ def summarise(statistics: Sequence[AuditStatistics], floor: float) -> dict[str, 
             continue
         values = sorted(found)
         quantiles = {
-            text: _decimal_up(values[min(len(values) - 1, int(float(text) * len(values)))])
+            text: decimal_up(values[min(len(values) - 1, int(float(text) * len(values)))])
             for text in QUANTILES
         }
         least = FINGERPRINT_FLOOR if name == "fingerprint_distance" else floor
-        ranges[name] = HonestRange(_decimal_up(values[-1]), _decimal_up(least), quantiles)
+        ranges[name] = HonestRange(decimal_up(values[-1]), decimal_up(least), quantiles)
     return ranges
 
 
@@ -250,5 +250,6 @@ class _Runner:
                 worker.kill()
 
 
-def _decimal_up(value: float) -> str:
+def decimal_up(value: float) -> str:
+    """A number rounded up to six digits, as a profile writes it."""
     return format(Context(prec=6, rounding=ROUND_CEILING).create_decimal(Decimal(value)).normalize(), "f")

@@ -89,7 +89,7 @@ def generate(
     Errors: those of `manifest.check_request`; `GenerationCancelled`; `NumbersBroken`.
     """
     check_request(model.manifest, prompt_token_ids, max_output_tokens)
-    stops, written = set(model.manifest.stop_token_ids), _Written(fingerprint_seed)
+    stops, written = set(model.manifest.stop_token_ids), Written(max_output_tokens, fingerprint_seed)
     steps = steps or OwnSteps(model.network, len(prompt_token_ids) + max_output_tokens)
     start = 0
     for width in widths or [len(prompt_token_ids)]:
@@ -132,7 +132,7 @@ def generate_batch(
     step = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
     rules = list(samplers) if samplers is not None else [PLAIN] * count
     seeds = list(fingerprint_seeds) if fingerprint_seeds is not None else [None] * count
-    outputs = [_Written(seed) for seed in seeds]
+    outputs = [Written(max_output_tokens, seed) for seed in seeds]
     open_rows = set(range(count))
     for position in range(max_output_tokens):
         start, stop = cache.length, cache.length + step.shape[1]
@@ -190,24 +190,29 @@ def logprobs_of(logits: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return values[:, 0], values[:, 1:], ids
 
 
-class _Written:
-    """What one sequence has so far."""
+class Written:
+    """What one sequence has so far, of at most `most` tokens."""
 
-    def __init__(self, fingerprint_seed: bytes | None) -> None:
+    def __init__(self, most: int, fingerprint_seed: bytes | None) -> None:
         self.tokens: list[int] = []
-        self._logprobs: list[float] = []
-        self._top: list[tuple[tuple[int, float], ...]] = []
+        self.logprobs: list[float] = []
+        self.top: list[tuple[tuple[int, float], ...]] = []
         self._states: list[Tensor] = []
-        self._seed = fingerprint_seed
+        self._most, self._seed = most, fingerprint_seed
 
     def add(self, row: int, state: Tensor, chosen: Tensor, values: Tensor, top: Tensor, ids: Tensor) -> None:
         self.tokens.append(int(chosen[row]))
-        self._logprobs.append(float(values[row]))
-        self._top.append(tuple(zip(ids[row].tolist(), top[row].tolist(), strict=True)))
+        self.logprobs.append(float(values[row]))
+        self.top.append(tuple(zip(ids[row].tolist(), top[row].tolist(), strict=True)))
         if self._seed is not None:
             self._states.append(state[row])
 
-    def execution(self, stops: set[int]) -> Execution:
-        finish = FinishReason.STOP if self.tokens[-1] in stops else FinishReason.LENGTH
-        rows = b"" if self._seed is None else fingerprint_rows(torch.stack(self._states), self._seed)
-        return Execution(tuple(self.tokens), tuple(self._logprobs), finish, pack_top(self._top), rows)
+    def execution(self, stops: set[int], kept: int | None = None) -> Execution:
+        """Of the first `kept` tokens, all by default; fewer than could be is an answer that ended early."""
+        kept = len(self.tokens) if kept is None else kept
+        finish = FinishReason.LENGTH if kept == self._most else FinishReason.CANCELLED
+        if self.tokens[kept - 1] in stops:
+            finish = FinishReason.STOP
+        rows = b"" if self._seed is None else fingerprint_rows(torch.stack(self._states[:kept]), self._seed)
+        return Execution(tuple(self.tokens[:kept]), tuple(self.logprobs[:kept]), finish, pack_top(self.top[:kept]),
+                         rows)

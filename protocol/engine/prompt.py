@@ -14,8 +14,15 @@ from tokenizers import Tokenizer
 
 from protocol.engine.template import ChatTemplate
 from protocol.engine.weights import TEMPLATE_FILE, TOKENIZER_FILE, Progress, prepare_model
-from protocol.errors import Reason, Refused
+from protocol.errors import ProviderFault, Reason, Refused
 from protocol.manifest import ModelManifest
+from protocol.transcript import TEXT
+
+PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+"""Bytes that a byte-level vocabulary writes as themselves; the others become the signs from U+0100 on, in order."""
+BYTE_OF_SIGN = {chr(byte): byte for byte in PRINTABLE} | {
+    chr(0x100 + at): byte for at, byte in enumerate(byte for byte in range(0x100) if byte not in PRINTABLE)
+}  # fmt: skip
 
 
 class PromptEncoder:
@@ -25,6 +32,7 @@ class PromptEncoder:
         self.manifest = manifest
         self._tokenizer = tokenizer
         self._template = ChatTemplate(template)
+        self._added = tokenizer.get_added_tokens_decoder()
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
         """The prompt's text for (role, content) pairs, ending where the assistant begins to answer.
@@ -43,10 +51,13 @@ class PromptEncoder:
             ) from error
 
     def encode(self, messages: Sequence[tuple[str, str]]) -> tuple[int, ...]:
-        """The prompt's token ids. A marker such as <|im_end|> inside a message counts as the marker.
+        """The prompt's token ids. A marker such as <|im_end|> inside a message counts as the marker; the text of an
+        only message with the role "text" is taken as it is.
 
         Errors: `Refused(PROMPT_UNREADABLE)`.
         """
+        if len(messages) == 1 and messages[0][0] == TEXT:
+            return self.encode_text(messages[0][1])
         return self.encode_text(self.render(messages))
 
     def encode_text(self, text: str) -> tuple[int, ...]:
@@ -60,6 +71,20 @@ class PromptEncoder:
     def decode(self, token_ids: Sequence[int]) -> str:
         """The answer's text without markers; bytes that are no UTF-8 yet become U+FFFD."""
         return self._tokenizer.decode(list(token_ids), skip_special_tokens=True)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """What one token of a byte-level vocabulary spells, often less than a character; nothing for a marker.
+
+        The bytes of tokens, one after the other and read as UTF-8, are the text that `decode` gives.
+        Errors: `ProviderFault` for an id that the vocabulary does not have.
+        """
+        added = self._added.get(token_id)
+        if added is not None:
+            return b"" if added.special else added.content.encode()
+        token = self._tokenizer.id_to_token(token_id)
+        if token is None:
+            raise ProviderFault("tokens", f"{token_id} is no token of {self.manifest.name}.")
+        return bytes(BYTE_OF_SIGN[sign] for sign in token) if BYTE_OF_SIGN.keys() >= set(token) else token.encode()
 
 
 def load_prompt_encoder(

@@ -25,10 +25,11 @@ CHUNK = 24
 """Tokens a pass of a chunked prefill, one of the benign ways to run the same pass."""
 
 
-def rules_for(manifest: ModelManifest, max_output_tokens: int, sampler: Sampler = PLAIN) -> ClaimRules:
-    """What an answer of this model to a job with that limit and sampler may be."""
+def rules_for(manifest: ModelManifest, max_output_tokens: int, sampler: Sampler = PLAIN,
+              may_end_early: bool = False) -> ClaimRules:
+    """What an answer of this model to a job with that limit and sampler may be; a call `may_end_early`."""
     return ClaimRules(max_output_tokens, manifest.shape.vocabulary, manifest.stop_token_ids, sampler.min_tokens,
-                      sampler.kind == GREEDY)
+                      sampler.kind == GREEDY, may_end_early)
 
 
 def audit_claim(model: ServedModel, asked: Asked, claim: Claim) -> AuditStatistics | ClaimFault:
@@ -37,7 +38,8 @@ def audit_claim(model: ServedModel, asked: Asked, claim: Claim) -> AuditStatisti
     Errors: those of `manifest.check_request` for a prompt that cannot be asked; `NumbersBroken`.
     """
     check_request(model.manifest, asked.prompt_token_ids, asked.max_output_tokens)
-    fault = find_fault(claim, rules_for(model.manifest, asked.max_output_tokens, asked.sampler))
+    rules = rules_for(model.manifest, asked.max_output_tokens, asked.sampler, asked.may_end_early)
+    fault = find_fault(claim, rules)
     if fault is not None:
         return fault
     return compute_statistics(claim, replay(model, asked, claim))

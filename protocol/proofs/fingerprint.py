@@ -19,7 +19,7 @@ import math
 import numpy
 from numpy.typing import NDArray
 
-from protocol.encoding import keccak
+from protocol.encoding import keccak, pack_unit
 from protocol.errors import ProviderFault
 from protocol.proofs.merkle import HASH_BYTES, climb, path_length, path_of, root_of
 from protocol.units import Digest
@@ -94,9 +94,9 @@ def open_group(rows: bytes, group: int) -> bytes:
     return bytes([VERSION]) + parts[group] + b"".join(path_of(parts, group))
 
 
-def drawn_group(seed: bytes, index: int, tokens: int) -> int:
-    """The group that the draw of a work batch names for its entry `index`."""
-    return int.from_bytes(keccak(seed + b"fingerprint" + index.to_bytes(2, "big")), "big") % groups(tokens)
+def drawn_group(seed: bytes, unit: int, tokens: int) -> int:
+    """The group that the draw of a work batch names for its audited unit: an entry's index, or a call's number."""
+    return int.from_bytes(keccak(seed + b"fingerprint" + pack_unit(unit)), "big") % groups(tokens)
 
 
 def read_opening(opening: bytes, root: bytes, tokens: int, group: int) -> tuple[Rows, Rows]:

@@ -13,6 +13,7 @@ from protocol.types import SignedOffer
 from protocol.units import Seconds, Wei, in_tokens
 from provider.cli.options import (
     DEFAULT_HOME,
+    BackendClass,
     DeploymentFile,
     DryRun,
     Home,
@@ -25,7 +26,7 @@ from provider.cli.options import (
 )
 from provider.cli.output import confirm, reporting, say, table
 from provider.cli.stake import read_amount
-from provider.config import DEFAULT_MODEL
+from provider.config import DEFAULT_MODEL, TORCH_CLASS
 
 app = typer.Typer(no_args_is_help=True, help="Standing offers: what you serve, at what price.")
 MILLION = 10**6
@@ -46,7 +47,7 @@ def set_offer(
     max_output_tokens: MaxOutput = 256, min_duration: MinDuration = 60, max_outstanding: MaxOutstanding = "200",
     valid_hours: ValidHours = 720, home: Home = DEFAULT_HOME, rpc_url: Rpc = "", deployment: DeploymentFile = None,
     password_file: PasswordFile = None, keystore: OwnerKeystore = None, json: Json = False, yes: Yes = False,
-    dry_run: DryRun = False,
+    dry_run: DryRun = False, backend_class: BackendClass = TORCH_CLASS,
 ) -> None:
     """Sign a standing offer with the node key, keep it in the home folder and send it to every oracle."""
     from provider.cli.sending import open_chain, owner_address
@@ -58,7 +59,8 @@ def set_offer(
         chain, owner = open_chain(place), owner_address(place)
         terms = Terms(per_token(input_price), per_token(output_price), max_input_tokens, max_output_tokens,
                       Seconds(min_duration), read_amount(max_outstanding), Seconds(valid_hours * 3600))
-        offer = make_offer(owner, served_model(model), terms, int(time.time()), chain.parameters().max_duration)
+        served, longest = served_model(model, backend_class), chain.parameters().max_duration
+        offer = make_offer(owner, served, terms, int(time.time()), longest)
         value, lines = _shown(offer.nonce, asdict(offer)), _lines(offer)
         if not json:
             say(False, {}, lines)

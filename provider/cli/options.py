@@ -30,6 +30,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Simulate, say what woul
 Database = Annotated[
     str, typer.Option("--database-url", envvar="MALLA_DATABASE_URL", help="postgresql+psycopg://…", show_default=False)
 ]
+BackendClass = Annotated[
+    str, typer.Option("--backend-class", envvar="MALLA_BACKEND_CLASS",
+                      help="whose profile judges the work: llamacpp-q4_1-cpu for a llama.cpp server")
+]
 
 DEFAULT_HOME = Path.home() / ".malla"
 DEPLOYMENTS = Path(__file__).resolve().parents[2] / "deployments"

@@ -1,4 +1,4 @@
-"""`doctor`, `status`, `jobs`, `earnings`: nothing here sends or asks for a password."""
+"""`doctor`, `status`, `jobs`, `sessions`, `earnings`: nothing here sends or asks for a password."""
 
 from __future__ import annotations
 
@@ -94,6 +94,19 @@ def jobs(database_url: Database = "", limit: Limit = 20, stage: StageName = None
         say(json, {"jobs": rows}, table(cells, heads) if rows else ["There are no jobs yet."])
 
 
+def sessions(database_url: Database = "", limit: Limit = 20, json: Json = False) -> None:
+    """Sessions that requesters opened with you, newest first: what is owed, signed, committed and paid."""
+    from provider.wiring.console import read_sessions
+
+    with reporting(json):
+        rows = read_sessions(_require(database_url), limit)
+        amounts = ("cap_wei", "owed_wei", "signed_wei", "committed_wei", "earned_wei")
+        cells = [(str(row["id"])[:18], str(row["state"]), str(row["calls"]), str(row["running"]), str(row["tokens"]),
+                  *(in_tokens(int(str(row[name]))) for name in amounts)) for row in rows]
+        heads = ("session", "state", "calls", "running", "tokens", "cap", "owed", "signed", "committed", "paid")
+        say(json, {"sessions": rows}, table(cells, heads) if rows else ["There are no sessions yet."])
+
+
 def earnings(database_url: Database = "", json: Json = False) -> None:
     """What the node's work batches have brought, what is still pending, what was slashed."""
     from provider.wiring.console import read_earnings
@@ -101,8 +114,10 @@ def earnings(database_url: Database = "", json: Json = False) -> None:
     with reporting(json):
         found = read_earnings(_require(database_url))
         say(json, found.as_json(), [
-            f"paid out   {in_tokens(found.payout)} for {found.jobs_paid} jobs (after {in_tokens(found.fee)} of fees)",
+            f"paid out   {in_tokens(found.payout)} for {found.jobs_paid} jobs and {found.vouchers_paid} vouchers "
+            f"(after {in_tokens(found.fee)} of fees)",
             f"pending    {in_tokens(found.pending)} in batches that are not matured yet",
+            f"signed     {in_tokens(found.unclaimed)} in vouchers that are not committed yet",
             f"slashed    {in_tokens(found.slashed)}", "Take it out with: malla provider withdraw --earnings",
         ])
 

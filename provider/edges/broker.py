@@ -6,11 +6,19 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from protocol.errors import Unavailable
-from provider.config import CHALLENGE_TASK, QUEUE, SOCKET_SECONDS, TASK, TRANSPORT_OPTIONS
+from provider.config import (
+    CALL_QUEUE,
+    CALL_TASK,
+    CHALLENGE_TASK,
+    QUEUE,
+    SOCKET_SECONDS,
+    TASK,
+    TRANSPORT_OPTIONS,
+)
 
 
 class CeleryBroker:
-    """`provider.ports.Broker`."""
+    """`provider.ports.Broker`, and `provider.reply_ports.CallBroker`."""
 
     def __init__(self, broker_url: str) -> None:
         self._app = Celery("malla-provider", broker=broker_url)
@@ -25,6 +33,10 @@ class CeleryBroker:
         """Raises Unavailable when the broker does not take it; the node tells it again."""
         self._send(CHALLENGE_TASK, window)
 
+    def enqueue_call(self, call_id: bytes) -> None:
+        """Raises Unavailable when the broker does not take it; then nobody is told again."""
+        self._send(CALL_TASK, call_id.hex(), CALL_QUEUE)
+
     def ping(self) -> None:
         """Raises Unavailable."""
         try:
@@ -33,9 +45,9 @@ class CeleryBroker:
         except (OperationalError, OSError) as error:
             raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
 
-    def _send(self, task: str, argument: str | int) -> None:
+    def _send(self, task: str, argument: str | int, queue: str = QUEUE) -> None:
         try:
-            self._app.send_task(task, args=[argument], queue=QUEUE, ignore_result=True)
+            self._app.send_task(task, args=[argument], queue=queue, ignore_result=True)
         except (OperationalError, OSError) as error:
             raise Unavailable("The broker does not answer.", "Check MALLA_BROKER_URL and that it runs.") from error
 

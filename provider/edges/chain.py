@@ -10,7 +10,7 @@ from protocol.chain.records import Call, Parameters
 from protocol.chain.sender import Sender
 from protocol.errors import ChainRefused
 from protocol.messages import Domain
-from protocol.types import BatchState, Commitment, Job, JobState
+from protocol.types import BatchState, Commitment, Job, JobState, Session, Voucher
 from protocol.units import Address
 from provider.records import Head, JournalBatch, Oracle, Terms, Tx
 
@@ -63,6 +63,12 @@ class ChainView:
             self._job_terms[job_id] = self._chain.job(job_id).terms_version
         return self._job_terms[job_id]
 
+    def session_terms(self, session_id: bytes) -> int:
+        """Likewise of a session."""
+        if session_id not in self._job_terms:
+            self._job_terms[session_id] = self._chain.session(session_id).terms_version
+        return self._job_terms[session_id]
+
     def batch_state(self, batch_id: int) -> BatchState:
         return self._chain.batch(batch_id).state
 
@@ -100,8 +106,11 @@ class NodeSender:
     def decline(self, key: str, job: Job) -> None:
         self._sender.submit(key, self._chain.decline_job(job))
 
-    def commit(self, key: str, commitments: Sequence[Commitment]) -> None:
-        self._sender.submit(key, self._chain.commit_batch(list(commitments)))
+    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> None:
+        self._sender.submit(key, self._chain.commit_batch(list(commitments), list(vouchers)))
+
+    def close_session(self, key: str, session: Session) -> None:
+        self._submit_late(key, self._chain.close_session(session))
 
     def record_stored(self, key: str, batch: JournalBatch, indexes: Sequence[int],
                       signatures: Sequence[Sequence[bytes]]) -> None:
@@ -116,10 +125,10 @@ class NodeSender:
         """Raises ChainRefused when it is too late, or done already."""
         self._sender.submit(key, self._chain.post_openings(batch.batch_id, batch.head(self._owner), openings))
 
-    def refuse_commit(self, commitments: Sequence[Commitment]) -> str | None:
+    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> str | None:
         """Why the chain would refuse this batch now, or None."""
         try:
-            self._chain.simulate(self._chain.commit_batch(list(commitments)), self._address)
+            self._chain.simulate(self._chain.commit_batch(list(commitments), list(vouchers)), self._address)
         except ChainRefused as error:
             return error.message
         return None

@@ -44,7 +44,7 @@ CHALLENGES = Table(
 
 
 class SqlChallenges:
-    """`provider.ports.Challenges`."""
+    """`provider.challenge_ports.Challenges`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

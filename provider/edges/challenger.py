@@ -18,7 +18,7 @@ from protocol.errors import Unavailable
 
 
 class TorchChallenger:
-    """`provider.ports.Challenger`."""
+    """`provider.challenge_ports.Challenger`."""
 
     def claim(self, terms: ChallengeTerms) -> DeviceClaim | None:
         """What the driver says of the card, and a rate measured on one product; None without a CUDA device."""

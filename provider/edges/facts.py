@@ -16,12 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from protocol.chain.chain import Chain
 from protocol.chain.keystore import keystore_address
 from protocol.engine.catalogue import find_model, find_profile
+from protocol.engine.vector_catalogue import find_vector_profile
 from protocol.engine.weights import check_weights_file, locate_weights_file
 from protocol.errors import ConfigInvalid, MallaError
 from provider.edges.broker import CeleryBroker
 from provider.edges.chain import ChainView
 from provider.edges.gpu import NvmlGpu
 from provider.edges.journal import open_engine
+from provider.edges.vector_backend import find_vector_manifest, load_vector_counter
 
 
 def attempt(question: Callable[[], object]) -> str:
@@ -42,6 +44,10 @@ def ask_machine(folder: Path) -> tuple[dict[str, object], int, int]:
 
 def ask_model(name: str) -> tuple[str, str]:
     """What is wrong with the model's file and with its profile."""
+
+    vector = find_vector_manifest(name)
+    if vector is not None:
+        return attempt(lambda: load_vector_counter(vector)), attempt(lambda: find_vector_profile(vector))
 
     def check_file() -> None:
         manifest = find_model(name)

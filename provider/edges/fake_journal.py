@@ -9,8 +9,11 @@ from typing import Any
 from protocol.encoding import to_hex
 from protocol.types import BatchState, SignedOffer
 from protocol.units import Digest, Wei
+from provider.edges.fake_claims import FakeClaims
 from provider.edges.fake_outbox import FakeOutbox
-from provider.records import Earnings, JournalBatch, JournalJob, Lease, Speed, Stage, StoredReceipt, Work
+from provider.figures import Earnings, Speed
+from provider.records import JournalBatch, JournalJob, Lease, Stage, StoredReceipt, Work
+from provider.session_rows import Claimable
 
 LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 UNFINISHED = (Stage.SEEN, Stage.DECLINING, *LIVE, Stage.DONE, Stage.COMMITTING)
@@ -28,6 +31,7 @@ class FakeJournal(FakeOutbox):
     kept_offers: dict[bytes, tuple[SignedOffer, bool]] = field(default_factory=dict)
     signs: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
     measured: float | None = None
+    claims: FakeClaims = field(default_factory=FakeClaims)
     burns: dict[int, int] = field(default_factory=dict)
     """Wei burned, by block."""
 
@@ -94,8 +98,10 @@ class FakeJournal(FakeOutbox):
         return self._holds(job_id, holder) and self._move(
             job_id, [Stage.RUNNING], stage=Stage.DONE, work=work, input_tokens=work.input_tokens, done_at=now)
 
-    def begin_commit(self, job_ids: Sequence[bytes], key: str) -> bool:
+    def begin_commit(self, job_ids: Sequence[bytes], key: str, vouchers: Sequence[Claimable] = ()) -> bool:
         if any(self.rows[job_id].stage is not Stage.DONE for job_id in job_ids):
+            return False
+        if not all([self.claims.begin(one, key) for one in vouchers]):
             return False
         return all([self._move(job_id, [Stage.DONE], stage=Stage.COMMITTING, commit_key=key) for job_id in job_ids])
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from protocol.encoding import keccak
 from protocol.errors import ChainRefused, MallaError
+from protocol.listing import SignedListing
 from protocol.messages import Domain, storage_receipt_digest
 from protocol.sealing import derive_secret, public_key
 from protocol.signing import Signer
-from protocol.types import BatchState, Commitment, Job, JobState, SignedOffer, SignedReport
+from protocol.types import BatchState, Commitment, Job, JobState, Session, SignedOffer, SignedReport, Voucher
 from protocol.units import Address
 from provider.edges.fakes import DOMAIN, FakeClock
 from provider.records import Head, JournalBatch, Oracle, Terms, Tx, Wanted
@@ -40,6 +41,9 @@ class FakeChain:
     def job_terms(self, job_id: bytes) -> int:
         return self.job_versions.get(job_id, 1)
 
+    def session_terms(self, session_id: bytes) -> int:
+        return self.job_versions.get(session_id, 1)
+
     def job_state(self, job_id: bytes) -> JobState:
         return self.states.get(job_id, JobState.OPEN)
 
@@ -68,7 +72,8 @@ class FakeSender:
     sent: dict[str, tuple[str, object]] = field(default_factory=dict)
     outcomes: dict[str, Tx] = field(default_factory=dict)
     bad: set[bytes] = field(default_factory=set)
-    """Spec digests of jobs that the chain refuses."""
+    """Spec digests of jobs, and heads of vouchers, that the chain refuses."""
+    vouchers: dict[str, tuple[Voucher, ...]] = field(default_factory=dict)
     refuses: bool = False
     """Everything is refused at the moment of sending."""
     pumped: int = 0
@@ -76,8 +81,12 @@ class FakeSender:
     def decline(self, key: str, job: Job) -> None:
         self._send(key, "decline", job)
 
-    def commit(self, key: str, commitments: Sequence[Commitment]) -> None:
+    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> None:
         self._send(key, "commit", tuple(commitments))
+        self.vouchers[key] = tuple(vouchers)
+
+    def close_session(self, key: str, session: Session) -> None:
+        self._send(key, "close_session", session)
 
     def record_stored(self, key: str, batch: JournalBatch, indexes: Sequence[int],
                       signatures: Sequence[Sequence[bytes]]) -> None:
@@ -89,9 +98,11 @@ class FakeSender:
     def post_openings(self, key: str, batch: JournalBatch, openings: Sequence[bytes]) -> None:
         self._send(key, "post_openings", (batch.batch_id, tuple(openings)))
 
-    def refuse_commit(self, commitments: Sequence[Commitment]) -> str | None:
+    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> str | None:
         if any(one.job.spec_digest in self.bad for one in commitments):
             return "The chain refuses this job."
+        if any(one.head in self.bad for one in vouchers):
+            return "The chain refuses this voucher."
         return None
 
     def outcome(self, key: str) -> Tx | None:
@@ -122,6 +133,8 @@ class FakeOracles:
     put: list[tuple[Address, bytes]] = field(default_factory=list)
     reports: list[tuple[Address, SignedReport]] = field(default_factory=list)
     offers: list[tuple[Address, SignedOffer]] = field(default_factory=list)
+    listings: list[tuple[Address, SignedListing]] = field(default_factory=list)
+    session_reports: list[tuple[Address, bytes]] = field(default_factory=list)
     openings: list[tuple[Address, bytes]] = field(default_factory=list)
     wants: dict[Address, list[Wanted]] = field(default_factory=dict)
     reveals: dict[Address, bytes] = field(default_factory=dict)
@@ -157,6 +170,14 @@ class FakeOracles:
     def post_report(self, oracle: Oracle, report: SignedReport) -> None:
         self._answer(oracle)
         self.reports.append((oracle.address, report))
+
+    def put_listing(self, oracle: Oracle, listing: SignedListing) -> None:
+        self._answer(oracle)
+        self.listings.append((oracle.address, listing))
+
+    def post_session_report(self, oracle: Oracle, body: bytes) -> None:
+        self._answer(oracle)
+        self.session_reports.append((oracle.address, body))
 
     def post_opening(self, oracle: Oracle, body: bytes) -> None:
         self._answer(oracle)

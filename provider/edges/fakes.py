@@ -16,7 +16,8 @@ from protocol.sealing import derive_secret, public_key, unseal
 from protocol.signing import Signer
 from protocol.types import Sampler
 from protocol.units import Address
-from provider.records import Completion
+from provider.ports import Deliver
+from provider.records import Completion, Produced
 
 ESCROW = Address("0x00000000000000000000000000000000000e5c20")
 DOMAIN = Domain(31337, ESCROW)
@@ -69,12 +70,14 @@ class FakeCounter:
 
 @dataclass
 class FakeBackend:
-    """Answers 'Lima' with the tokens, two by default; `before_token` is called first, may raise or move the clock."""
+    """Answers 'Lima' with the tokens, two by default; `before_token` is called first, may raise or move the clock. To a
+    call it gives them one by one, or `some` at a time."""
 
     before_token: Callable[[], None] = lambda: None
     runs: int = 0
     asked: tuple[Sampler, bytes] | None = None
     tokens: tuple[int, ...] = (500, 2)
+    some: int = 1
 
     @property
     def states(self) -> NDArray[numpy.float32]:
@@ -82,16 +85,35 @@ class FakeBackend:
         return numpy.sin(numpy.outer(numpy.arange(1, len(self.tokens) + 1), numpy.arange(1, 9))).astype(numpy.float32)
 
     def run(self, messages: Sequence[tuple[str, str]], max_output_tokens: int, on_token: Callable[[int], None],
-            cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes) -> Completion:
+            cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes,
+            deliver: Deliver | None = None) -> Completion:
         self.runs += 1
         self.asked = (sampler, fingerprint_seed)
-        self.before_token()
-        on_token(1)
-        if cancelled():
-            raise MallaError("Generation was cancelled.")
-        rows = pack_rows(project(self.states, fingerprint_seed))
         logprobs = pack_float32([-0.5] * (len(self.tokens) - 1) + [-0.25])
-        return Completion(7, self.tokens, logprobs, "Lima", "stop", b"", rows)
+        kept = len(self.tokens)
+        if deliver is None:
+            self.before_token()
+            on_token(1)
+            if cancelled():
+                raise MallaError("Generation was cancelled.")
+        else:
+            kept = self._give(logprobs, cancelled, deliver)
+        rows = pack_rows(project(self.states[:kept], fingerprint_seed))
+        finish = "stop" if kept == len(self.tokens) else "cancelled"
+        return Completion(7, self.tokens[:kept], logprobs[: 4 * kept], "Lima", finish, b"", rows)
+
+    def _give(self, logprobs: bytes, cancelled: Callable[[], bool], deliver: Deliver) -> int:
+        out = 0
+        while out < len(self.tokens):
+            self.before_token()
+            last = min(out + self.some, len(self.tokens))
+            went = 0 if cancelled() else deliver(Produced(self.tokens[out:last], logprobs[4 * out : 4 * last]))
+            out += went
+            if out < last:
+                break
+        if not out:
+            raise MallaError("Generation was cancelled before the first token.")
+        return out
 
 
 class FakeGpu:

@@ -19,11 +19,11 @@ from provider.edges.tables import BATCHES, BEATS, BURNS, DELIVERIES, JOBS, OFFER
 from provider.records import Delivery, DeliveryKind, JournalBatch, StoredReceipt
 
 
-def open_engine(database_url: str) -> Engine:
+def open_engine(database_url: str, connections: int = 2) -> Engine:
     """A small pool: many processes of many nodes share one cluster. Raises ConfigInvalid."""
     try:
         if make_url(database_url).get_backend_name() == "postgresql":
-            return create_engine(database_url, pool_size=2, max_overflow=2, pool_pre_ping=True,
+            return create_engine(database_url, pool_size=connections, max_overflow=connections, pool_pre_ping=True,
                                  connect_args={"connect_timeout": 5})
     except (ArgumentError, ValueError, ImportError):
         pass  # the error's own text holds the URL, and the URL a password

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Row, and_, case, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from protocol.types import Job
 from protocol.units import Digest, Wei
 from protocol.wire import from_json
+from provider.edges.claim_rows import insert_claims
 from provider.edges.tables import JOBS
-from provider.records import JournalJob, Lease, Speed, Stage, Work
+from provider.figures import Speed
+from provider.records import JournalJob, Lease, Stage, Work
+from provider.session_rows import Claimable
 
 _LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 
@@ -95,15 +99,19 @@ class JobRows:
             tokens_so_far=work.output_tokens, lease_holder=None, fingerprints=work.fingerprints,
         )
 
-    def begin_commit(self, job_ids: Sequence[bytes], key: str) -> bool:
+    def begin_commit(self, job_ids: Sequence[bytes], key: str, vouchers: Sequence[Claimable] = ()) -> bool:
         """All of them or none."""
-        with self.engine.begin() as connection:
-            found = connection.execute(
-                update(JOBS).where(JOBS.c.job_id.in_(job_ids), JOBS.c.stage == Stage.DONE)
-                .values(stage=Stage.COMMITTING, commit_key=key))
-            if found.rowcount != len(job_ids):
-                connection.rollback()
-                return False
+        try:
+            with self.engine.begin() as connection:
+                found = connection.execute(
+                    update(JOBS).where(JOBS.c.job_id.in_(job_ids), JOBS.c.stage == Stage.DONE)
+                    .values(stage=Stage.COMMITTING, commit_key=key))
+                if found.rowcount != len(job_ids):
+                    connection.rollback()
+                    return False
+                insert_claims(connection, vouchers, key)
+        except IntegrityError:
+            return False  # a voucher of one of these sessions is on its way already
         return True
 
     def committing(self) -> dict[str, list[JournalJob]]:

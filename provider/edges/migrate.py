@@ -16,9 +16,10 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 LOCK = 0x6D616C6C61
 
 
-def open_journal(database_url: str) -> PostgresJournal:
-    """The journal of a database that has this version's tables afterwards. Raises Unavailable."""
-    engine = open_engine(database_url)
+def open_journal(database_url: str, connections: int = 2) -> PostgresJournal:
+    """The journal of a database that has this version's tables afterwards; `connections` are kept, as many more opened
+    when they are all taken. Raises Unavailable."""
+    engine = open_engine(database_url, connections)
     migrate(engine)
     return PostgresJournal(engine)
 

@@ -12,6 +12,7 @@ from protocol.challenge import SignedCommitment
 from protocol.encoding import canonical_json, from_hex, keccak, parse_json, to_hex
 from protocol.errors import Malformed, Reason, Refused, TooLarge, Unavailable
 from protocol.limits import MAX_BLOB, MAX_JSON_BODY
+from protocol.listing import SignedListing
 from protocol.types import SignedOffer, SignedReport
 from protocol.wire import to_json
 from provider.records import Oracle, Wanted
@@ -51,6 +52,12 @@ class HttpOracleClient:
 
     def post_report(self, oracle: Oracle, report: SignedReport) -> None:
         self._json(oracle, "POST", "/v1/reports", canonical_json(to_json(report)))
+
+    def put_listing(self, oracle: Oracle, listing: SignedListing) -> None:
+        self._json(oracle, "PUT", "/v1/listings", canonical_json(to_json(listing)))
+
+    def post_session_report(self, oracle: Oracle, body: bytes) -> None:
+        self._json(oracle, "POST", "/v1/session-reports", body)
 
     def post_opening(self, oracle: Oracle, body: bytes) -> None:
         self._json(oracle, "POST", "/v1/openings", body)

@@ -24,6 +24,7 @@ from protocol.chain.events import (
 )
 from protocol.types import BatchState, Outcome
 from protocol.wire import to_json
+from provider.edges.session_projection import apply_session_event
 from provider.edges.tables import BATCHES, BURNS, CONVICTIONS, JOBS
 from provider.ports import Log
 from provider.records import Stage
@@ -43,6 +44,7 @@ class Projection:
 
     def _apply(self, connection: Connection, placed: ChainEvent) -> None:
         event = placed.event
+        apply_session_event(connection, self._owner, placed, self._log)
         if isinstance(event, JobOpened):
             if event.job.provider.lower() == self._owner:
                 self._opened(connection, event)

@@ -6,8 +6,9 @@ from sqlalchemy import Engine, func, select
 
 from protocol.encoding import to_hex
 from protocol.units import Wei
+from provider.edges.session_figures import sum_vouchers
 from provider.edges.tables import BATCHES, CONVICTIONS, DELIVERIES, JOBS
-from provider.records import Earnings
+from provider.figures import Earnings
 
 
 class ReportRows:
@@ -32,8 +33,10 @@ class ReportRows:
             slashed = connection.scalar(select(func.coalesce(func.sum(CONVICTIONS.c.slashed), 0)))
             paid = connection.scalar(select(func.count()).where(JOBS.c.stage == "SETTLED"))
             waiting = connection.scalar(select(func.count()).where(DELIVERIES.c.done_at.is_(None)))
-        return Earnings(Wei(int(payout)), Wei(int(fee)), Wei(int(unpaid or 0)), Wei(int(slashed or 0)), batches,
-                        int(paid or 0), int(waiting or 0))
+            vouchers = sum_vouchers(connection)
+        return Earnings(Wei(int(payout)), Wei(int(fee)), Wei(int(unpaid or 0) + vouchers.pending),
+                        Wei(int(slashed or 0)), batches, int(paid or 0), int(waiting or 0), vouchers.paid,
+                        vouchers.unclaimed)
 
     def list_jobs(self, limit: int, stage: str | None = None) -> list[dict[str, object]]:
         """Newest first, as JSON."""

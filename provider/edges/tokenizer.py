@@ -11,8 +11,14 @@ from protocol.engine.catalogue import find_model, find_profile
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.engine.weights import default_cache_folder
 from protocol.manifest import check_request
-from provider.config import Settings
+from protocol.profile import CalibrationProfile
+from protocol.sampling import MAX_MIN_TOKENS
+from provider.config import TORCH_CLASS, Settings
+from provider.edges.vector_backend import find_vector_manifest, load_vector_counter, served_vector
+from provider.ports import Counter
 from provider.records import Served
+
+TORCH = "torch"
 
 
 class TokenCounter:
@@ -31,12 +37,22 @@ def model_cache(settings: Settings) -> Path:
     return settings.model_cache or default_cache_folder(os.environ)
 
 
-def load_counter(settings: Settings) -> TokenCounter:
+def load_counter(settings: Settings) -> Counter:
     """Errors: ConfigInvalid when the model's file is missing or another one."""
+    if (vector := find_vector_manifest(settings.model)) is not None:
+        return load_vector_counter(vector)
     return TokenCounter(load_prompt_encoder(find_model(settings.model), model_cache(settings)))
 
 
-def served_model(name: str) -> Served:
-    """The digests that our offers and jobs name. Errors: Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
-    manifest = find_model(name)
-    return Served(document_digest(manifest), document_digest(find_profile(manifest)), manifest.name)
+def served_profile(name: str, backend_class: str = TORCH_CLASS) -> CalibrationProfile:
+    """The profile of a model's class (backend-dtype-device). Errors: Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
+    return find_profile(find_model(name), *backend_class.split("-", 2))
+
+
+def served_model(name: str, backend_class: str = TORCH_CLASS) -> Served:
+    """What our offers and jobs name. Errors: Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
+    if (vector := find_vector_manifest(name)) is not None:
+        return served_vector(vector)
+    manifest, profile = find_model(name), served_profile(name, backend_class)
+    return Served(document_digest(manifest), document_digest(profile), manifest.name, tuple(profile.samplers),
+                  MAX_MIN_TOKENS if profile.backend == TORCH else 0)

@@ -25,8 +25,9 @@ from protocol.challenge import (
 from protocol.challenge_opening import opened_by
 from protocol.errors import MallaError, Reason, Refused, Unavailable
 from protocol.units import Address, Digest
+from provider.challenge_ports import ChallengeBroker, ChallengeClient, Challenges
 from provider.challenge_rows import ChallengeRow, ChallengeStage
-from provider.ports import Chain, ChallengeBroker, ChallengeClient, Challenges, Clock, Keys, Log
+from provider.ports import Chain, Clock, Keys, Log
 from provider.records import Oracle
 
 AGAIN_SECONDS = 120.0

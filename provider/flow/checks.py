@@ -29,6 +29,10 @@ def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, served: Se
         if in_spec != in_job:
             raise Refused(Reason.WRONG_JOB, f"The spec's {what} is {in_spec}, the job's is {in_job}.")
     check_sampler(spec.sampler)
+    if spec.sampler.kind not in served.samplers or spec.sampler.min_tokens > served.min_tokens:
+        raise Refused(Reason.UNKNOWN_SAMPLER,
+                      f"The backend here serves {' and '.join(served.samplers)} jobs with min_tokens of at most "
+                      f"{served.min_tokens}.", "Ask with temperature 0, or ask another provider.")
     if spec.audit not in AUDIT_CLASSES:
         raise Refused(Reason.UNKNOWN_AUDIT, f"There is no audit class '{spec.audit[:40]}'.",
                       f"Use {', '.join(AUDIT_CLASSES)}.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protocol.challenge import ChallengeTerms
+from provider.challenge_ports import Challenger, Challenges
 from provider.challenge_rows import ChallengeStage
-from provider.ports import Challenger, Challenges, Log
+from provider.ports import Log
 
 NO_DEVICE = "no challenge taken: this provider has no CUDA device"
 

@@ -107,6 +107,8 @@ def _send(delivering: Delivering, row: Delivery, oracle: Oracle) -> bytes | None
         client.post_report(oracle, from_json(SignedReport, parse_json(row.body), "report"))
     elif row.kind is DeliveryKind.OFFER:
         client.put_offer(oracle, from_json(SignedOffer, parse_json(row.body), "offer"))
+    elif row.kind is DeliveryKind.SESSION_REPORT:
+        client.post_session_report(oracle, row.body)
     else:
         client.post_opening(oracle, row.body)
     return None

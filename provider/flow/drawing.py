@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from protocol.draw import REVEAL_WAIT, Draw, audit_rate, draw, epoch_end, epoch_of, is_reveal
 from protocol.errors import MallaError, Unavailable
-from protocol.units import BPS_ONE
+from protocol.units import BPS_ONE, Bps
 from provider.ports import Chain, Clock, Journal, Keys, Log, OracleClient
 from provider.records import JournalBatch, Oracle
+from provider.session_ports import Claims
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Opening:
     clock: Clock
     log: Log
     reveal_wait: int = REVEAL_WAIT
+    claims: Claims | None = None
 
 
 def draw_batch(opening: Opening, batch: JournalBatch, exact: bool = False) -> Draw | None:
@@ -32,7 +34,7 @@ def draw_batch(opening: Opening, batch: JournalBatch, exact: bool = False) -> Dr
     leaves = [entry.audited_leaf for entry in batch.entries]
     terms = opening.chain.terms(batch.terms_version)
     members = opening.chain.oracles(batch.set_version)
-    rate = audit_rate(opening.journal.burned(batch.committed_block), terms.audit_bps)
+    rate = audit_rate_of(opening, batch)
     if rate >= BPS_ONE and not exact:
         return draw(batch.batch_id, leaves, None, [None] * len(members), rate)
     epoch_blocks = opening.chain.epoch_blocks()
@@ -45,6 +47,12 @@ def draw_batch(opening: Opening, batch: JournalBatch, exact: bool = False) -> Dr
     if None in reveals and opening.chain.head().timestamp < end.timestamp + opening.reveal_wait:
         return None
     return draw(batch.batch_id, leaves, named.hash, reveals, rate)
+
+
+def audit_rate_of(opening: Opening, batch: JournalBatch) -> Bps:
+    """How much of the batch is drawn."""
+    floor = opening.chain.terms(batch.terms_version).audit_bps
+    return audit_rate(opening.journal.burned(batch.committed_block), floor)
 
 
 def _reveal(opening: Opening, member: Oracle, epoch: int) -> bytes | None:

@@ -17,17 +17,19 @@ from protocol.errors import MallaError
 from protocol.messages import opening_digest
 from protocol.proofs.fingerprint import drawn_group, open_group
 from protocol.sealing import new_secret, seal
-from protocol.transcript import parse_spec, parse_transcript, transcript_bytes
-from protocol.types import CANARY_ONLY, BatchState
+from protocol.transcript import parse_transcript, transcript_bytes
+from protocol.types import BatchState
 from protocol.units import Address
-from provider.flow.drawing import Opening, draw_batch
-from provider.records import Delivery, DeliveryKind, JournalBatch, JournalJob, Oracle, Work
+from provider.flow.drawing import Opening
+from provider.flow.units import Draws, find_unit, is_kept_back, is_place
+from provider.records import Delivery, DeliveryKind, JournalBatch, Oracle
+from provider.session_rows import CallUnit
 
 REPEAT_SECONDS = 15.0
 """An opening that was taken and is still wanted after this long is sent again: its oracle lost it."""
 
 Place = tuple[int, int]
-"""Batch and index of an entry."""
+"""Batch and number of a unit: the index of a job's entry, or a call's number."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
     """Ask every oracle what it wants opened and queue it for all oracles. Returns how many openings are new."""
     if not opening.journal.batches(BatchState.PENDING):
         return 0
-    asked = ask_wanted(opening, oracles)
-    return sum(_open(opening, asking, place, oracles, {one.auditor.address for one in all_asking})
+    asked, draws = ask_wanted(opening, oracles), Draws(opening)
+    return sum(_open(opening, asking, place, oracles, {one.auditor.address for one in all_asking}, draws)
                for place, all_asking in asked.items() for asking in all_asking)
 
 
@@ -59,17 +61,12 @@ def ask_wanted(opening: Opening, oracles: Sequence[Oracle]) -> dict[Place, list[
     return asked
 
 
-def opened_transcript(work: Work, index: int, group_seed: bytes | None) -> bytes:
+def opened_transcript(found: CallUnit, unit: int, group_seed: bytes | None) -> bytes:
     """The transcript with the group of fingerprints that a draw names; as it is where there is nothing to open."""
-    if not work.fingerprints or group_seed is None:
-        return work.transcript
-    opened = open_group(work.fingerprints, drawn_group(group_seed, index, work.output_tokens))
-    return transcript_bytes(replace(parse_transcript(work.transcript), fingerprint_opening=opened))
-
-
-def is_kept_back(job: JournalJob) -> bool:
-    """Whether the order says that its transcript goes to no oracle."""
-    return job.spec is not None and parse_spec(job.spec).audit == CANARY_ONLY
+    if not found.fingerprints or group_seed is None:
+        return found.transcript
+    opened = open_group(found.fingerprints, drawn_group(group_seed, unit, found.output_tokens))
+    return transcript_bytes(replace(parse_transcript(found.transcript), fingerprint_opening=opened))
 
 
 def seal_opening(opening: Opening, batch: JournalBatch, index: int, auditor: Oracle, transcript: bytes) -> bytes:
@@ -85,10 +82,11 @@ def seal_opening(opening: Opening, batch: JournalBatch, index: int, auditor: Ora
     })
 
 
-def _open(opening: Opening, one: Asking, place: Place, oracles: Sequence[Oracle], asking: set[Address]) -> bool:
+def _open(opening: Opening, one: Asking, place: Place, oracles: Sequence[Oracle], asking: set[Address],
+          draws: Draws) -> bool:
     auditor, (batch_id, index) = one.auditor, place
     batch = opening.journal.batch(batch_id)
-    if batch is None or batch.state is not BatchState.PENDING or not 0 <= index < len(batch.entries):
+    if batch is None or batch.state is not BatchState.PENDING or not is_place(batch, index):
         return False
     members = {member.address for member in opening.chain.oracles(batch.set_version)}
     if auditor.address not in members:
@@ -98,31 +96,31 @@ def _open(opening: Opening, one: Asking, place: Place, oracles: Sequence[Oracle]
         opening.journal.repeat_delivery(DeliveryKind.OPENING, subject, auditor.address,
                                         opening.clock() - REPEAT_SECONDS)
         return False
-    drawn = draw_batch(opening, batch)
+    drawn = draws.of(batch)
     many = len(asking & members) > faults(len(members))
     if drawn is None and not many:
         return False
-    if drawn is not None and index not in drawn.drawn and not many:
+    if drawn is not None and not many and not draws.names(batch, drawn, index):
         opening.log("opening_not_drawn", oracle=auditor.address, batch_id=batch.batch_id, index=index)
         return False
-    job = opening.journal.job(batch.entries[index].job_id)
-    if job is None or job.work is None:
+    found = find_unit(opening, batch, index)
+    if found is None:
         opening.log("transcript_missing", batch_id=batch.batch_id, index=index)
         return False
-    if is_kept_back(job):
-        _show_spec(opening, auditor, job)
+    if is_kept_back(found):
+        _show_spec(opening, auditor, found)
         return False
     group_seed = one.group_seed or (drawn.group_seed if drawn is not None else None)
-    body = seal_opening(opening, batch, index, auditor, opened_transcript(job.work, index, group_seed))
+    body = seal_opening(opening, batch, index, auditor, opened_transcript(found, index, group_seed))
     opening.journal.queue_deliveries(
         [Delivery(DeliveryKind.OPENING, subject, oracle.address, body, batch.batch_id) for oracle in oracles])
     opening.log("leaf_opened", batch_id=batch.batch_id, index=index, auditor=auditor.address)
     return True
 
 
-def _show_spec(opening: Opening, auditor: Oracle, job: JournalJob) -> None:
+def _show_spec(opening: Opening, auditor: Oracle, found: CallUnit) -> None:
     """Who asks for a transcript that the order keeps back has not read the order."""
     try:
-        opening.client.put_blob(auditor, job.spec or b"")
+        opening.client.put_blob(auditor, found.spec)
     except MallaError as error:
-        opening.log("spec_not_taken", oracle=auditor.address, job_id=job.job_id.hex(), error=error.message)
+        opening.log("spec_not_taken", oracle=auditor.address, error=error.message)

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from protocol.draw import auditor_at
+from protocol.draw import auditor_at, auditor_of_unit
 from protocol.errors import ChainRefused
 from protocol.limits import MAX_POSTED_OPENINGS
-from protocol.openings import PostedOpening, pack_opening
+from protocol.openings import PostedOpening, PostedReport, pack_opening, pack_report
 from protocol.sealing import new_secret, seal
 from protocol.types import BatchState, Outcome
 from provider.flow.drawing import Opening, draw_batch
-from provider.flow.openings import ask_wanted, is_kept_back, opened_transcript
+from provider.flow.openings import ask_wanted, opened_transcript
+from provider.flow.units import all_units, drawn_units, find_unit, is_kept_back, is_place
 from provider.ports import Sender
 from provider.records import DeliveryKind, JournalBatch, Oracle
 
@@ -52,13 +53,13 @@ def post_openings(posting: Posting, oracles: Sequence[Oracle]) -> int:
 def make_openings(opening: Opening, batch: JournalBatch, oracles: Sequence[Oracle]) -> list[bytes]:
     """As many openings as a transaction takes, the most urgent ones first."""
     members = opening.chain.oracles(batch.set_version)
-    made: list[bytes] = []
-    left = MAX_POSTED_OPENINGS
+    made = _reports(opening, batch)
+    left = MAX_POSTED_OPENINGS - sum(map(len, made))
     for index, seat, group_seed in _wanted(opening, batch, members, oracles):
-        job = opening.journal.job(batch.entries[index].job_id)
-        if job is None or job.work is None or is_kept_back(job):
+        found = find_unit(opening, batch, index)
+        if found is None or is_kept_back(found):
             continue
-        sealed = seal(opened_transcript(job.work, index, group_seed), members[seat].encryption_key, new_secret())
+        sealed = seal(opened_transcript(found, index, group_seed), members[seat].encryption_key, new_secret())
         packed = pack_opening(PostedOpening(index, members[seat].address, sealed))
         if len(packed) <= left:
             made.append(packed)
@@ -66,18 +67,28 @@ def make_openings(opening: Opening, batch: JournalBatch, oracles: Sequence[Oracl
     return made
 
 
+def _reports(opening: Opening, batch: JournalBatch) -> list[bytes]:
+    """What each voucher's calls are: an oracle that was never told of them cannot know which ones it drew."""
+    made: list[bytes] = []
+    for index, calls in sorted((opening.claims.calls_of(batch.batch_id) if opening.claims is not None else {}).items()):
+        packed = pack_report(PostedReport(index, tuple(calls)))
+        if calls and sum(map(len, made)) + len(packed) <= MAX_POSTED_OPENINGS:
+            made.append(packed)
+    return made
+
+
 def _wanted(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
             oracles: Sequence[Oracle]) -> Iterator[tuple[int, int, bytes | None]]:
-    """(entry, seat in the set, seed of its group): each leaf that is drawn, or that a member asked for, once, then all
+    """(unit, seat in the set, seed of its group): each leaf that is drawn, or that a member asked for, once, then all
     of them again for a further member, and so on; of the members those that asked first, then the others in the order
     of their turns."""
     asked = _asked(opening, batch, members, oracles)
     drawn = draw_batch(opening, batch, exact=True) or draw_batch(opening, batch)
-    leaves = {index for index, _ in asked} | set(drawn.drawn if drawn is not None else ())
-    audited = [i for i, entry in enumerate(batch.entries) if not entry.is_voucher]
+    leaves = {index for index, _ in asked} | (drawn_units(opening, batch, drawn) if drawn is not None else set())
     orders = []
-    for index in sorted(leaves) or audited:
-        turns = [auditor_at(drawn.auditors[index] if drawn else 0, rank, len(members)) for rank in range(len(members))]
+    for index in sorted(leaves) or all_units(opening, batch):
+        first = auditor_of_unit(drawn, index, len(members)) if drawn else 0
+        turns = [auditor_at(first, rank, len(members)) for rank in range(len(members))]
         orders.append([(index, seat) for seat in sorted(turns, key=lambda seat: (index, seat) not in asked)])
     group_seed = drawn.group_seed if drawn is not None else None
     for choices in zip(*orders, strict=True):
@@ -87,7 +98,7 @@ def _wanted(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
 
 def _asked(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
            oracles: Sequence[Oracle]) -> dict[tuple[int, int], bytes | None]:
-    """(entry, seat in the set) of what members were given before, and of what they ask for now with their seeds."""
+    """(unit, seat in the set) of what members were given before, and of what they ask for now with their seeds."""
     asked: dict[tuple[int, str], bytes | None] = {}
     for subject in opening.journal.subjects(DeliveryKind.OPENING, batch.batch_id):
         _, index, auditor = subject.split("/")
@@ -97,7 +108,7 @@ def _asked(opening: Opening, batch: JournalBatch, members: Sequence[Oracle],
             asked |= {(place, str(one.auditor.address)): one.group_seed for one in by}
     seats = {str(member.address): seat for seat, member in enumerate(members)}
     return {(index, seats[auditor]): seed for (index, auditor), seed in asked.items()
-            if auditor in seats and 0 <= index < len(batch.entries)}
+            if auditor in seats and is_place(batch, index)}
 
 
 def _free_key(posting: Posting, batch: JournalBatch) -> str | None:

@@ -1,23 +1,23 @@
-"""Committing finished work: many jobs that began under the same terms, one work batch, exactly once.
+"""Committing finished work: jobs and vouchers that began under the same terms, one work batch, exactly once.
 
 The journal names the commitment before it is sent, so a node that dies in between sends the same one again. A batch
-that the chain refuses is tried job by job, so that one bad job cannot hold up the others.
+that the chain refuses is tried line by line, so that a bad one cannot hold up the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from protocol.encoding import keccak
 from protocol.errors import ChainRefused
-from protocol.types import Commitment, JobState
+from protocol.types import JobState
+from provider.flow.claiming import COMMIT_MARGIN, is_due
+from provider.flow.lines import Lines, alike, commit_key, commitment_of, voucher_of
 from provider.ports import Chain, Clock, Journal, Log, Sender
 from provider.records import JournalJob, Stage
+from provider.session_ports import Claims
+from provider.session_rows import Claimable
 
-REFUSED_SECONDS = 5.0
-COMMIT_MARGIN = 2
-"""Seconds before a deadline in which nothing is committed any more: the transaction could be mined too late."""
+REFUSED_SECONDS, VOUCHER_REFUSED_SECONDS = 5.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -30,52 +30,22 @@ class Committing:
     max_batch: int
     batch_wait: float
     refused: dict[bytes, float] = field(default_factory=dict)
-    """Until when a job that the chain refuses is left alone; forgotten by a restart, which only asks again sooner."""
+    """Until when a job or session whose line the chain refuses is left alone; forgotten by a restart, which only asks
+    again sooner."""
+    claims: Claims | None = None
+    voucher_wait: float = 5.0
 
 
 def commit_work(committing: Committing) -> int:
-    """One step: follow what was sent, then send the next batch. Returns how many jobs were put into a batch."""
+    """One step: follow what was sent, then send the next batch. Returns how many lines were put into a batch."""
     _follow_commits(committing)
-    ready = _ready(committing)
-    if not ready:
+    jobs, vouchers = _ready(committing), _due_vouchers(committing)
+    alone = [job for job in jobs if committing.journal.commits_alone(job.job_id)]
+    if alone:
+        return _send(committing, Lines(tuple(alone[:1])))
+    if not jobs and not vouchers:
         return 0
-    alone = [job for job in ready if committing.journal.commits_alone(job.job_id)]
-    version = committing.chain.job_terms(ready[0].job_id)
-    alike = [job for job in ready if committing.chain.job_terms(job.job_id) == version]
-    return _send(committing, alone[:1] or alike[: committing.max_batch])
-
-
-def send_declines(committing: Committing) -> None:
-    """Send the declines that the journal holds, and give up those that came too late."""
-    for job in committing.journal.jobs(Stage.DECLINING):
-        key = f"decline/{job.job_id.hex()}"
-        tx = committing.sender.outcome(key)
-        if tx is None:
-            _decline(committing, key, job)
-        elif tx.status == "REVERTED":
-            committing.journal.drop(job.job_id, f"{job.reason} (the decline was refused: {tx.error})")
-
-
-def _decline(committing: Committing, key: str, job: JournalJob) -> None:
-    if committing.chain.job_state(job.job_id) is not JobState.OPEN:
-        return  # it has ended by itself; the follower will tell
-    try:
-        committing.sender.decline(key, job.job)
-    except ChainRefused as error:
-        committing.journal.drop(job.job_id, f"{job.reason} (the decline was refused: {error.message})")
-
-
-def commitment_of(job: JournalJob) -> Commitment:
-    """The line of a work batch for a finished job."""
-    if job.work is None:
-        raise ValueError(f"The job 0x{job.job_id.hex()} has no transcript yet.")
-    return Commitment(job.job, job.work.amount, job.work.leaf, keccak(job.work.answer))
-
-
-def commit_key(jobs: Sequence[JournalJob], alone: bool) -> str:
-    """The same jobs with the same leaves have the same key, so nothing is sent twice."""
-    parts = b"".join(job.job_id + (job.work.leaf if job.work else b"") for job in jobs)
-    return ("commit-alone/" if alone else "commit/") + keccak(parts).hex()
+    return _send(committing, alike(committing.chain, jobs, vouchers, committing.max_batch))
 
 
 def _ready(committing: Committing) -> list[JournalJob]:
@@ -94,32 +64,44 @@ def _ready(committing: Committing) -> list[JournalJob]:
     return ready if committing.clock() - oldest >= committing.batch_wait else []
 
 
-def _send(committing: Committing, jobs: list[JournalJob]) -> int:
-    jobs = _without_culprits(committing, jobs)
-    if not jobs:
-        return 0
-    key = commit_key(jobs, len(jobs) == 1 and committing.journal.commits_alone(jobs[0].job_id))
-    if not committing.journal.begin_commit([job.job_id for job in jobs], key):
-        return 0
-    return len(jobs) if _submit(committing, key, jobs) else 0
+def _due_vouchers(committing: Committing) -> list[Claimable]:
+    if committing.claims is None:
+        return []
+    now, head = committing.clock(), committing.chain.head().timestamp
+    return [one for one in committing.claims.claimable()
+            if committing.refused.get(one.voucher.session_id, 0.0) <= now
+            and is_due(one, head, now - one.touched_at, committing.voucher_wait)]
 
 
-def _submit(committing: Committing, key: str, jobs: list[JournalJob]) -> bool:
+def _send(committing: Committing, lines: Lines) -> int:
+    lines = _without_culprits(committing, lines)
+    if not lines:
+        return 0
+    jobs, vouchers = lines.jobs, [one for one in lines.vouchers if isinstance(one, Claimable)]
+    alone = len(lines) == len(jobs) == 1 and committing.journal.commits_alone(jobs[0].job_id)
+    key = commit_key(jobs, vouchers, alone)
+    if not committing.journal.begin_commit([job.job_id for job in jobs], key, vouchers):
+        return 0
+    return len(lines) if _submit(committing, key, lines) else 0
+
+
+def _submit(committing: Committing, key: str, lines: Lines) -> bool:
     try:
-        committing.sender.commit(key, [commitment_of(job) for job in jobs])
+        committing.sender.commit(key, lines.commitments, lines.signed)
     except ChainRefused as error:
-        _after_revert(committing, key, jobs, error.message)
+        _after_revert(committing, key, lines, error.message)
         return False
-    committing.log("batch_sent", jobs=len(jobs), key=key)
+    committing.log("batch_sent", jobs=len(lines.jobs), vouchers=len(lines.vouchers), key=key)
     return True
 
 
-def _without_culprits(committing: Committing, jobs: list[JournalJob]) -> list[JournalJob]:
-    """The jobs that the chain would take together. One that it would not take alone is dropped if it is not open."""
-    if committing.sender.refuse_commit([commitment_of(job) for job in jobs]) is None:
-        return jobs
+def _without_culprits(committing: Committing, lines: Lines) -> Lines:
+    """The lines that the chain would take together. A job that it would not take alone is dropped if it is not open;
+    a voucher is left alone for a while: what it claims stays claimable."""
+    if committing.sender.refuse_commit(lines.commitments, lines.signed) is None:
+        return lines
     taken = []
-    for job in jobs:
+    for job in lines.jobs:
         refusal = committing.sender.refuse_commit([commitment_of(job)])
         if refusal is None:
             taken.append(job)
@@ -129,22 +111,37 @@ def _without_culprits(committing: Committing, jobs: list[JournalJob]) -> list[Jo
         else:
             committing.refused[job.job_id] = committing.clock() + REFUSED_SECONDS
             committing.log("commit_refused", job_id=job.job_id.hex(), reason=refusal)
-    return taken
+    vouchers = []
+    for one in lines.vouchers:
+        refusal = committing.sender.refuse_commit([], [voucher_of(one)])
+        if refusal is None:
+            vouchers.append(one)
+        else:
+            committing.refused[one.voucher.session_id] = committing.clock() + VOUCHER_REFUSED_SECONDS
+            committing.log("voucher_refused", session_id=one.voucher.session_id.hex(), reason=refusal)
+    return Lines(tuple(taken), tuple(vouchers))
 
 
 def _follow_commits(committing: Committing) -> None:
-    for key, jobs in committing.journal.committing().items():
+    jobs = committing.journal.committing()
+    vouchers = committing.claims.committing_vouchers() if committing.claims is not None else {}
+    for key in [*jobs, *(key for key in vouchers if key not in jobs)]:
+        lines = Lines(tuple(jobs.get(key, ())), tuple(vouchers.get(key, ())))
         tx = committing.sender.outcome(key)
         if tx is None:
             # The journal was written, the transaction was not: send the very same one.
-            _submit(committing, key, jobs)
+            _submit(committing, key, lines)
         elif tx.status == "REVERTED":
-            _after_revert(committing, key, jobs, tx.error)
+            _after_revert(committing, key, lines, tx.error)
 
 
-def _after_revert(committing: Committing, key: str, jobs: list[JournalJob], error: str) -> None:
-    committing.log("batch_reverted", jobs=len(jobs), key=key, error=error)
-    if len(jobs) == 1 and key.startswith("commit-alone/"):
-        committing.journal.drop(jobs[0].job_id, f"not committed: {error}")
-        return
-    committing.journal.retry_commit(key, alone=True)
+def _after_revert(committing: Committing, key: str, lines: Lines, error: str) -> None:
+    committing.log("batch_reverted", jobs=len(lines.jobs), vouchers=len(lines.vouchers), key=key, error=error)
+    for one in lines.vouchers:
+        committing.refused[one.voucher.session_id] = committing.clock() + REFUSED_SECONDS
+    if lines.vouchers and committing.claims is not None:
+        committing.claims.drop_claims(key, error)
+    if len(lines) == len(lines.jobs) == 1 and key.startswith("commit-alone/"):
+        committing.journal.drop(lines.jobs[0].job_id, f"not committed: {error}")
+    elif lines.jobs:
+        committing.journal.retry_commit(key, alone=True)

@@ -18,9 +18,12 @@ from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
 from provider.flow.drawing import Opening
 from provider.flow.inference import Inference
+from provider.flow.listings import Listings
 from provider.flow.offers import Publishing
 from provider.flow.posting import Posting
 from provider.flow.serving import Serving
+from provider.flow.session_ends import Ending
+from provider.flow.session_reports import Reporting
 from provider.flow.work import Committing
 from provider.ports import Backend, Journal, Log
 
@@ -62,6 +65,9 @@ class Node:
     publishing: Publishing
     chores: Chores
     challenging: Challenging
+    reporting: Reporting
+    ending: Ending
+    listings: Listings
     log: Log
 
     def close(self) -> None:
@@ -88,6 +94,18 @@ def build_torch_backend(settings: Settings) -> Backend:
     from provider.edges.backends import load_torch_backend
 
     return load_torch_backend(settings)
+
+
+def build_backend(settings: Settings) -> Backend:
+    """What runs the model: the server that MALLA_BACKEND_URL names, else torch. For the worker's child only.
+
+    Errors: ConfigInvalid, Unavailable, Malformed, Refused(UNKNOWN_PROFILE).
+    """
+    if not settings.backend_url:
+        return build_torch_backend(settings)
+    from provider.edges.openai_server import load_server_backend
+
+    return load_server_backend(settings)
 
 
 def build_inference(settings: Settings, journal: Journal, backend: Backend, log: Log) -> Inference:
@@ -119,15 +137,19 @@ def build_node(settings: Settings) -> Node:
     from provider.edges.broker import CeleryBroker
     from provider.edges.chain import ChainView, NodeSender
     from provider.edges.challenge_rows import SqlChallenges
+    from provider.edges.claim_rows import SqlClaims
+    from provider.edges.device import ask_device
     from provider.edges.keys import open_node_keys
     from provider.edges.offer_files import OfferFiles
     from provider.edges.oracle_client import HttpOracleClient
     from provider.edges.projection import Projection
+    from provider.edges.session_rows import SqlSessions
     from provider.edges.tokenizer import load_counter, served_model
 
     log = build_log("provider-node", settings)
     keys = open_node_keys(settings.keystore, settings.password_file)
-    served, counter = served_model(settings.model), load_counter(settings)
+    served = served_model(settings.model, settings.backend_class)
+    counter = load_counter(settings)
     journal = build_journal(settings)
     engine = journal.engine
     chain = connect(settings.rpc_url, load_deployment(settings.deployment))
@@ -136,12 +158,14 @@ def build_node(settings: Settings) -> Node:
     sender = NodeSender(chain, Sender(engine, chain, keys.signer, settings.confirmations), keys.address,
                         settings.owner)
     client, broker = HttpOracleClient(), CeleryBroker(settings.broker_url)
-    opening = Opening(settings.owner, journal, view, client, keys, time.time, log, settings.reveal_wait)
+    sessions, claims = SqlSessions(engine, view.domain), SqlClaims(engine)
+    opening = Opening(settings.owner, journal, view, client, keys, time.time, log, settings.reveal_wait, claims)
     return Node(
         settings, engine, journal, chain, view, Follower(engine, chain, settings.confirmations),
         Projection(settings.owner, log), sender, OfferFiles(settings.home), keys, client, broker,
         Serving(settings.owner, served, journal, view, client, counter, keys, broker, time.time, log),
-        Committing(journal, view, sender, time.time, log, settings.max_batch, settings.batch_wait),
+        Committing(journal, view, sender, time.time, log, settings.max_batch, settings.batch_wait, claims=claims,
+                   voucher_wait=settings.voucher_wait),
         Delivering(journal, view, client, keys, time.time, log),
         opening,
         Posting(opening, sender),
@@ -149,6 +173,10 @@ def build_node(settings: Settings) -> Node:
         Chores(journal, view, sender, log),
         Challenging(settings.owner, SqlChallenges(engine), view, client, keys, broker, time.time, log,
                     settings.challenges, settings.confirmations),
+        Reporting(journal, claims, keys, view.domain, log),
+        Ending(sessions, claims, view, sender, time.time, log),
+        Listings(settings.owner, settings.public_url, settings.region, ask_device(), settings.streams, view.domain,
+                 client, keys, time.time, log, sessions.call_speed),
         log,
     )
 

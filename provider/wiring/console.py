@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.errors import MallaError
 from protocol.types import SignedOffer
+from provider.config import TORCH_CLASS
+from provider.figures import Earnings
 from provider.flow.doctor import ChainFacts, Facts
 from provider.flow.status import judge_readiness
-from provider.records import Earnings, Served
+from provider.records import Served
 
 if TYPE_CHECKING:
     from protocol.chain.chain import Chain
@@ -33,11 +35,11 @@ def open_offer_files(home: Path) -> OfferFiles:
     return OfferFiles(home)
 
 
-def served_model(name: str) -> Served:
+def served_model(name: str, backend_class: str = TORCH_CLASS) -> Served:
     """Errors: Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
     from provider.edges.tokenizer import served_model as find
 
-    return find(name)
+    return find(name, backend_class)
 
 
 def publish_offer(chain: Chain, offer: SignedOffer) -> dict[str, str | None]:
@@ -84,6 +86,13 @@ def read_node_status(database_url: str) -> dict[str, Any]:
 def read_jobs(database_url: str, limit: int, stage: str | None) -> list[dict[str, object]]:
     """Errors: Unavailable."""
     return open_journal(database_url).list_jobs(limit, stage)
+
+
+def read_sessions(database_url: str, limit: int) -> list[dict[str, object]]:
+    """Errors: Unavailable."""
+    from provider.edges.session_figures import list_sessions
+
+    return list_sessions(open_journal(database_url).engine, limit)
 
 
 def read_earnings(database_url: str) -> Earnings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protocol.chain.chain import Chain as ChainEdge
-from protocol.chain.events import JobSettled
+from protocol.chain.events import JobSettled, VouchersSettled
 from protocol.chain.records import Call
 from protocol.messages import Domain
 from protocol.signing import Signer
@@ -69,6 +69,12 @@ class ChainClient:
         receipt = self._chain.receipt(tx_hash)
         events = () if receipt is None else receipt.events
         return any(isinstance(e.event, JobSettled) and e.event.job_id == job_id for e in events)
+
+    def has_settled_vouchers(self, tx_hash: Digest, batch_id: int) -> bool:
+        """Whether a transaction of the canonical chain paid the vouchers of the batch."""
+        receipt = self._chain.receipt(tx_hash)
+        events = () if receipt is None else receipt.events
+        return any(isinstance(e.event, VouchersSettled) and e.event.batch_id == batch_id for e in events)
 
     def speaks_for(self, node_key: Address, provider: Address, at: int) -> bool:
         """Whether the node key was the provider's at that second."""

@@ -10,9 +10,14 @@ from protocol.documents import document_digest
 from protocol.encoding import to_hex
 from protocol.engine.catalogue import find_model, list_models, list_profiles
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
+from protocol.engine.vector_catalogue import find_vector_model, list_vector_profiles
+from protocol.engine.wordpiece import TextEncoder, count_input_tokens, load_text_encoder
 from protocol.errors import Reason, Refused
 from protocol.manifest import ModelManifest
+from protocol.types import Prompt
 from protocol.units import Digest
+from protocol.vector_manifest import VectorManifest
+from protocol.vectors import inputs_of_prompt
 from requester.ports import ModelChoice
 
 
@@ -23,11 +28,14 @@ class LocalModels:
         self._cache, self._progress = cache, progress
         self._lock = threading.Lock()
         self._encoders: dict[Digest, PromptEncoder] = {}
+        self._text_encoders: dict[str, TextEncoder | None] = {}
 
     def find(self, name: str | None) -> ModelChoice:
         """By name in any case, or 0x digest; None is the only one there is. Raises Refused(UNKNOWN_MODEL)."""
         if name is not None:
-            return _choice(find_model(bytes.fromhex(name[2:]) if _is_digest(name) else name))
+            asked = bytes.fromhex(name[2:]) if _is_digest(name) else name
+            vector = _find_vector(asked)
+            return _choice(find_model(asked)) if vector is None else _vector_choice(vector)
         models = list_models()
         if len(models) != 1:
             raise Refused(Reason.UNKNOWN_MODEL, "No model is named, and there is more than one.",
@@ -35,7 +43,8 @@ class LocalModels:
         return _choice(models[0])
 
     def find_digest(self, digest: Digest) -> ModelChoice:
-        return _choice(find_model(bytes(digest)))
+        vector = _find_vector(bytes(digest))
+        return _choice(find_model(bytes(digest))) if vector is None else _vector_choice(vector)
 
     def name_of(self, digest: Digest) -> str:
         """The model's name, or its digest when it is not known here."""
@@ -45,10 +54,25 @@ class LocalModels:
             return to_hex(digest)
 
     def count_tokens(self, model: ModelChoice, messages: Sequence[tuple[str, str]]) -> int:
+        if (vector := _find_vector(bytes(model.digest))) is not None:
+            inputs = inputs_of_prompt(Prompt(tuple(messages), bytes(32)), vector)
+            return count_input_tokens(inputs, vector, self._text_encoder(vector))
         return len(self._encoder(model).encode(messages))
 
     def decode(self, model: ModelChoice, token_ids: Sequence[int]) -> str:
+        if not token_ids:  # of a vector model, say
+            return ""
         return self._encoder(model).decode(token_ids)
+
+    def token_bytes(self, model: ModelChoice) -> Callable[[int], bytes]:
+        """What one token spells (`PromptEncoder.token_bytes`); for a text that is shown while it comes."""
+        return self._encoder(model).token_bytes
+
+    def _text_encoder(self, manifest: VectorManifest) -> TextEncoder | None:
+        with self._lock:
+            if manifest.name not in self._text_encoders:
+                self._text_encoders[manifest.name] = load_text_encoder(manifest)
+            return self._text_encoders[manifest.name]
 
     def _encoder(self, model: ModelChoice) -> PromptEncoder:
         with self._lock:
@@ -62,6 +86,21 @@ def _choice(manifest: ModelManifest) -> ModelChoice:
     profiles = [p for p in list_profiles() if p.tensors_sha256 == manifest.tensors.sha256]
     return ModelChoice(manifest.name, document_digest(manifest), manifest.context_tokens, manifest.stop_token_ids,
                        frozenset(document_digest(profile) for profile in profiles))
+
+
+def _vector_choice(manifest: VectorManifest) -> ModelChoice:
+    profiles = [p for p in list_vector_profiles() if p.tensors_sha256 == manifest.tensors.sha256]
+    # Each input is a text or a row of its own; together with the one output token that a spec allows they are a call.
+    context = manifest.max_rows * (manifest.context_tokens or manifest.input_width) + 1
+    return ModelChoice(manifest.name, document_digest(manifest), context, (),
+                       frozenset(document_digest(profile) for profile in profiles), manifest.max_rows)
+
+
+def _find_vector(name_or_digest: str | bytes) -> VectorManifest | None:
+    try:
+        return find_vector_model(name_or_digest)
+    except Refused:
+        return None
 
 
 def _is_digest(name: str) -> bool:

@@ -11,6 +11,7 @@ import httpx
 from protocol.encoding import parse_json, to_hex
 from protocol.errors import BadInput, Malformed, Reason, Refused, TooLarge, Unavailable
 from protocol.limits import MAX_BLOB, MAX_JSON_BODY
+from protocol.listing import SignedListing
 from protocol.types import SignedOffer
 from protocol.units import Address, Digest
 from protocol.wire import from_json
@@ -51,6 +52,17 @@ class OracleClient:
             raise Malformed("The oracle's list of offers is not a list of objects.")
         # What the oracle adds (key, stake) is left unread: the chain says it.
         return [from_json(SignedOffer, {k: item.get(k) for k in ("offer", "signature")}, "offer") for item in listed]
+
+    def list_listings(self, provider: Address | None) -> list[SignedListing]:
+        body = self._json("GET", "/v1/listings", params={"provider": provider} if provider else {})
+        listed = body.get("listings")
+        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+            raise Malformed("The oracle's list of listings is not a list of objects.")
+        return [from_json(SignedListing, {k: item.get(k) for k in ("listing", "signature")}, "listing")
+                for item in listed]
+
+    def read_call_receipt(self, session_id: Digest, number: int) -> dict[str, Any] | None:
+        return self._find(f"/v1/sessions/{to_hex(session_id)}/calls/{number}/receipt")
 
     def read_receipt(self, job_id: Digest) -> dict[str, Any] | None:
         return self._find(f"/v1/receipts/{to_hex(job_id)}")

@@ -48,6 +48,10 @@ class KeyWallet:
         """The X25519 secret to which the answer of the job with that nonce is sealed."""
         return derive_secret(self._key, f"malla/reply/v1/{nonce}")
 
+    def signer_of(self, key_id: str) -> Signer:
+        """The wallet's own key for an empty id, else the sub-key of that API key."""
+        return Signer(derive_secret(self._key, f"malla/subkey/v1/{key_id}")) if key_id else self.signer
+
     def send(self, call: Call, before_send: Callable[[Digest, bytes], None] | None = None) -> Digest:
         """Simulates first, so a refusal of the contract costs nothing and says why."""
         gas = with_margin(self._chain.simulate(call, self.address).gas)

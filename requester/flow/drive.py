@@ -77,6 +77,15 @@ def finish_job(job_id: Digest, market: Market, funds: Funds, report: Report,
         return complete_job(file, market)
 
 
+def await_answer(job_id: Digest, market: Market, funds: Funds, report: Report,
+                 patience: Patience = Patience()) -> JobFile:
+    """Go on with a job until its answer is here, or what was delivered is none, or it has ended. Errors: as
+    `finish_job`."""
+    with market.files.hold(job_id):
+        file = market.files.read(job_id)
+        return carry_on(file, market, funds, report, lambda f: bool(f.answer or f.note) or f.stage in ENDED, patience)
+
+
 def carry_on(file: JobFile, market: Market, funds: Funds, report: Report, enough: Callable[[JobFile], bool],
              patience: Patience) -> JobFile:
     """Step until `enough`. A node or oracle that does not answer is asked again; refusals are raised."""

@@ -43,6 +43,9 @@ class Request:
 def prepare_job(request: Request, market: Market, avoid: frozenset[Address] = frozenset()) -> JobFile:
     """A job file of stage PREPARED; nothing is sent yet. Errors: Refused, BadInput, Unavailable, ChainUnreachable."""
     model = market.models.find(request.model)
+    if model.max_inputs:
+        raise BadInput(f"{model.name} gives vectors: it answers the calls of sessions, not jobs.",
+                       "Ask through a gateway: malla request serve.")
     if not any(content.strip() for _, content in request.messages):
         raise BadInput("The prompt is empty.", "Write a question.")
     prompt = prompt_bytes(Prompt(request.messages, os.urandom(32)))

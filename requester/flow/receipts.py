@@ -46,14 +46,14 @@ def complete_receipt(bare: Mapping[str, Any], answer: Answer) -> Receipt:
 
 def receipt_document(receipt: Receipt) -> dict[str, Any]:
     """What is written to a receipt file."""
-    return {"format": "malla-receipt/1", "receipt": to_json(receipt)}
+    return {"format": "malla-receipt/2", "receipt": to_json(receipt)}
 
 
 def parse_receipt(data: bytes) -> Receipt:
     """Read a receipt file. Raises Malformed naming the field that is wrong."""
     value = parse_json(data, "The receipt")
-    if not isinstance(value, dict) or value.keys() != {"format", "receipt"} or value["format"] != "malla-receipt/1":
-        raise Malformed("This is not a receipt file of format malla-receipt/1.",
+    if not isinstance(value, dict) or value.keys() != {"format", "receipt"} or value["format"] != "malla-receipt/2":
+        raise Malformed("This is not a receipt file of format malla-receipt/2.",
                         "Pass the file whose path `malla request` printed.")
     return from_json(Receipt, value["receipt"], "receipt")
 

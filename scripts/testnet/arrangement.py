@@ -13,15 +13,19 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from protocol.errors import ConfigInvalid
-from scripts.testnet.engines import CHAIN_ID, ROOT, choose_port, is_port_free
+from provider.config import DEFAULT_MODEL
+from scripts.testnet.engines import CHAIN_ID, ROOT, choose_ports
 from scripts.testnet.environment import plain_environment
 from scripts.testnet.private import write_private
 
 ROLES: Mapping[str, tuple[str, ...]] = {"oracle": ("api", "worker", "watch"), "provider": ("api", "worker", "node")}
 CHEATING_WORKER = "scripts.cheating_worker"
+EMBEDDER, EMBEDDING_MODEL = "provider-4", "all-MiniLM-L6-v2"
+"""The provider of a network that serves embeddings beside text, and its model."""
 
 @dataclass(frozen=True)
 class Node:
@@ -33,6 +37,7 @@ class Node:
     port: int
     broker_port: int
     cheats: bool = False
+    model: str = DEFAULT_MODEL
 
     @property
     def url(self) -> str:
@@ -135,11 +140,12 @@ class Arrangement:
             "MALLA_CONFIRMATIONS": "2",
             "MALLA_MODEL_CACHE": str(self.model_cache),
             "MALLA_LOG_LEVEL": os.environ.get("MALLA_LOG_LEVEL", "INFO"),
+            "MALLA_PUBLIC_URL": node.url,
         }
         if node.side == "oracle":
-            its |= {"MALLA_PUBLIC_URL": node.url, "MALLA_AUDIT_TURN": str(self.audit_turn)}
+            its["MALLA_AUDIT_TURN"] = str(self.audit_turn)
         if owner is not None:
-            its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder)}
+            its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder), "MALLA_MODEL": node.model}
         return plain_environment() | its
 
     def client_environment(self, keystore: Path, password_file: Path) -> dict[str, str]:
@@ -159,23 +165,26 @@ def arrange(
     providers: int = 3,
     requesters: int = 3,
     cheats: tuple[str, ...] = (),
+    models: Mapping[str, str] = MappingProxyType({}),
     model_cache: Path | None = None,
     audit_turn: int = 60,
 ) -> Arrangement:
     """The network of `folder`: as it was written there, with the ports that are taken by now replaced; else a new one.
 
-    `audit_turn` is seconds before the next oracle takes over an audit.
+    `models` are what providers serve that do not serve the default, by their names; `audit_turn` is seconds before the
+    next oracle takes over an audit.
     Raises ConfigInvalid when the folder holds a network of other parties.
     """
     names = [f"oracle-{i + 1}" for i in range(oracles)] + [f"provider-{i + 1}" for i in range(providers)]
-    asked = {"oracles": oracles, "providers": providers, "requesters": requesters, "cheats": list(cheats)}
+    asked = {"oracles": oracles, "providers": providers, "requesters": requesters, "cheats": list(cheats),
+             "models": dict(models)}
     record = folder / "network.json"
     kept = _read_record(record)
     if kept and kept["parties"] != asked:
         raise ConfigInvalid(
             f"{folder} holds a network of {kept['parties']}, not of {asked}.", "Remove it first: `malla testnet reset`."
         )
-    ports = _choose_ports(["anvil", *names, *(f"{name}-valkey" for name in names)], kept.get("ports", {}))
+    ports = choose_ports(["anvil", *names, *(f"{name}-valkey" for name in names)], kept.get("ports", {}))
     words = {name: secrets.token_hex(16) for name in names} | kept.get("secrets", {})
     write_private(record, json.dumps({"parties": asked, "ports": ports, "secrets": words}, indent=2) + "\n")
     return Arrangement(
@@ -183,7 +192,7 @@ def arrange(
         nodes=tuple(
             Node(
                 name, name.rpartition("-")[0], folder / "nodes" / name, ports[name], ports[f"{name}-valkey"],
-                name in cheats,
+                name in cheats, models.get(name, DEFAULT_MODEL),
             )
             for name in names
         ),
@@ -206,14 +215,3 @@ def _read_record(record: Path) -> dict[str, Any]:
     if not isinstance(kept, dict) or (kept and not isinstance(kept.get("parties"), dict)):
         raise ConfigInvalid(f"{record} is damaged.", "Restore it, or remove the network: `malla testnet reset`.")
     return kept
-
-
-def _choose_ports(names: list[str], kept: Mapping[str, int]) -> dict[str, int]:
-    """The port that a name had, if it is still free, else another; no port twice."""
-    ports: dict[str, int] = {}
-    for name in names:
-        port = kept.get(name)
-        while port is None or port in ports.values() or not is_port_free(port):
-            port = choose_port()
-        ports[name] = port
-    return ports

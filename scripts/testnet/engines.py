@@ -15,7 +15,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,17 @@ def choose_port() -> int:
             port = int(probe.getsockname()[1])
         if port != BROWNIE_PORT:
             return port
+
+
+def choose_ports(names: list[str], kept: Mapping[str, int]) -> dict[str, int]:
+    """The port that a name had, if it is still free, else another; no port twice."""
+    ports: dict[str, int] = {}
+    for name in names:
+        port = kept.get(name)
+        while port is None or port in ports.values() or not is_port_free(port):
+            port = choose_port()
+        ports[name] = port
+    return ports
 
 
 def is_port_free(port: int) -> bool:

@@ -8,7 +8,6 @@ import urllib.request
 
 from protocol.chain.chain import Chain
 from protocol.units import TOKEN, Seconds, Wei
-from provider.config import DEFAULT_MODEL
 from provider.edges.keys import open_node_keys
 from provider.edges.offer_files import OfferFiles
 from provider.edges.tokenizer import served_model
@@ -31,9 +30,8 @@ TERMS = Terms(
 
 def sign_offers(what: Arrangement, chain: Chain) -> None:
     """One standing offer a provider, all at the same prices; one that is valid for another day is kept."""
-    served = served_model(DEFAULT_MODEL)
     for node in what.providers:
-        _sign_offer(node, chain, served)
+        _sign_offer(node, chain, served_model(node.model))
 
 
 def _sign_offer(node: Node, chain: Chain, served: Served) -> None:

@@ -1,4 +1,5 @@
-"""One network for all end-to-end tests: four oracles, three providers of which the third cheats, real processes."""
+"""One network for all end-to-end tests: four oracles, four providers of which the third cheats and
+the fourth serves embeddings, real processes."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.testnet.arrangement import arrange
+from scripts.testnet.arrangement import EMBEDDER, EMBEDDING_MODEL, arrange
 from scripts.testnet.lock import Lock
 from scripts.testnet.network import Network, remove_network
 from scripts.testnet.show import Steps
@@ -22,6 +23,7 @@ def market() -> Iterator[Market]:
     """Kept on disk after a run, for its logs; the next run begins anew."""
     with Lock(FOLDER):
         remove_network(FOLDER / "network")
-        what = arrange(FOLDER / "network", cheats=(CHEAT,), audit_turn=AUDIT_TURN)
+        what = arrange(FOLDER / "network", providers=4, cheats=(CHEAT,), models={EMBEDDER: EMBEDDING_MODEL},
+                       audit_turn=AUDIT_TURN)
         with Network(what, Steps()) as network:
             yield Market(network)

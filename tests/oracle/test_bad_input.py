@@ -17,6 +17,7 @@ from oracle.confirmation_rows import AuditCommitment
 from oracle.edges.metrics import Figures
 from oracle.wiring import Parts
 from protocol.encoding import json_digest, to_hex
+from protocol.listing import Listing, SignedListing, listing_digest
 from protocol.messages import (
     audit_commitment,
     audit_commitment_digest,
@@ -25,8 +26,9 @@ from protocol.messages import (
 )
 from protocol.types import AuditRecord, Decision, Outcome, VerdictKind
 from protocol.wire import to_json
+from tests.oracle.metered import talked
 from tests.oracle.moves import SALT
-from tests.oracle.world import DOMAIN, World
+from tests.oracle.world import DOMAIN, NOW, World
 
 NASTY: tuple[Any, ...] = (
     None, True, -1, 0, 2**31, 2**63, 2**64, 10**40, "", "0x", "0x00", "0x" + "zz" * 32, "0x" + "ff" * 32, "\u0000",
@@ -55,10 +57,15 @@ def bodies(world: World) -> dict[str, Any]:
                "signature": to_hex(world.signers[1].sign(audit_record_digest(DOMAIN, record)))}
     decision = Decision(1, world.node.store.batch(1).entries_hash, Outcome.PASS, work.entry.amount, 1)  # type: ignore[union-attr]
     signed = world.signers[1].sign(settlement_digest(DOMAIN, 1, [decision]))
+    voucher = talked(world, 2, batch_id=2)
+    said = voucher.report()
+    listing = Listing(world.owner.address, "http://127.0.0.1:1", "EU", "L4", 1, 1, 1, NOW, NOW + 99)
     return {
         "/v1/offers": to_json(world.offer),
         "/v1/reports": to_json(work.report()),
         "/v1/openings": opening,
+        "/v1/session-reports": {"report": to_json(said), "signature": to_hex(voucher.sign(said))},
+        "/v1/listings": to_json(SignedListing(listing, world.node_signer.sign(listing_digest(DOMAIN, listing)))),
         "/v1/peer/records": finding,
         "/v1/peer/commitments": committed | {"sealed": "0x" + "11" * 100},
         "/v1/peer/settlements": {"set_version": 1, "decisions": [to_json(decision)], "signature": to_hex(signed)},
@@ -84,6 +91,7 @@ def altered(value: Any, way: tuple[Any, ...], nasty: Any) -> Any:
 
 @pytest.mark.parametrize("path", [
     "/v1/offers", "/v1/reports", "/v1/openings", "/v1/peer/records", "/v1/peer/commitments", "/v1/peer/settlements",
+    "/v1/session-reports", "/v1/listings",
 ])  # fmt: skip
 def test_body__any_field_replaced__is_answered_with_an_error_and_never_breaks(
     api: TestClient, world: World, path: str
@@ -94,7 +102,7 @@ def test_body__any_field_replaced__is_answered_with_an_error_and_never_breaks(
     for way in places(good):
         for nasty in NASTY:
             body = json.dumps(altered(good, way, nasty))
-            answer = api.request("PUT" if path == "/v1/offers" else "POST", path, content=body)
+            answer = api.request("PUT" if path in ("/v1/offers", "/v1/listings") else "POST", path, content=body)
             assert answer.status_code < 500 or answer.json()["error"]["code"] == "not_ready", (way, nasty, answer.text)
             tried += 1
     assert tried > 50
@@ -103,7 +111,8 @@ def test_body__any_field_replaced__is_answered_with_an_error_and_never_breaks(
 @pytest.mark.parametrize("path", [
     f"/v1/batches/{10**30}", "/v1/batches/-1", "/v1/batches/0", f"/v1/reveals/{10**30}", "/v1/reveals/-1",
     "/v1/blobs/%00", "/v1/jobs/..%2f..%2fetc", f"/v1/jobs?limit={10**30}", "/v1/jobs?requester=%00",
-    "/v1/offers?provider=%F0", "/v1/receipts/" + "0" * 5000,
+    "/v1/offers?provider=%F0", "/v1/receipts/" + "0" * 5000, "/v1/listings?provider=%00", "/v1/sessions?state=%00",
+    "/v1/sessions/%00", f"/v1/sessions/0x{'11' * 32}/calls/{10**30}", f"/v1/sessions/0x{'11' * 32}/calls/-1/receipt",
 ])  # fmt: skip
 def test_query__out_of_every_bound__is_answered_with_an_error(api: TestClient, path: str) -> None:
     answer = api.get(path)

@@ -13,7 +13,7 @@ from oracle.flow.intake import accept_opening
 from oracle.flow.node import Node
 from oracle.flow.sampling import draw_batches, due_block
 from oracle.flow.settlement import propose
-from protocol.chain.events import BatchCommitted, BatchSkipped
+from protocol.chain.events import BatchCommitted, BatchSkipped, Claim, VouchersCommitted
 from protocol.chain.records import SkipReason
 from protocol.committee import seats_bitmap
 from protocol.encoding import ZERO
@@ -89,12 +89,13 @@ def test_auditors__two_leaves_of_two_seats__both_bits(world: World) -> None:
 
 
 def test_draw__a_voucher_among_the_entries__is_never_drawn_and_needs_no_report(world: World) -> None:
-    """Its requester signed it; the job beside it is audited as ever."""
+    """Its requester signed it, and it adds no call; the job beside it is audited as ever."""
     work = world.open_job()
     voucher = Entry(Digest(b"\5" * 32), world.requester.address, work.entry.price, work.entry.price, Digest(b"\6" * 32),
                     ZERO)
     for batch_id in (1, 2):  # the same session again
-        world.apply(BatchCommitted(batch_id, world.owner.address, 1, 1, (work.entry, voucher)), block=50)
+        world.apply(BatchCommitted(batch_id, world.owner.address, 1, 1, (work.entry, voucher)),
+                    VouchersCommitted(batch_id, (Claim(voucher.amount, 0, 0),)), block=50)
     assert len(world.node.store.entries(2)) == 2
     world.clock.now += 1_000
     assert draw_batches(world.node, 200) == 2

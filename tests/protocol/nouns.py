@@ -83,7 +83,8 @@ NOUNS = {
     Commitment: st.builds(Commitment, jobs, wei, digests, digests),
     Prompt: st.builds(Prompt, st.lists(st.tuples(texts, texts), max_size=3).map(tuple), digests),
     Transcript: transcripts,
-    Answer: st.builds(Answer, digests, texts, token_ids, whole(32), texts, digests, digests, digests),
+    Answer: st.builds(Answer, digests, texts, token_ids, whole(32), texts, digests, st.binary(max_size=16),
+                      st.binary(max_size=16), digests, st.binary(max_size=16)),
     Report: reports,
     SignedReport: st.builds(
         SignedReport, reports, st.binary(max_size=65), st.dictionaries(texts, texts | whole(32) | st.none(), max_size=3)

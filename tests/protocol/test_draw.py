@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from protocol.draw import (
     BURN_SCALE,
     CHAIN_LENGTH,
+    Draw,
     RevealChain,
     audit_rate,
     auditor_at,
+    auditor_of_unit,
     draw,
+    draw_calls,
     epoch_end,
     epoch_of,
     is_drawn,
@@ -161,3 +164,22 @@ def test_is_reveal__forged_short_or_out_of_bounds__false(chain: RevealChain) -> 
     assert not is_reveal(reveal, FIRST + 3, keccak(b"other"), FIRST)
     assert not is_reveal(chain.anchor, FIRST - 1, chain.anchor, FIRST)
     assert not is_reveal(reveal, FIRST + CHAIN_LENGTH, chain.anchor, FIRST)
+
+
+@given(st.integers(0, 127), st.integers(0, 300), st.integers(0, 10_000))
+def test_draw_calls__any_rate__draws_each_call_by_its_unit_number_alone(index: int, calls: int, bps: int) -> None:
+    """R114: four bytes from unit 65,536 on, two before, as of entries."""
+    made = Draw(3, (), (), HASH, HASH)
+    drawn = draw_calls(made, index, calls, bps)
+    units = [index + 128 * (1 + call) for call in range(calls)]
+    sizes = {unit: 2 if unit < 2**16 else 4 for unit in units}
+    values = {unit: int.from_bytes(keccak(HASH + unit.to_bytes(sizes[unit], "big")), "big") for unit in units}
+    assert drawn == tuple(unit for unit in units if values[unit] * 10_000 < bps * 2**256)
+
+
+def test_auditor_of_unit__of_an_entry__is_the_one_of_the_draw() -> None:
+    made = draw(3, LEAVES, HASH, REVEALS, 5_000)
+    assert [auditor_of_unit(made, i, 4) for i in range(len(LEAVES))] == list(made.auditors)
+    last = 127 + 128 * 4_096
+    assert auditor_of_unit(made, last, 4) == int.from_bytes(
+        keccak(made.group_seed + b"auditor" + last.to_bytes(4, "big")), "big") % 4

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.calls import CallLine
 from protocol.errors import Malformed
-from protocol.openings import PostedOpening, pack_opening, unpack_opening
-from tests.protocol.nouns import ESCROW, addresses, whole
+from protocol.openings import (
+    PostedOpening,
+    PostedReport,
+    pack_opening,
+    pack_report,
+    unpack_opening,
+    unpack_posted,
+)
+from protocol.units import Digest
+from tests.protocol.nouns import ESCROW, addresses, digests, whole
 
 
 @given(whole(16), addresses, st.binary(min_size=1, max_size=80))
@@ -28,7 +37,36 @@ def test_unpack__nothing_behind_the_address__malformed(size: int) -> None:
         unpack_opening(b"x" * size)
 
 
-@pytest.mark.parametrize("index", [-1, 2**16])
+@pytest.mark.parametrize("index", [-1, 2**32])
 def test_pack__index_of_no_batch__malformed(index: int) -> None:
     with pytest.raises(Malformed, match="no entry"):
         pack_opening(PostedOpening(index, ESCROW, b"x"))
+
+
+lines = st.builds(CallLine, digests, whole(32), whole(32))
+
+
+@given(whole(16), st.lists(lines, max_size=4))
+def test_unpack_posted__packed_report__comes_back_the_same(index: int, calls: list[CallLine]) -> None:
+    """R114: what is posted on-chain says which calls there were."""
+    report = PostedReport(index, tuple(calls))
+    assert unpack_posted(pack_report(report)) == report
+
+
+@given(st.sampled_from([0, 127, 2**16 - 3, 2**16 - 2, 2**16 - 1, 2**16, 2**32 - 1]), addresses)
+def test_unpack_posted__opening_of_a_call__comes_back_the_same(unit: int, auditor: str) -> None:
+    opening = PostedOpening(unit, auditor, b"sealed")  # type: ignore[arg-type]
+    assert unpack_posted(pack_opening(opening)) == opening
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"\xff\xfe", b"\xff\xfe\x00", b"\xff\xfe\x00\x00" + b"x" * 39, b"\xff\xff" + b"x" * 24,
+])  # fmt: skip
+def test_unpack_posted__half_of_something__malformed(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        unpack_posted(data)
+
+
+def test_pack_report__tokens_beyond_32_bits__malformed() -> None:
+    with pytest.raises(Malformed, match="number that none has"):
+        pack_report(PostedReport(0, (CallLine(Digest(bytes(32)), 2**32, 1),)))

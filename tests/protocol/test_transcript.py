@@ -124,10 +124,9 @@ def test_parse_transcript__of_its_bytes__the_same_transcript(transcript: Transcr
 def test_answer_of__top_logprobs__are_in_the_logprob_digest() -> None:
     """R103: what the leaf fixes is every logprob that a transcript shows."""
     more = dataclasses.replace(TRANSCRIPT, top_logprobs=bytes(40 * len(TRANSCRIPT.output_token_ids)))
-    plain, shown = (
-        answer_of(one, keccak(b"job"), 9, "hi", "stop").logprob_digest for one in (TRANSCRIPT, more)
-    )
-    assert shown == keccak(more.logprobs + more.top_logprobs) != plain
+    plain, shown = (answer_of(one, keccak(b"job"), 9, "hi", "stop") for one in (TRANSCRIPT, more))
+    assert (shown.logprobs, shown.top_logprobs) == (more.logprobs, more.top_logprobs)
+    assert leaf(shown, SPEC) != leaf(plain, SPEC)
 
 
 def test_check_transcript__as_committed__passes() -> None:
@@ -143,7 +142,7 @@ def test_check_transcript__any_one_field_changed__provider_fault(field: str) -> 
     assert altered != TRANSCRIPT
     assert fault(altered) == {  # type: ignore[arg-type]
         "spec": "spec", "prompt": "prompt", "output_token_ids": "leaf", "logprobs": "leaf", "salt": "leaf",
-        "top_logprobs": "leaf", "fingerprint_root": "leaf",
+        "top_logprobs": "leaf", "fingerprint_root": "leaf", "vector": "leaf",
     }[field]
 
 
@@ -219,3 +218,10 @@ def test_sealed_answer__opened_by_the_requester__has_the_committed_leaf() -> Non
     answer = parse_answer(unseal(sealed_answer(ONE.answer, SPEC), b"\2" * 32))
     assert (answer.text, answer.output_token_ids) == ("hi", TRANSCRIPT.output_token_ids)
     assert leaf(answer, SPEC) == ONE.entry.leaf
+
+
+def test_parse_prompt__text__is_the_role_of_an_only_message() -> None:
+    text = Prompt((("text", "Once upon"),), bytes(32))
+    assert parse_prompt(prompt_bytes(text)) == text
+    with pytest.raises(Malformed, match="an only message"):
+        parse_prompt(prompt_bytes(Prompt((("user", "hi"), ("text", "Once")), bytes(32))))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import ConfigInvalid
-from provider.config import Settings
+from provider.config import SERVER_CLASS, TORCH_CLASS, Settings
 
 GOOD = {
     "MALLA_RPC_URL": "http://127.0.0.1:8599",
@@ -40,6 +40,16 @@ def test_settings__variable_missing__named_with_its_fix(name: str) -> None:
         ("MALLA_BATCH_WAIT", "nan"),
         ("MALLA_REVEAL_WAIT", "0"),
         ("MALLA_LOG_LEVEL", "LOUD"),
+        ("MALLA_BACKEND_URL", "127.0.0.1:8080"),
+        ("MALLA_BACKEND_URL", "ftp://host"),
+        ("MALLA_BACKEND_URL", "http://host:99999"),
+        ("MALLA_BACKEND_URL", "http://"),
+        ("MALLA_BACKEND_CLASS", "llamacpp"),
+        ("MALLA_BACKEND_CLASS", "llamacpp--cpu"),
+        ("MALLA_PUBLIC_URL", "127.0.0.1:8600"),
+        ("MALLA_PUBLIC_URL", "http://user:word@host"),
+        ("MALLA_PUBLIC_URL", "http://host:port"),
+        ("MALLA_VOUCHER_WAIT", "-1"),
     ],
 )
 def test_settings__variable_out_of_bounds__named(name: str, value: str) -> None:
@@ -67,3 +77,17 @@ def test_settings__complete__defaults_and_no_secret_in_its_text() -> None:
     assert (settings.home, settings.max_batch, settings.batch_wait) == (Path("keys"), 16, 2.0)
     assert settings.owner == "0x000000000000000000000000000000000000dEaD"
     assert "secret" not in repr(settings)
+
+
+def test_settings__key_in_the_url_of_the_model_server__refused_without_repeating_it() -> None:
+    with pytest.raises(ConfigInvalid, match="MALLA_BACKEND_URL") as caught:
+        Settings.from_env(GOOD | {"MALLA_BACKEND_URL": "http://user:secret@127.0.0.1:8080"})
+    assert "secret" not in str(caught.value) + caught.value.fix and "MALLA_BACKEND_KEY_FILE" in caught.value.fix
+
+
+def test_settings__model_server__has_a_class_of_its_own() -> None:
+    assert (Settings.from_env(GOOD).backend_url, Settings.from_env(GOOD).backend_class) == ("", TORCH_CLASS)
+    one = Settings.from_env(GOOD | {"MALLA_BACKEND_URL": "http://127.0.0.1:8080/v1/"})
+    assert (one.backend_url, one.backend_class) == ("http://127.0.0.1:8080/v1", SERVER_CLASS)
+    other = Settings.from_env(GOOD | {"MALLA_BACKEND_URL": "http://h", "MALLA_BACKEND_CLASS": "vllm-bf16-cuda"})
+    assert other.backend_class == "vllm-bf16-cuda"

@@ -51,8 +51,8 @@ def node_of(world: World, home: Path, error: Exception | None = None) -> Node:
     parts: list[Any] = [settings, None, world.journal, chain, View(world), FakeFollower(error),
                         Projection(settings.owner, world.log), world.sender, files, world.keys, world.oracles,
                         world.broker, world.serving, world.committing, world.delivering, world.opening,
-                        world.posting, world.publishing, world.chores, world.challenging,
-                            world.log]
+                        world.posting, world.publishing, world.chores, world.challenging, world.reporting, world.ending,
+                        world.listings(), world.log]
     return Node(*parts)
 
 

@@ -6,15 +6,20 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from celery.signals import worker_process_init
+import pytest
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from protocol.units import Address
-from provider.config import CHALLENGE_TASK, QUEUE, TASK, Settings
+from provider.config import CALL_TASK, CHALLENGE_TASK, QUEUE, TASK, Settings
+from provider.edges.fakes import FakeBackend
 from provider.ports import Log
-from provider.records import Lease
-from provider.tasks import LOAD_SECONDS, build_app, release_dead_leases
+from provider.records import Lease, Stage
+from provider.tasks import WorkerChild, build_app, release_dead_leases
 from tests.provider.test_inference import accepted
 from tests.provider.world import World
 
@@ -22,16 +27,65 @@ OWNER = Address("0x000000000000000000000000000000000000dEaD")
 SETTINGS = Settings("http://rpc", Path("d"), Path("k"), Path("p"), "database", "memory://", OWNER, Path("h"))
 
 
-def test_app__built__one_queue_one_child_late_acks_and_time_to_load() -> None:
-    before = list(worker_process_init.receivers)
-    app = build_app(SETTINGS)
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """What an application connects to is disconnected again."""
+    kept = [(signal, list(signal.receivers)) for signal in (worker_init, worker_shutting_down, worker_shutdown)]
+    yield
+    for signal, receivers in kept:
+        signal.receivers[:] = receivers
+
+
+@pytest.mark.usefixtures("signals")
+def test_app__built__threads_over_one_model_and_late_acks() -> None:
+    before = len(worker_init.receivers)
+    app = build_app(replace(SETTINGS, streams=6))
     conf = app.conf
-    assert (conf.task_default_queue, conf.worker_concurrency, conf.worker_prefetch_multiplier) == (QUEUE, 1, 1)
+    assert (conf.task_default_queue, conf.worker_concurrency, conf.worker_prefetch_multiplier) == (QUEUE, 12, 1)
+    assert conf.worker_pool == "threads"
     assert conf.task_acks_late and conf.task_reject_on_worker_lost and conf.task_ignore_result
-    assert conf.worker_proc_alive_timeout == LOAD_SECONDS == 180
-    assert {name for name in app.tasks if not name.startswith("celery.")} == {TASK, CHALLENGE_TASK}
-    assert len(worker_process_init.receivers) == len(before) + 1
-    worker_process_init.receivers[:] = before
+    assert {name for name in app.tasks if not name.startswith("celery.")} == {TASK, CALL_TASK, CHALLENGE_TASK}
+    assert len(worker_init.receivers) == before + 1
+
+
+@pytest.mark.usefixtures("signals")
+def test_app__task_of_a_call__is_never_given_out_again() -> None:
+    app = build_app(SETTINGS)
+    assert (app.tasks[CALL_TASK].acks_late, app.tasks[TASK].acks_late) == (False, True)
+
+
+def test_child__many_tasks_at_once__load_the_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, loads, backend = World(), [], FakeBackend()
+    jobs = [accepted(world) for _ in range(8)]
+    monkeypatch.setattr("provider.tasks.build_journal", lambda settings: world.journal)
+
+    def load(settings: Settings) -> FakeBackend:
+        loads.append(settings.model)
+        return backend
+
+    child = WorkerChild(SETTINGS, load)
+    monkeypatch.setattr("provider.tasks.build_inference", lambda *_: replace(world.inference(), backend=backend))
+    threads = [threading.Thread(target=child.run, args=(job.hex(),)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    child.stop()
+    assert (len(loads), backend.runs) == (1, 8)
+    assert {world.stage(job) for job in jobs} == {Stage.DONE}
+
+
+def test_child__told_twice_of_a_job_at_hand__runs_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease tells processes apart, not threads of one."""
+    world = World()
+    job = accepted(world)
+    child = WorkerChild(SETTINGS, lambda settings: world.backend)
+    monkeypatch.setattr("provider.tasks.build_journal", lambda settings: world.journal)
+    monkeypatch.setattr("provider.tasks.build_inference", lambda *_: world.inference())
+    world.backend.before_token = lambda: child.run(job.hex())
+    child.run(job.hex())
+    child.stop()
+    assert (world.backend.runs, world.stage(job)) == (1, Stage.DONE)
 
 
 def test_leases__of_a_dead_process__ended_and_others_kept() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from protocol.types import JobState, Sampler
+from provider.flow.declining import send_declines
 from provider.flow.inference import infer
+from provider.flow.lines import commitment_of
 from provider.flow.serving import take_jobs
-from provider.flow.work import REFUSED_SECONDS, commit_work, commitment_of, send_declines
+from provider.flow.work import REFUSED_SECONDS, commit_work
 from provider.records import Stage, Tx
 from tests.provider.world import World
 

@@ -13,17 +13,23 @@ from protocol.transcript import prompt_bytes, spec_bytes
 from protocol.types import BatchState, Entry, Job, JobSpec, Offer, Outcome, Prompt, Sampler
 from protocol.units import Address, Digest, Seconds, Wei
 from provider.edges.fake_challenges import FakeChallengeBroker, FakeChallengeClient, FakeChallenges
+from provider.edges.fake_claims import FakeClaims
 from provider.edges.fake_journal import FakeJournal
 from provider.edges.fake_market import FakeChain, FakeOracles, FakeSender
+from provider.edges.fake_sessions import FakeSessions
 from provider.edges.fakes import DOMAIN, FakeBackend, FakeBroker, FakeClock, FakeCounter, FakeGpu, FakeKeys
+from provider.figures import Device
 from provider.flow.challenges import Challenging
 from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
 from provider.flow.drawing import Opening
 from provider.flow.inference import Inference, infer
+from provider.flow.listings import Listings
 from provider.flow.offers import Publishing, sign_offer
 from provider.flow.posting import Posting
 from provider.flow.serving import Serving, take_jobs
+from provider.flow.session_ends import Ending
+from provider.flow.session_reports import Reporting
 from provider.flow.work import Committing
 from provider.ports import Log
 from provider.records import JournalBatch, JournalJob, Served, Stage
@@ -68,7 +74,27 @@ class World:
 
     @property
     def committing(self) -> Committing:
-        return Committing(self.journal, self.chain, self.sender, self.clock, self.log, 16, 2.0)
+        return Committing(self.journal, self.chain, self.sender, self.clock, self.log, 16, 2.0, claims=self.claims)
+
+    @property
+    def claims(self) -> FakeClaims:
+        return self.journal.claims
+
+    @property
+    def sessions(self) -> FakeSessions:
+        return self.claims.sessions
+
+    @property
+    def reporting(self) -> Reporting:
+        return Reporting(self.journal, self.claims, self.keys, DOMAIN, self.log)
+
+    @property
+    def ending(self) -> Ending:
+        return Ending(self.sessions, self.claims, self.chain, self.sender, self.clock, self.log)
+
+    def listings(self, url: str = "http://127.0.0.1:9") -> Listings:
+        return Listings(OWNER, url, "EU", Device("CPU", 0), 8, DOMAIN, self.oracles, self.keys, self.clock, self.log,
+                        self.sessions.call_speed)
 
     @property
     def delivering(self) -> Delivering:
@@ -76,7 +102,8 @@ class World:
 
     @property
     def opening(self) -> Opening:
-        return Opening(OWNER, self.journal, self.chain, self.oracles, self.keys, self.clock, self.log)
+        return Opening(OWNER, self.journal, self.chain, self.oracles, self.keys, self.clock, self.log,
+                       claims=self.claims)
 
     @property
     def posting(self) -> Posting:

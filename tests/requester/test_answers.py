@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from protocol import sealing
-from protocol.encoding import canonical_json, keccak
+from protocol.encoding import canonical_json, keccak, pack_float32
 from protocol.transcript import sealed_answer
 from protocol.types import Answer
 from protocol.units import Digest
@@ -17,6 +17,7 @@ from requester.client import Client
 from requester.errors import AnswerInvalid
 from requester.flow.answers import read_answer
 from requester.flow.blobs import fetch_blob
+from requester.terminal import token_lines
 from tests.requester.world import World
 
 
@@ -47,7 +48,7 @@ def test_fetch_blob__nobody_has_the_true_bytes__is_none(world: World) -> None:
     lambda a: replace(a, salt=keccak(b"other")),
     lambda a: replace(a, job_id=keccak(b"other")),
     lambda a: replace(a, input_tokens=a.input_tokens + 1),
-    lambda a: replace(a, logprob_digest=keccak(b"other")),
+    lambda a: replace(a, logprobs=pack_float32([-1.0, -2.0, -4.0])),
 ], ids=["tokens", "text", "salt", "job", "count", "logprobs"])  # fmt: skip
 def test_wait__delivered_answer_differs_from_the_leaf__is_noted_and_not_shown(
     world: World, change: Callable[[Answer], Answer]
@@ -89,3 +90,16 @@ def test_wait__answer_arrives_after_the_settlement__is_still_fetched(world: Worl
     world.acts = [commit_and_hold_back, world.settle, lambda: world.oracles[3].blobs.update(held)]
     result = Client(world.market).run("Hello?", max_tokens=8)
     assert result.text == "Hi" and result.receipt_path
+
+
+def test_transcript__answer_is_here__has_every_token_with_its_logprob_before_the_money_moved(world: World) -> None:
+    """R106: what comes with an answer is enough for its requester to audit it in full."""
+    world.acts = [world.commit]  # type: ignore[list-item]
+    client = Client(world.market)
+    job_id = client.submit("Hello?", max_tokens=8)
+    found, transcript = client.transcript(job_id)
+    assert found.state == "COMMITTED" and transcript is not None
+    assert transcript.output_token_ids == world.answer.output_token_ids
+    assert (transcript.logprobs, transcript.salt) == (world.answer.logprobs, world.answer.salt)
+    assert keccak(transcript.prompt) == transcript.spec.prompt_digest
+    assert [line.split()[1] for line in token_lines(transcript)] == ["-0.100000", "-0.200000", "-0.300000"]

@@ -32,7 +32,7 @@ def test_read__unknown__says_where_it_looked(tmp_path: Path) -> None:
         JobFolder(tmp_path).read(keccak(b"other"))
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"format":2}', b'{"format":1}'])
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"format":3}', b'{"format":2}'])
 def test_read__damaged__names_the_file_and_keeps_it(tmp_path: Path, ended: JobFile, data: bytes) -> None:
     folder = JobFolder(tmp_path)
     path = tmp_path / "jobs" / f"{to_hex(ended.job_id)}.json"

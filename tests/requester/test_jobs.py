@@ -95,7 +95,7 @@ def test_wait__settled__returns_answer_cost_and_a_receipt(world: World) -> None:
     assert [p.state for p in seen] == ["PREPARED", "SENT", "OPEN", "COMMITTED", "SETTLED"]
     assert (result.state, result.text, result.output_tokens, result.verdict) == ("SETTLED", "Hi", 3, "PASS")
     assert result.paid + result.refunded == result.price and result.settlement_gas == 77_000
-    assert result.receipt_path and world.files.receipts[world.job().job_id]["format"] == "malla-receipt/1"
+    assert result.receipt_path and world.files.receipts[world.job().job_id]["format"] == "malla-receipt/2"
 
 
 @pytest.mark.parametrize("reason", [r for r in RefundReason if r is not RefundReason.NONE])

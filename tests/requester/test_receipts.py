@@ -130,7 +130,7 @@ def test_check_receipt__seats_not_those_trusted__fails() -> None:
     assert [check.name for check in checks if not check.holds] == ["committee"]
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format":"malla-receipt/2","receipt":{}}', b"\xff"])
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format":"malla-receipt/1","receipt":{}}', b"\xff"])
 def test_parse_receipt__not_a_receipt__is_refused(data: bytes) -> None:
     with pytest.raises(Malformed):
         parse_receipt(data)

@@ -8,7 +8,7 @@ from typing import Any
 
 from protocol import sealing
 from protocol.economics import payment
-from protocol.encoding import ZERO, canonical_json, keccak, to_hex
+from protocol.encoding import ZERO, canonical_json, keccak, pack_float32, to_hex
 from protocol.messages import (
     Domain,
     entries_hash,
@@ -95,7 +95,7 @@ class World:
         spec = parse_spec(self.oracles[0].blobs[file.job.spec_digest])
         prompt = parse_prompt(sealing.unseal(self.oracles[0].blobs[spec.prompt_blob], self.secret))
         answer = Answer(file.job_id, self.models.decode(CHOICE, ANSWER_IDS), ANSWER_IDS, spec.input_tokens, "stop",
-                        keccak(b"salt"), keccak(b"logprobs"), ZERO)
+                        keccak(b"salt"), pack_float32([-0.1, -0.2, -0.3]), b"", ZERO)
         assert prompt.messages == (("user", "Hello?"),)
         sealed = sealed_answer(change(answer), spec)
         offer = self.offer.offer

@@ -11,16 +11,21 @@ from sqlalchemy.exc import ArgumentError
 from oracle.edges.store.agreement import AgreementStore
 from oracle.edges.store.audits import AuditStore
 from oracle.edges.store.blobs import BlobStore
+from oracle.edges.store.calls import CallStore
+from oracle.edges.store.canaries import CanaryStore
 from oracle.edges.store.challenges import ChallengeStore
 from oracle.edges.store.confirmations import ConfirmationStore
+from oracle.edges.store.listings import ListingStore
 from oracle.edges.store.market import MarketStore
 from oracle.edges.store.projection import ProjectionStore
 from oracle.edges.store.scores import ScoreStore
+from oracle.edges.store.session_projection import SessionProjectionStore
 from oracle.edges.store.tables import METADATA
 from protocol.errors import ConfigInvalid
 
 
-class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore, ChallengeStore, ScoreStore, ConfirmationStore):
+class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore, ChallengeStore, ScoreStore, ConfirmationStore,
+               CallStore, ListingStore, CanaryStore):
     """Implements `oracle.ports.Store`. Unbound, each method is a transaction of its own."""
 
     @contextmanager
@@ -30,7 +35,7 @@ class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore, ChallengeStor
             yield SqlStore(self._engine, connection)
 
 
-class SqlProjection(ProjectionStore, MarketStore):
+class SqlProjection(ProjectionStore, SessionProjectionStore, CanaryStore, MarketStore):
     """Implements `oracle.ports.Projection` on the follower's connection."""
 
 

@@ -15,11 +15,9 @@ from oracle.edges.store.audit_tables import (
     REPORTS,
     REVEALS,
 )
+from oracle.edges.store.calls import escalate_unit
 from oracle.edges.store.session import Session
-from oracle.edges.store.tables import (
-    BATCHES,
-    ENTRIES,
-)
+from oracle.edges.store.tables import BATCHES, ENTRIES
 from oracle.records import AuditRow, OpeningNote, OpeningRow, RecordRow
 from protocol.types import AuditRecord, BatchState, SignedReport, VerdictKind
 from protocol.units import Address, Digest
@@ -63,10 +61,11 @@ class AuditStore(Session):
             key = ["batch_id", "index", "auditor"]
             c.execute(put.on_conflict_do_update(index_elements=key, set_=values, where=weaker))
 
-    def openings(self, batch_id: int) -> list[OpeningNote]:
+    def openings(self, batch_id: int, unit: int | None = None) -> list[OpeningNote]:
         """What is here, without the sealed bytes: a batch may have tens of megabytes of them."""
         at = OPENINGS.c
-        wanted = select(at["index"], at.auditor, at.received_at, at.readable).where(at.batch_id == batch_id)
+        its = at.batch_id == batch_id if unit is None else _at(OPENINGS, batch_id, unit)
+        wanted = select(at["index"], at.auditor, at.received_at, at.readable).where(its)
         with self._begin() as c:
             return [OpeningNote(r._mapping["index"], Address(r.auditor), r.received_at, r.readable)
                     for r in c.execute(wanted)]
@@ -107,13 +106,14 @@ class AuditStore(Session):
             ).returning(RECORDS.c.verdict)
             is_new = c.execute(put).first() is not None
             if escalate:
-                c.execute(update(ENTRIES).where(_at(ENTRIES, record.batch_id, record.index),
-                                                ENTRIES.c.escalated_at.is_(None)).values(escalated_at=row.received_at))
+                c.execute(escalate_unit(record.batch_id, record.index).values(escalated_at=row.received_at))
             return is_new
 
-    def records(self, *batch_ids: int) -> list[RecordRow]:
+    def records(self, *batch_ids: int, unit: int | None = None) -> list[RecordRow]:
+        of_batches = RECORDS.c.batch_id.in_(batch_ids)
+        its = of_batches if unit is None else and_(of_batches, RECORDS.c["index"] == unit)
         with self._begin() as c:
-            rows = c.execute(select(RECORDS).where(RECORDS.c.batch_id.in_(batch_ids)).order_by(RECORDS.c.received_at))
+            rows = c.execute(select(RECORDS).where(its).order_by(RECORDS.c.received_at))
             return [
                 RecordRow(
                     AuditRecord(r.batch_id, r._mapping["index"], Digest(bytes(r.leaf)), VerdictKind(r.verdict),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 
 from oracle.confirmation_rows import AuditorFault, CommitmentRow
 from oracle.edges.store.audit_tables import AUDIT_COMMITMENTS, AUDITOR_FAULTS, RECORDS
+from oracle.edges.store.calls import escalate_unit
 from oracle.edges.store.session import Session
-from oracle.edges.store.tables import ENTRIES
 from protocol.units import Address, Digest
 
 _C = AUDIT_COMMITMENTS.c
@@ -28,14 +28,14 @@ class ConfirmationStore(Session):
             put = self._insert(AUDIT_COMMITMENTS).values(**values).on_conflict_do_nothing()
             is_new = c.execute(put.returning(_C.batch_id)).first() is not None
             if row.escalates:
-                c.execute(update(ENTRIES).where(ENTRIES.c.batch_id == row.batch_id, ENTRIES.c["index"] == row.index,
-                                                ENTRIES.c.escalated_at.is_(None)).values(escalated_at=row.received_at))
+                c.execute(escalate_unit(row.batch_id, row.index).values(escalated_at=row.received_at))
             return is_new
 
-    def commitments(self, batch_id: int) -> list[CommitmentRow]:
-        """In the order in which they came."""
+    def commitments(self, batch_id: int, unit: int | None = None) -> list[CommitmentRow]:
+        """In the order in which they came, of the whole batch or of one unit."""
+        its = _C.batch_id == batch_id if unit is None else and_(_C.batch_id == batch_id, _C["index"] == unit)
         with self._begin() as c:
-            rows = c.execute(select(AUDIT_COMMITMENTS).where(_C.batch_id == batch_id).order_by(_C.received_at))
+            rows = c.execute(select(AUDIT_COMMITMENTS).where(its).order_by(_C.received_at))
             return [_commitment(row) for row in rows]
 
     def unrevealed(self) -> list[CommitmentRow]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import and_, delete, exists, func, select, update
 
 from oracle.edges.store.audit_tables import (
     REPORTS,
 )
+from oracle.edges.store.call_tables import SESSIONS, VOUCHERS
+from oracle.edges.store.calls import voucher_note
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import (
     BATCHES,
@@ -22,7 +24,7 @@ from oracle.edges.store.tables import (
 )
 from oracle.records import BatchRow, Conviction, EntryRow, JobRow
 from protocol.limits import MAX_OFFERS_PER_PROVIDER
-from protocol.types import BatchState, Entry, Job, JobState, Outcome, RefundReason, SignedOffer
+from protocol.types import BatchState, Entry, Job, JobState, Outcome, RefundReason, SessionState, SignedOffer
 from protocol.units import Address, Digest, Wei
 from protocol.wire import from_json, to_json
 
@@ -54,7 +56,7 @@ def entry_row(r: Any) -> EntryRow:
     entry = Entry(Digest(bytes(r.job_id)), Address(r.requester), Wei(r.price), Wei(r.amount), Digest(bytes(r.leaf)),
                   Digest(bytes(r.answer_digest)))
     return EntryRow(r.batch_id, r._mapping["index"], entry, r.drawn, r.auditor, r.escalated_at, bool(r.has_report),
-                    bool(r.has_answer), r.audit)
+                    bool(r.has_answer), r.audit, voucher_note(r))
 
 
 class MarketStore(Session):
@@ -139,7 +141,11 @@ class MarketStore(Session):
         delivered = exists().where(BLOBS.c.digest == ENTRIES.c.answer_digest).label("has_answer")
         audit = select(JOBS.c.audit).where(JOBS.c.job_id == ENTRIES.c.job_id).scalar_subquery().label("audit")
         with self._begin() as c:
-            wanted = select(ENTRIES, reported, delivered, audit).where(ENTRIES.c.batch_id == batch_id)
+            at = VOUCHERS.c
+            voucher = (at.calls, at.before_calls, at.drawn_calls, at.named, at.reported_at, at.units_at)
+            its = and_(at.batch_id == ENTRIES.c.batch_id, at["index"] == ENTRIES.c["index"])
+            wanted = select(ENTRIES, reported, delivered, audit, *voucher).outerjoin(VOUCHERS, its).where(
+                ENTRIES.c.batch_id == batch_id)
             rows = c.execute(wanted.order_by(ENTRIES.c.index))
             return [entry_row(r) for r in rows]
 
@@ -159,13 +165,17 @@ class MarketStore(Session):
                     for r in rows]
 
     def figures(self) -> dict[str, int]:
-        """How many jobs and batches there are in each state."""
+        """How many jobs, sessions and batches there are in each state, and the calls of committed vouchers."""
         found: dict[str, int] = {}
         with self._begin() as c:
             for state, count in c.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state)):
                 found[f"jobs_{JobState(state).name.lower()}"] = count
             for state, count in c.execute(select(BATCHES.c.state, func.count()).group_by(BATCHES.c.state)):
                 found[f"batches_{BatchState(state).name.lower()}"] = count
+            for state, count in c.execute(select(SESSIONS.c.state, func.count()).group_by(SESSIONS.c.state)):
+                found[f"sessions_{SessionState(state).name.lower()}"] = count
+            added = func.coalesce(func.sum(VOUCHERS.c.calls - VOUCHERS.c.before_calls), 0)
+            found["calls_committed"] = int(c.execute(select(added)).scalar_one())
         return found
 
     def revoke_offers(self, provider: str, below: int) -> None:

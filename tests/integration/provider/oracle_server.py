@@ -24,6 +24,8 @@ class FakeOracle:
     reports: list[dict[str, Any]] = field(default_factory=list)
     offers: list[dict[str, Any]] = field(default_factory=list)
     openings: list[dict[str, Any]] = field(default_factory=list)
+    session_reports: list[dict[str, Any]] = field(default_factory=list)
+    listings: list[dict[str, Any]] = field(default_factory=list)
     wanted: list[dict[str, Any]] = field(default_factory=list)
     reveals: dict[int, bytes] = field(default_factory=dict)
     refuse: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -50,7 +52,8 @@ class FakeOracle:
             reveal = self.reveals.get(int(path.rpartition("/")[2]))
             return (404, _json({"error": {"code": "not_ready", "message": "", "fix": ""}})) if reveal is None else (
                 200, _json({"oracle": self.signer.address, "reveal": to_hex(reveal)}))
-        kept = {"/v1/reports": self.reports, "/v1/offers": self.offers, "/v1/openings": self.openings}[path]
+        kept = {"/v1/reports": self.reports, "/v1/offers": self.offers, "/v1/openings": self.openings,
+                "/v1/session-reports": self.session_reports, "/v1/listings": self.listings}[path]
         kept.append(json.loads(body))
         return 202, b"{}"
 

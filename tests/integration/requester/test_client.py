@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.encoding import ZERO, keccak, to_hex
+from protocol.encoding import ZERO, keccak, pack_float32, to_hex
 from protocol.transcript import leaf, sealed_answer
 from protocol.types import Answer, Commitment, JobState, Outcome
 from protocol.units import TOKEN, Wei
@@ -79,7 +79,8 @@ class Side:
         self.batch = self.market.send(self.market.node, self.market.chain.commit_batch(commitments)).events[0].event
 
     def _work(self, file: JobFile) -> Commitment:
-        answer = Answer(file.job_id, "Hi", ANSWER_IDS, file.job.input_tokens, "stop", keccak(b"s"), keccak(b"l"), ZERO)
+        answer = Answer(file.job_id, "Hi", ANSWER_IDS, file.job.input_tokens, "stop", keccak(b"s"),
+                        pack_float32([-0.5] * len(ANSWER_IDS)), b"", ZERO)
         sealed = sealed_answer(answer, file.spec)
         for oracle in self.oracles:
             oracle.blobs[keccak(sealed)] = sealed

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
 from protocol.engine.data_file import BundleRefused
 from protocol.engine.prompt import PromptEncoder
-from protocol.errors import Refused
+from protocol.errors import ProviderFault, Refused
 
 
 def test_encode__no_messages__is_refused(tiny_encoder: PromptEncoder) -> None:
@@ -58,6 +60,27 @@ def test_decode__markers__are_left_out(tiny_encoder: PromptEncoder) -> None:
     assert tiny_encoder.decode([*tiny_encoder.encode_text("hello"), 2]) == "hello"
 
 
+def test_token_bytes__of_an_id_that_is_none__is_the_providers_fault(tiny_encoder: PromptEncoder) -> None:
+    with pytest.raises(ProviderFault, match="is no token"):
+        tiny_encoder.token_bytes(10**6)
+
+
+def test_token_bytes__in_a_row__are_the_text(tiny_encoder: PromptEncoder) -> None:
+    text = "hello 12 Ünï 🎉\n"
+    ids = [1, *tiny_encoder.encode_text(text), 2]
+    assert b"".join(map(tiny_encoder.token_bytes, ids)) == text.encode()
+
+
+@pytest.mark.model
+def test_token_bytes__of_any_tokens__equal_what_the_library_decodes(smollm2_encoder: PromptEncoder) -> None:
+    """Also where the bytes are no UTF-8."""
+    random = Random(1)
+    for _ in range(300):
+        ids = [random.randrange(smollm2_encoder.manifest.shape.vocabulary) for _ in range(12)]
+        spelt = b"".join(map(smollm2_encoder.token_bytes, ids))
+        assert spelt.decode("utf-8", "replace") == smollm2_encoder.decode(ids)
+
+
 @pytest.mark.model
 @pytest.mark.parametrize(
     ("text", "ids"),
@@ -74,3 +97,8 @@ def test_encode_text__smollm2__splits_as_the_original(
     smollm2_encoder: PromptEncoder, text: str, ids: tuple[int, ...]
 ) -> None:
     assert smollm2_encoder.encode_text(text) == ids
+
+
+def test_encode__only_message_is_a_text__goes_in_without_the_template(tiny_encoder: PromptEncoder) -> None:
+    assert tiny_encoder.encode([("text", "hello")]) == tiny_encoder.encode_text("hello")
+    assert tiny_encoder.encode([("user", "hello")]) != tiny_encoder.encode_text("hello")

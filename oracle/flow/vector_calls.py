@@ -1,0 +1,52 @@
+"""The audit of a vector model's call: its inputs run again, and the answer has to lie within its class's tolerance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oracle.flow.measuring import Judged
+from oracle.ports import Replayer
+from oracle.session_rows import CallNote
+from protocol.errors import BadInput, ProviderFault, Reason, Refused
+from protocol.transcript import parse_prompt
+from protocol.types import Transcript, VerdictKind
+from protocol.vector_manifest import VectorManifest
+from protocol.vector_profile import tolerance
+from protocol.vectors import (
+    BEYOND_TOLERANCE,
+    WRONG_VECTOR,
+    check_vector_transcript,
+    compare_vectors,
+    inputs_of_prompt,
+    judge_vectors,
+)
+
+
+def check_vector_call(transcript: Transcript, call: CallNote) -> None:
+    """Raises ProviderFault: what came has to be a vector, and no output token is paid."""
+    check_vector_transcript(transcript)
+    if call.line.output_tokens:
+        raise ProviderFault("amount", f"Reports {call.line.output_tokens} output tokens for a vector.")
+
+
+def measure_vector(transcript: Transcript, call: CallNote, manifest: VectorManifest, replayer: Replayer) -> Judged:
+    """The verdict of a replay. Raises ProviderFault where the input is not what is paid; Refused(prompt_unreadable),
+    which convicts nobody, and unknown_profile."""
+    spec = transcript.spec
+    profile = replayer.vector_profile(spec.profile, spec.model)
+    try:
+        inputs = inputs_of_prompt(parse_prompt(transcript.prompt), manifest)
+        replay, counted = replayer.replay_vector(spec.model, inputs)
+    except (BadInput, Refused) as error:
+        # The requester sent this and its provider should have refused it; neither can be convicted for it.
+        raise Refused(Reason.PROMPT_UNREADABLE, f"The requester's inputs cannot be run: {error.message}") from error
+    if counted != call.line.input_tokens:
+        raise ProviderFault("input", f"Reports {call.line.input_tokens} input tokens for inputs that count {counted}.")
+    verdict = judge_vectors(profile, manifest, inputs.count, transcript.vector, replay)
+    facts: dict[str, Any] = {
+        "inputs": inputs.count, "thresholds": {name: str(tolerance(profile, name)) for name in profile.statistics},
+    }
+    if verdict.kind is VerdictKind.PASS or {WRONG_VECTOR, BEYOND_TOLERANCE} & set(verdict.checks):
+        found = compare_vectors(transcript.vector, replay, manifest.output_width)
+        facts["distances"] = {name: repr(getattr(found, name)) for name in (*profile.statistics, "cosine")}
+    return Judged(verdict, facts)

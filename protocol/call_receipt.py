@@ -1,0 +1,118 @@
+"""The receipt of a session's call: what its requester can verify offline, as `protocol.receipt` is of a job.
+
+The settled entry names the head of the session's transcripts; the report's lines lead to it from the head before, and
+one of them is the leaf that the requester recomputes from what it asked and what it got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocol.calls import CallLine, SessionReport, chain_heads, session_report_digest
+from protocol.committee import quorum
+from protocol.errors import Malformed, MallaError
+from protocol.messages import Domain, entries_hash, session_id, settlement_digest
+from protocol.receipt import Check
+from protocol.signing import recover
+from protocol.transcript import leaf
+from protocol.types import Answer, Decision, Entry, JobSpec, Outcome, Session
+from protocol.units import Address, Digest
+
+
+@dataclass(frozen=True)
+class CallReceipt:
+    """`number` counts the session's calls from 1, `before` is the head before the report's first call. `report` is
+    signed by `node_key`; one that its provider posted on-chain has no signature of its own, and `signature` is empty.
+    An oracle gives all but `spec` and `answer`, which its requester alone has."""
+
+    chain_id: int
+    escrow: Address
+    session: Session
+    number: int
+    spec: JobSpec
+    answer: Answer
+    report: SessionReport
+    signature: bytes
+    node_key: Address
+    before: Digest
+    batch_id: int
+    index: int
+    entries: tuple[Entry, ...]
+    set_version: int
+    members: tuple[Address, ...]
+    decisions: tuple[Decision, ...]
+    signatures: tuple[bytes, ...]
+    settlement_tx: Digest
+
+
+def verify_call_receipt(receipt: CallReceipt, chain_id: int, escrow: Address, seats: frozenset[str]) -> list[Check]:
+    """Every check, in order, also after a failed one. `seats` are the oracles of the deployment that the reader trusts.
+    A number that no contract could hold ends the list with a failed check "form".
+
+    What it cannot show offline is that the settlement transaction was included: look it up by `settlement_tx`.
+    """
+    made: list[Check] = []
+    try:
+        made.extend(_checks(receipt, chain_id, escrow, seats))
+    except Malformed as error:
+        made.append(Check("form", False, error.message))
+    return made
+
+
+def _checks(r: CallReceipt, chain_id: int, escrow: Address, seats: frozenset[str]) -> Iterator[Check]:
+    here = r.chain_id == chain_id and r.escrow.lower() == escrow.lower()
+    yield Check("deployment", here, f"chain {r.chain_id}, escrow {r.escrow}")
+    own_id = session_id(r.chain_id, r.escrow, r.session)
+    entry = r.entries[r.index] if r.index < len(r.entries) else None
+    named = entry is not None and entry.is_voucher and entry.job_id == own_id == r.spec.prompt_blob
+    yield Check("session", named, "0x" + own_id.hex())
+    line = _line(r)
+    got = line is not None and leaf(r.answer, r.spec) == line.leaf
+    yield Check("answer", got, f"the answer has the leaf of call {r.number}")
+    sizes = (r.answer.input_tokens, len(r.answer.output_token_ids))
+    counted = line is not None and (line.input_tokens, line.output_tokens) == sizes
+    yield Check("units", counted, f"{sizes[0]} tokens in, {sizes[1]} out")
+    leads = entry is not None and chain_heads(r.before, [one.leaf for one in r.report.calls]) == entry.leaf
+    yield Check("head", leads, f"{len(r.report.calls)} calls lead to the head that was committed")
+    yield Check("report", _report_holds(r, own_id), f"signed by the node key {r.node_key}" if r.signature
+                else "posted on-chain by its provider")
+    decision = next((d for d in r.decisions if d.batch_id == r.batch_id), None)
+    passed = decision is not None and decision.outcome is Outcome.PASS
+    yield Check("verdict", passed, decision.outcome.name if decision else "no decision names the batch")
+    bound = decision is not None and decision.entries_hash == entries_hash(r.entries)
+    yield Check("entries", bound, f"{len(r.entries)} entries have the hash that was signed")
+    known = {m.lower() for m in r.members} == {s.lower() for s in seats}
+    yield Check("committee", known, f"{len(r.members)} oracles of set version {r.set_version}")
+    signers, needed = _signers(r), quorum(len(r.members))
+    yield Check("quorum", len(signers) >= needed,
+                f"{len(signers)} of {len(r.members)} oracles signed, {needed} are needed")
+
+
+def _line(r: CallReceipt) -> CallLine | None:
+    place = r.number - r.report.first
+    return r.report.calls[place] if 0 <= place < len(r.report.calls) else None
+
+
+def _report_holds(r: CallReceipt, own_id: Digest) -> bool:
+    said = r.report
+    if (said.batch_id, said.index, said.session_id) != (r.batch_id, r.index, own_id):
+        return False
+    if not r.signature:
+        return True  # the head holds the leaves whoever lists them
+    try:
+        signer = recover(session_report_digest(Domain(r.chain_id, r.escrow), said), r.signature)
+    except MallaError:
+        return False
+    return signer.lower() == r.node_key.lower()
+
+
+def _signers(r: CallReceipt) -> set[str]:
+    digest = settlement_digest(Domain(r.chain_id, r.escrow), r.set_version, r.decisions)
+    found = set()
+    for signature in r.signatures:
+        try:
+            found.add(recover(digest, signature).lower())
+        except MallaError:
+            continue
+    return found & {m.lower() for m in r.members}

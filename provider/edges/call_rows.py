@@ -1,0 +1,113 @@
+"""Calls in the store of sessions: taken by the worker, granted their tokens, ended or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import and_, func, or_, select, update
+
+from protocol.calls import CallLine, add_call
+from protocol.units import Wei
+from protocol.vouchers import grant, held_for, is_claimable
+from provider.edges.session_lock import SessionLock
+from provider.edges.session_reads import IN_FLIGHT, read_call, read_ended, read_speed
+from provider.edges.session_tables import CALLS
+from provider.records import Lease
+from provider.session_rows import LEASE_SECONDS, CallRow, CallStage, CallWork, EndedCall
+
+
+class CallRows(SessionLock):
+    """Mixed into `SqlSessions`."""
+
+    def calls_in_flight(self) -> int:
+        with self._engine.connect() as connection:
+            return int(connection.scalar(select(func.count()).where(CALLS.c.stage.in_(IN_FLIGHT))) or 0)
+
+    def call(self, call_id: bytes) -> CallRow | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(select(CALLS).where(CALLS.c.call_id == call_id)).one_or_none()
+        return read_call(row) if row else None
+
+    def claim_call(self, call_id: bytes, lease: Lease, now: float) -> CallRow | None:
+        change = (update(CALLS).where(CALLS.c.call_id == call_id, CALLS.c.stage == CallStage.WAITING)
+                  .values(stage=CallStage.RUNNING, lease_holder=lease.holder, lease_until=lease.until).returning(CALLS))
+        with self._engine.begin() as connection:
+            row = connection.execute(change).one_or_none()
+        return read_call(row) if row else None
+
+    def allowed(self, call_id: bytes, holder: str, produced: int, now: float) -> int:
+        with self._call(call_id, holder) as found:
+            if found is None:
+                return -1
+            held, call = found
+            if call.cancel_asked or not is_claimable(held.standing, now):
+                return -1
+            granted = grant(held.standing, call.granted, produced, call.max_output_tokens, held.offer)
+            held.connection.execute(update(CALLS).where(CALLS.c.call_id == call_id).values(
+                granted=granted, produced=produced, lease_until=now + LEASE_SECONDS))
+            if granted != call.granted:
+                more = (held_for(call.input_tokens, granted, held.offer)
+                        - held_for(call.input_tokens, call.granted, held.offer))
+                held.write(replace(held.standing, held=Wei(held.standing.held + more)))
+            return granted
+
+    def finish_call(self, call_id: bytes, holder: str, work: CallWork, now: float) -> EndedCall | None:
+        with self._call(call_id, holder) as found:
+            if found is None:
+                return None
+            held, call = found
+            if work.output_tokens > call.granted or work.input_tokens > call.input_tokens:
+                raise ValueError(f"A call with {work.input_tokens} + {work.output_tokens} tokens is more than the "
+                                 f"{call.input_tokens} + {call.granted} that were granted.")
+            totals = add_call(held.standing.owed, CallLine(work.leaf, work.input_tokens, work.output_tokens),
+                              held.offer)
+            ended = held.connection.execute(update(CALLS).where(CALLS.c.call_id == call_id).values(
+                stage=CallStage.ENDED, number=totals.calls, total_amount=int(totals.amount), total_units=totals.units,
+                total_head=totals.head, leaf=work.leaf, salt=work.salt, fingerprint_root=work.fingerprint_root,
+                input_tokens=work.input_tokens, output_tokens=work.output_tokens, produced=work.output_tokens,
+                finish=work.finish, transcript=work.transcript, fingerprints=work.fingerprints, vector=work.vector,
+                telemetry=work.telemetry, finished_at=work.finished_at, duration=work.duration,
+                first_token=work.time_to_first_token, lease_holder=None).returning(CALLS)).one()
+            left = held.standing.held - held_for(call.input_tokens, call.granted, held.offer)
+            held.write(replace(held.standing, owed=totals, held=Wei(left)), more=-1, now=now)
+        return read_ended(ended)
+
+    def fail_call(self, call_id: bytes, reason: str) -> bool:
+        with self._call(call_id, None) as found:
+            if found is None:
+                return False
+            held, call = found
+            held.connection.execute(update(CALLS).where(CALLS.c.call_id == call_id).values(
+                stage=CallStage.FAILED, reason=reason[:500], lease_holder=None))
+            left = held.standing.held - held_for(call.input_tokens, call.granted, held.offer)
+            held.write(replace(held.standing, held=Wei(left)), more=-1)
+        return True
+
+    def cancel_call(self, call_id: bytes) -> bool:
+        change = (update(CALLS).where(CALLS.c.call_id == call_id, CALLS.c.stage.in_(IN_FLIGHT))
+                  .values(cancel_asked=True))
+        with self._engine.begin() as connection:
+            return connection.execute(change).rowcount == 1
+
+    def fail_lost(self, now: float, holders: Sequence[str] = ()) -> int:
+        lost = or_(CALLS.c.lease_until < now,
+                   and_(CALLS.c.stage == CallStage.RUNNING, CALLS.c.lease_holder.in_(holders)))
+        with self._engine.connect() as connection:
+            found = list(connection.scalars(select(CALLS.c.call_id).where(CALLS.c.stage.in_(IN_FLIGHT), lost)))
+        return sum(self.fail_call(identity, "lost: its process ended or left it alone") for identity in found)
+
+    def call_holders(self) -> list[str]:
+        query = select(CALLS.c.lease_holder).where(CALLS.c.stage == CallStage.RUNNING).distinct()
+        with self._engine.connect() as connection:
+            return [holder for holder in connection.scalars(query) if holder]
+
+    def ended_call(self, session_id: bytes, number: int) -> EndedCall | None:
+        query = select(CALLS).where(CALLS.c.session_id == session_id, CALLS.c.number == number)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return read_ended(row) if row else None
+
+    def call_speed(self) -> float | None:
+        with self._engine.connect() as connection:
+            return read_speed(connection)

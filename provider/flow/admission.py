@@ -1,0 +1,97 @@
+"""Whether a call is taken: everything that is checked before its voucher, and then the voucher. No GPU works before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.calls import Quote, quote_digest
+from protocol.economics import payment
+from protocol.encoding import to_hex
+from protocol.envelope import parse_request
+from protocol.errors import BadInput, MallaError, Reason
+from protocol.messages import Domain
+from protocol.units import Address, Digest, Wei
+from provider.flow.call_checks import check_call, require_within
+from provider.flow.status import judge_readiness
+from provider.ports import Clock, Counter, Journal, Keys, Log
+from provider.records import Served
+from provider.reply_ports import CallBroker
+from provider.session_ports import Sessions
+from provider.session_rows import CallRefused, CallRow, unknown_session
+
+CHAT, COMPLETION, EMBEDDING, PREDICTION = "chat", "completion", "embedding", "prediction"
+BUSY_SECONDS, QUOTE_SECONDS = 1, 60
+
+
+@dataclass(frozen=True)
+class Admission:
+    owner: Address
+    domain: Domain
+    served: Served
+    sessions: Sessions
+    journal: Journal
+    counter: Counter
+    keys: Keys
+    broker: CallBroker
+    clock: Clock
+    log: Log
+    streams: int
+    """Calls that run at once; one more is refused as busy."""
+    kinds: tuple[str, ...] = (CHAT, COMPLETION)
+
+
+def require_room(admission: Admission) -> None:
+    """Before anything of a request is looked at. Raises CallRefused 429 when all streams are taken, 503 without worker.
+    """
+    if admission.sessions.calls_in_flight() >= admission.streams:
+        raise busy(admission.streams)
+    missing = judge_readiness(admission.journal.beats(), admission.clock())
+    if "worker" in missing.waiting_for:
+        raise CallRefused(503, "not_ready", "The provider's worker has no model in memory yet.",
+                          "Try again in a few seconds, or another provider.", retry_after=5)
+
+
+def busy(streams: int) -> CallRefused:
+    return CallRefused(429, "busy", f"All {streams} streams of this provider are taken.",
+                       "Try again in a second, or another provider.", retry_after=BUSY_SECONDS)
+
+
+def admit_call(admission: Admission, kind: str, session_id: bytes, sealed: bytes) -> CallRow:
+    """Take a sealed call and its voucher, and tell the worker. Raises CallRefused, cheap checks first."""
+    if kind not in admission.kinds:
+        raise CallRefused(404, Reason.UNKNOWN_MODEL.value, f"This provider serves no model of the kind {kind}.",
+                          "GET /v1/models says what it serves.")
+    try:
+        request = parse_request(admission.keys.unseal(sealed))
+    except BadInput as error:
+        raise CallRefused(400, "bad_seal", error.message,
+                          "Seal it to the encryption key that the provider has on-chain.") from error
+    if request.voucher.session_id != session_id:
+        raise CallRefused(400, "wrong_session", "The sealed voucher is of another session than the body names.")
+    facts = admission.sessions.facts(session_id)
+    if facts is None:
+        raise unknown_session(session_id)
+    tokens = check_call(request, facts, admission.served, admission.owner, admission.domain, admission.counter)
+    row = admission.sessions.admit(request, kind, tokens, admission.clock())
+    try:
+        admission.broker.enqueue_call(row.call_id)
+    except MallaError as error:
+        admission.sessions.fail_call(row.call_id, error.message)
+        raise CallRefused(503, error.code, error.message, "Try again: nothing is owed.", retry_after=1) from error
+    return row
+
+
+def make_quote(admission: Admission, requester: Address, offer: bytes, input_tokens: int,
+               max_output_tokens: int) -> tuple[Quote, bytes]:
+    """A signed bound of what one call costs. Raises CallRefused."""
+    signed = admission.journal.offer(offer)
+    now = int(admission.clock())
+    if signed is None or signed.offer.expiry <= now:
+        raise CallRefused(404, "unknown_offer", f"The offer {to_hex(offer)} is not a standing one of this provider.",
+                          "Read the offers again.")
+    terms = signed.offer
+    require_within(input_tokens, max_output_tokens, terms.max_input_tokens, terms.max_output_tokens)
+    most = payment(input_tokens, max_output_tokens, terms.input_price, terms.output_price)
+    quote = Quote(requester, Digest(offer), input_tokens, max_output_tokens, Wei(most),
+                  min(now + QUOTE_SECONDS, terms.expiry))
+    return quote, admission.keys.sign(quote_digest(admission.domain, quote))

@@ -1,0 +1,150 @@
+"""Running one call of a session: tokens go out as they come, as far as vouchers cover them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocol.errors import MallaError
+from protocol.limits import MAX_TRANSCRIPT
+from protocol.proofs.fingerprint import fingerprint_root, seed_of
+from protocol.sealing import new_secret
+from protocol.transcript import answer_of, leaf, parse_prompt, parse_spec, transcript_bytes
+from protocol.types import NO_FINGERPRINT, JobSpec, Transcript
+from provider.flow.inference import OPENING_ROOM
+from provider.flow.replies import Reply, end_part
+from provider.ports import Backend, Clock, Gpu, Log
+from provider.records import Completion, Lease, Produced
+from provider.reply_ports import Outlet
+from provider.session_ports import Sessions
+from provider.session_rows import LEASE_SECONDS, CallRefused, CallRow, CallWork
+
+PATIENCE, LOOK_EVERY = 10.0, 0.05
+"""Seconds that a call waits for a voucher which covers more, and between two looks for it."""
+SILENCE, RENEW = 1.0, 5.0
+"""Seconds without a token after which the worker says that it lives, and between two renewals of its lease."""
+
+
+@dataclass(frozen=True)
+class Calling:
+    sessions: Sessions
+    backend: Backend
+    gpu: Gpu
+    outlet: Outlet
+    clock: Clock
+    wait: Callable[[float], None]
+    log: Log
+    holder: str
+    """Who runs: host and process."""
+    stopping: Callable[[], bool] = lambda: False
+    """Whether this process was told to end."""
+
+
+def call(calling: Calling, call_id: bytes) -> bool:
+    """Run one call and append it to its session; False when it gave nothing that is owed. It is never run twice."""
+    now = calling.clock()
+    row = calling.sessions.claim_call(call_id, Lease(calling.holder, now + LEASE_SECONDS), now)
+    if row is None:
+        calling.log("call_not_claimed", call_id=call_id.hex())
+        return False
+    reply = Reply(calling.outlet, row)
+    try:
+        work = _run(calling, row, reply)
+        ended = calling.sessions.finish_call(call_id, calling.holder, work, calling.clock())
+        if ended is None:
+            raise CallRefused(503, "call_lost", "The call was taken from this worker.", "Ask again: nothing is owed.")
+    except Exception as error:
+        # Whatever the model, the device or the database did: the requester is told, and owes nothing.
+        calling.sessions.fail_call(call_id, str(error) or type(error).__name__)
+        reply.fail(error)
+        calling.log("call_failed", call_id=call_id.hex(), error=str(error)[:300] or type(error).__name__)
+        if isinstance(error, MallaError):
+            return False
+        raise
+    reply.end(end_part(ended))
+    calling.log("call_done", call_id=call_id.hex(), number=ended.number, finish=work.finish)
+    return True
+
+
+def _run(calling: Calling, row: CallRow, reply: Reply) -> CallWork:
+    spec, prompt = parse_spec(row.spec), parse_prompt(row.prompt)
+    progress = _Progress(calling, row, reply)
+    sampling = calling.gpu.start()
+    try:
+        done = calling.backend.run(prompt.messages, spec.max_output_tokens, lambda count: None, progress.is_over,
+                                   spec.sampler, seed_of(row.session_id, 0, spec.nonce), progress.deliver)
+    finally:
+        telemetry = sampling.stop()
+    return _write(row, spec, done, telemetry, progress, calling.clock())
+
+
+def _write(row: CallRow, spec: JobSpec, done: Completion, telemetry: dict[str, object], progress: _Progress,
+           finished: float) -> CallWork:
+    """Transcript and leaf, with a fresh salt."""
+    root = fingerprint_root(done.fingerprints) if done.fingerprints else NO_FINGERPRINT
+    transcript = Transcript(spec, row.prompt, done.output_token_ids, done.logprobs, new_secret(), done.top_logprobs,
+                            root, vector=done.vector)
+    data = transcript_bytes(transcript)
+    if len(data) + OPENING_ROOM > MAX_TRANSCRIPT:
+        # It could not be opened, which would cost the whole batch its pay.
+        raise CallRefused(503, "transcript_too_long", f"The transcript has {len(data)} bytes.", "Ask for less.")
+    answer = answer_of(transcript, row.session_id, done.input_tokens, done.text, done.finish)
+    first = progress.first or finished
+    return CallWork(data, leaf(answer, spec), transcript.salt, root, done.input_tokens, len(done.output_token_ids),
+                    done.finish, telemetry, int(finished), max(finished - progress.started, 1e-6),
+                    first - progress.started, done.fingerprints, done.vector)
+
+
+class _Progress:
+    """Lets tokens out as far as they are covered, and ends a call that nobody waits for or pays any more."""
+
+    def __init__(self, calling: Calling, row: CallRow, reply: Reply) -> None:
+        self._calling, self._row, self._reply = calling, row, reply
+        self._granted, self._sent, self._over = row.granted, 0, False
+        self.started = self._spoke = self._renewed = calling.clock()
+        self.first = 0.0
+
+    def deliver(self, new: Produced) -> int:
+        out = 0
+        self._over = self._over or self._calling.stopping()
+        while out < len(new.ids) and not self._over and self._is_covered():
+            some = min(len(new.ids) - out, self._granted - self._sent)
+            self.first = self.first or self._calling.clock()
+            self._over = not self._reply.tokens(new, out, out + some)
+            self._spoke, out, self._sent = self._calling.clock(), out + some, self._sent + some
+        return out
+
+    def is_over(self) -> bool:
+        """Asked while no token comes: says to the requester that we live, and to the database that we are at it."""
+        self._over = self._over or self._calling.stopping() or not self._says_alive()
+        if not self._over and self._calling.clock() - self._renewed >= RENEW:
+            self._ask()
+        return self._over
+
+    def _is_covered(self) -> bool:
+        """Whether one more token may go out; waits for a voucher if it must."""
+        if self._sent < self._granted or self._ask() > self._sent:
+            return not self._over
+        until = self._calling.clock() + PATIENCE
+        self._over = self._over or not self._reply.waits(self._sent)
+        while not self._over and self._ask() <= self._sent:
+            self._over = self._over or self._calling.clock() >= until or not self._says_alive()
+            if not self._over:
+                self._calling.wait(LOOK_EVERY)
+        return not self._over
+
+    def _says_alive(self) -> bool:
+        """Tells that the worker is at it when nothing was told for a while; False when nobody waits any more."""
+        now = self._calling.clock()
+        if now - self._spoke < SILENCE:
+            return True
+        self._spoke = now
+        return self._reply.alive()
+
+    def _ask(self) -> int:
+        now = self._calling.clock()
+        granted = self._calling.sessions.allowed(self._row.call_id, self._calling.holder, self._sent, now)
+        self._renewed, self._over = now, self._over or granted < 0
+        self._granted = max(granted, 0)
+        return self._granted
+

@@ -1,0 +1,68 @@
+"""What one work batch carries: finished jobs, and the vouchers of sessions; of a session one voucher a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.encoding import keccak
+from protocol.types import Commitment, Voucher
+from protocol.units import Digest
+from provider.ports import Chain
+from provider.records import JournalJob
+from provider.session_rows import Claimable, VoucherClaim
+
+Claiming = Claimable | VoucherClaim
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a batch in the order of its entries: jobs first."""
+
+    jobs: tuple[JournalJob, ...] = ()
+    vouchers: tuple[Claiming, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.jobs) + len(self.vouchers)
+
+    @property
+    def commitments(self) -> list[Commitment]:
+        return [commitment_of(job) for job in self.jobs]
+
+    @property
+    def signed(self) -> list[Voucher]:
+        return [voucher_of(one) for one in self.vouchers]
+
+
+def commitment_of(job: JournalJob) -> Commitment:
+    """The line of a work batch for a finished job."""
+    if job.work is None:
+        raise ValueError(f"The job 0x{job.job_id.hex()} has no transcript yet.")
+    return Commitment(job.job, job.work.amount, job.work.leaf, keccak(job.work.answer))
+
+
+def voucher_of(one: Claiming) -> Voucher:
+    said = one.voucher
+    return Voucher(one.session, said.amount, said.units, said.calls, said.head, said.signature)
+
+
+def commit_key(jobs: Sequence[JournalJob], vouchers: Sequence[Claimable], alone: bool) -> str:
+    """The same jobs and vouchers, tried for the same time, have the same key, so nothing is sent twice."""
+    parts = b"".join(job.job_id + (job.work.leaf if job.work else b"") for job in jobs)
+    parts += b"".join(one.voucher.session_id + one.voucher.amount.to_bytes(12, "big") + one.voucher.head
+                      + one.attempts.to_bytes(4, "big") for one in vouchers)
+    return ("commit-alone/" if alone else "commit/") + keccak(parts).hex()
+
+
+def alike(chain: Chain, jobs: Sequence[JournalJob], vouchers: Sequence[Claimable], most: int) -> Lines:
+    """As many lines as a batch takes of those that began under the terms of the first; `most` is at least 1."""
+    def of_job(job: JournalJob) -> int:
+        return chain.job_terms(job.job_id)
+
+    def of_voucher(one: Claimable) -> int:
+        return chain.session_terms(Digest(one.voucher.session_id))
+
+    version = of_job(jobs[0]) if jobs else of_voucher(vouchers[0])
+    taken = tuple(job for job in jobs if of_job(job) == version)[:most]
+    beside = tuple(one for one in vouchers if of_voucher(one) == version)[: most - len(taken)]
+    return Lines(taken, beside)

@@ -1,0 +1,200 @@
+"""The routes of sessions: calls, vouchers, totals, quotes.
+
+Routes that stream are coroutines: a stream that waits for its next token holds a socket and no thread, so any number of
+them fits one process. What blocks (unsealing, counting, the database) runs in the thread pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from protocol.encoding import digest_from, to_hex
+from protocol.envelope import SignedTotals, open_part, seal_part
+from protocol.errors import Malformed, MallaError
+from protocol.units import Address, Digest
+from protocol.wire import from_json, to_json
+from provider.bodies import read_object
+from provider.flow.admission import (
+    CHAT,
+    COMPLETION,
+    EMBEDDING,
+    PREDICTION,
+    Admission,
+    admit_call,
+    busy,
+    make_quote,
+    require_room,
+)
+from provider.flow.replies import CANCEL, END_AGAIN, whole_part
+from provider.refusals import answer_error
+from provider.reply_ports import Inlet
+from provider.reply_stream import ReplyStream, StreamedReply
+from provider.session_rows import CallRefused, CallRow, call_id, unknown_session
+
+KINDS = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETION, "/v1/embeddings": EMBEDDING,
+         "/v1/predictions": PREDICTION}
+
+LOOK_EVERY = 0.5
+
+
+@dataclass(frozen=True)
+class QuoteAsked:
+    requester: Address
+    offer: Digest
+    input_tokens: int
+    max_output_tokens: int
+
+
+class Room:
+    """Streams of this process: counted here, before anything is awaited, so that none of two at once slips past. What
+    the database says of calls and of the worker is asked at most twice a second."""
+
+    def __init__(self, streams: int) -> None:
+        self._streams, self._taken, self._looked = streams, 0, 0.0
+
+    def look(self, admission: Admission) -> None:
+        """Raises CallRefused 429 or 503."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_EVERY:
+            require_room(admission)
+            self._looked = now
+
+    def take(self) -> Callable[[], None]:
+        """Gives what leaves the stream again, once. Raises CallRefused 429."""
+        if self._taken >= self._streams:
+            raise busy(self._streams)
+        self._taken += 1
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            if not left:
+                left, self._taken = True, self._taken - 1
+
+        return leave
+
+
+def add_sessions(app: FastAPI, admission: Admission, inlet: Inlet) -> None:
+    """Everything about sessions. Needs `provider.bodies.BodyLimit`."""
+    app.add_exception_handler(MallaError, answer_error)
+    room = Room(admission.streams)
+    sessions = admission.sessions
+
+    async def take(request: Request) -> Response:
+        leave = room.take()
+        try:
+            session_id, sealed = _sealed_call(await read_object(request))
+            row = await run_in_threadpool(_admit, room, admission, KINDS[request.url.path], session_id, sealed)
+            return await _stream(admission, inlet, row, leave)
+        except BaseException:  # also of a requester that is gone: the stream is free again
+            leave()
+            raise
+
+    for path in KINDS:
+        app.add_api_route(path, take, methods=["POST"])
+
+    @app.get("/v1/models")
+    def models() -> dict[str, object]:
+        offers = [to_hex(one.offer.model) for one in admission.journal.offers(active_only=True)]
+        served = admission.served
+        rows = [{"id": served.name, "object": "model", "created": 0, "owned_by": admission.owner, "malla": {
+            "model": to_hex(served.model), "profile": to_hex(served.profile), "kinds": list(admission.kinds),
+            "samplers": list(served.samplers), "offers": offers.count(to_hex(served.model)),
+            "streams": admission.streams}}]
+        return {"object": "list", "data": rows}
+
+    @app.post("/v1/quotes")
+    async def quote(request: Request) -> dict[str, Any]:
+        asked = from_json(QuoteAsked, await read_object(request), "The question")
+        made, signature = await run_in_threadpool(make_quote, admission, asked.requester, asked.offer,
+                                                  asked.input_tokens, asked.max_output_tokens)
+        return {"quote": to_json(made), "signature": to_hex(signature)}
+
+    @app.post("/v1/sessions/{session}/vouchers")
+    async def renew(session: str, request: Request) -> Any:
+        voucher = from_json(SignedTotals, await read_object(request), "The voucher")
+        if voucher.session_id != digest_from(session, "The session"):
+            raise CallRefused(400, "wrong_session", "The voucher is of another session than the address names.")
+        totals = await run_in_threadpool(sessions.accept_voucher, voucher, admission.clock())
+        return to_json(totals.accepted)
+
+    @app.get("/v1/sessions/{session}")
+    def totals(session: str) -> Any:
+        found = sessions.session_totals(digest_from(session, "The session"))
+        if found is None:
+            raise unknown_session(digest_from(session, "The session"))
+        return to_json(found)
+
+    @app.get("/v1/sessions/{session}/calls/{number}")
+    def ended(session: str, number: str) -> dict[str, str]:
+        found = sessions.ended_call(digest_from(session, "The session"), _whole(number, 2**31))
+        if found is None:
+            raise CallRefused(404, "not_found", f"The session has no ended call {number}.")
+        return {"sealed": seal_part(found.key, END_AGAIN, whole_part(found))}
+
+    @app.post("/v1/sessions/{session}/calls/{nonce}/cancel")
+    async def cancel(session: str, nonce: str, request: Request) -> dict[str, bool]:
+        body = await read_object(request)
+        return await run_in_threadpool(_cancel, admission, inlet, digest_from(session, "The session"),
+                                       _whole(nonce, 2**64), body)
+
+
+def _admit(room: Room, admission: Admission, kind: str, session_id: bytes, sealed: bytes) -> CallRow:
+    room.look(admission)
+    return admit_call(admission, kind, session_id, sealed)
+
+
+async def _stream(admission: Admission, inlet: Inlet, row: CallRow, leave: Callable[[], None]) -> Response:
+    reply = ReplyStream(admission.sessions, inlet, row)
+    loop = asyncio.get_running_loop()
+
+    def over() -> None:
+        leave()
+        loop.run_in_executor(None, reply.leave)
+
+    try:
+        await reply.begin()
+    except BaseException:  # whatever it was, the worker need not go on
+        over()
+        raise
+    return StreamedReply(reply.events(), over)
+
+
+def _sealed_call(body: dict[str, Any]) -> tuple[bytes, bytes]:
+    if "session" not in body:
+        raise CallRefused(402, "no_session", "A call needs a session and a voucher, this body is a plain one.",
+                          "Send it to a gateway of yours: `malla request serve` opens a session and signs for you.")
+    session, sealed = digest_from(body["session"], "session"), body.get("sealed")
+    if body.keys() != {"session", "sealed"} or not isinstance(sealed, str):
+        raise Malformed("A call has the fields session and sealed, both texts, and no others.")
+    try:
+        return session, base64.b64decode(sealed, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Malformed("The sealed call is not base64.") from error
+
+
+def _cancel(admission: Admission, inlet: Inlet, session_id: bytes, nonce: int, body: dict[str, Any]) -> dict[str, bool]:
+    """Only who knows the call's key can end it."""
+    row = admission.sessions.call(call_id(session_id, nonce))
+    if row is None:
+        raise CallRefused(404, "not_found", "The session has no such call.")
+    if open_part(row.key, CANCEL, str(body.get("sealed"))) != {"kind": "cancel"}:
+        raise Malformed("The sealed part does not say cancel.")
+    inlet.leave(row.call_id)
+    return {"cancelled": admission.sessions.cancel_call(row.call_id)}
+
+
+def _whole(text: str, limit: int) -> int:
+    """A number of the address. Raises Malformed unless it is a whole one below `limit`."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) >= limit:
+        raise Malformed(f"'{text[:40]}' in the address is no whole number below {limit}.")
+    return int(text)

@@ -1,0 +1,82 @@
+"""Builds what serves the calls of sessions, for the worker and for the api. Nothing is connected before it is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from protocol.messages import Domain
+from provider.config import Settings
+from provider.flow.admission import CHAT, COMPLETION, EMBEDDING, PREDICTION, Admission
+from provider.flow.calling import Calling
+from provider.flow.inference import Inference
+from provider.ports import Log
+from provider.reply_ports import Inlet
+
+if TYPE_CHECKING:
+    from provider.edges.journal import PostgresJournal
+    from provider.edges.session_rows import SqlSessions
+
+CONNECTIONS = 4
+"""To the database, of a process in which many threads ask at once; as many more when they are all taken."""
+
+
+def build_calling(settings: Settings, inference: Inference, stopping: Callable[[], bool]) -> Calling:
+    """What the worker's process runs calls with, beside jobs. Errors: ConfigInvalid, Unavailable."""
+    from provider.edges.streams import RedisOutlet
+
+    return Calling(build_sessions(settings, open_call_journal(settings)), inference.backend, inference.gpu,
+                   RedisOutlet(settings.broker_url), time.time, time.sleep, inference.log, inference.holder, stopping)
+
+
+def build_admission(settings: Settings, journal: PostgresJournal, log: Log) -> Admission:
+    """What the api admits calls with. Errors: ConfigInvalid, Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
+    from provider.edges.broker import CeleryBroker
+    from provider.edges.keys import open_node_keys
+    from provider.edges.tokenizer import load_counter, served_model
+
+    return Admission(
+        settings.owner, read_domain(settings), served_model(settings.model, settings.backend_class),
+        build_sessions(settings, journal), journal, load_counter(settings),
+        open_node_keys(settings.keystore, settings.password_file), CeleryBroker(settings.broker_url), time.time, log,
+        settings.streams, kinds_of(settings.model),
+    )
+
+
+def kinds_of(model: str) -> tuple[str, ...]:
+    """What can be asked of a model: tokens, or vectors of texts, or vectors of rows."""
+    from provider.edges.vector_backend import find_vector_manifest
+
+    vector = find_vector_manifest(model)
+    if vector is None:
+        return CHAT, COMPLETION
+    return (EMBEDDING,) if vector.reads_texts else (PREDICTION,)
+
+
+def build_inlet(settings: Settings) -> Inlet:
+    from provider.edges.stream_reader import RedisInlet
+
+    return RedisInlet(settings.broker_url)
+
+
+def open_call_journal(settings: Settings) -> PostgresJournal:
+    """The journal, with connections for many threads. Errors: Unavailable."""
+    from provider.edges.migrate import open_journal
+
+    return open_journal(settings.database_url, CONNECTIONS)
+
+
+def build_sessions(settings: Settings, journal: PostgresJournal) -> SqlSessions:
+    """Errors: ConfigInvalid."""
+    from provider.edges.session_rows import SqlSessions
+
+    return SqlSessions(journal.engine, read_domain(settings))
+
+
+def read_domain(settings: Settings) -> Domain:
+    """Errors: ConfigInvalid."""
+    from protocol.chain.deployment import load_deployment
+
+    deployment = load_deployment(settings.deployment)
+    return Domain(deployment.chain_id, deployment.escrow)

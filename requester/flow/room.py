@@ -1,0 +1,66 @@
+"""Room in a session for one more call: counted in, topped up before it runs out, within the limits."""
+
+from __future__ import annotations
+
+from protocol.economics import reserve
+from protocol.errors import MallaError
+from protocol.units import Wei
+from requester.flow.desk import Desk, Live
+from requester.flow.spending import KeyUsedUp, SpendLimit, amount_within
+from requester.flow.vouchers import CapReached
+
+PAUSE, PATIENCE = 0.1, 20.0
+"""Seconds that a call waits for others to end when the limits leave no room for one more."""
+
+
+def take_in(desk: Desk, live: Live, nonce: int, input_tokens: int, most: int) -> None:
+    """Count a call into a session, topping it up first if need be, and beside the call when the next one would not fit.
+
+    Errors: SpendLimit, KeyUsedUp, BalanceTooLow, GasMissing, ChainRefused, Unavailable.
+    """
+    offer = live.file.offer.offer
+    price = reserve(input_tokens, most, offer.input_price, offer.output_price)
+    waited = 0.0
+    while True:
+        try:
+            live.meter.begin(nonce, input_tokens, most)
+            break
+        except CapReached:
+            try:
+                top_up(desk, live, price)
+            except (SpendLimit, KeyUsedUp):  # calls in flight that end shorter than they might leave room
+                if not live.meter.in_flight or waited >= PATIENCE:
+                    raise
+                desk.market.pause(PAUSE)
+                waited += PAUSE
+    live.last_used = desk.clock()
+    if live.meter.room < price and not live.topping:
+        live.topping = True
+        desk.spawn(lambda: _top_up_ahead(desk, live, price))
+
+
+def top_up(desk: Desk, live: Live, price: Wei) -> None:
+    """Make room for a call of this price, and for some ahead as far as the limits reach."""
+    with desk.opening:
+        missing = price - live.meter.room
+        if missing <= 0:
+            return  # another call has done it meanwhile
+        session = live.file.session
+        assert session is not None  # only an opened session is live
+        held = live.meter.cap - live.meter.owed
+        amount = amount_within(desk, missing, price * desk.limits.calls_ahead, held, live.file.key_id)
+        with desk.funds.cover(amount):
+            wallet = desk.market.wallet
+            wallet.wait(wallet.send(desk.chain.top_up_call(session, amount)))
+        live.meter.cap = desk.chain.view_session(live.file.session_id).cap
+        desk.save(live)
+        desk.read_balance()
+
+
+def _top_up_ahead(desk: Desk, live: Live, price: Wei) -> None:
+    try:
+        top_up(desk, live, price)
+    except MallaError:
+        return  # the call that needs it will meet the same limit, and say so
+    finally:
+        live.topping = False

@@ -1,0 +1,100 @@
+"""What became of a call whose end was not seen: asked of its provider, checked as any end, else never signed.
+
+A provider that stopped half way is paid for what arrived, exactly. One that shows an end which does not hold is paid
+nothing more than the last voucher covers, and its session is closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protocol.envelope import seal_part
+from protocol.errors import BadInput, MallaError, ProviderFault, Unavailable
+from requester.flow.bans import Failure
+from requester.flow.posting import post_voucher
+from requester.flow.receiving import CANCEL_PART, Receiver
+from requester.session_ports import ProviderSaid
+from requester.session_records import CallStage, ProviderTotals
+
+TRIES = 20
+PAUSE = 0.5
+
+
+def settle_call(receiver: Receiver) -> None:
+    """Find out how the call ended, within ten seconds or so. Meant to run beside the callers; raises nothing.
+
+    Afterwards it is ENDED (its end is signed), VOID (it never was, and costs nothing) or LOST (its session is stopped).
+    """
+    live, nonce = receiver.live, receiver.call.nonce
+    with live.lock:
+        if nonce in live.settling or receiver.ending is not None:
+            return
+        live.settling.add(nonce)
+    try:
+        _settle(receiver)
+    finally:
+        with live.lock:
+            live.settling.discard(nonce)
+    post_voucher(receiver.desk, live)
+
+
+def ask_to_cancel(receiver: Receiver) -> None:
+    """Only the owner of the call's key can ask for its end; whether the provider hears it shows in the end."""
+    call, desk = receiver.call, receiver.desk
+    try:
+        desk.provider(receiver.live.file.url).cancel_call(
+            call.session_id, call.nonce, seal_part(call.key, CANCEL_PART, {"kind": "cancel"}))
+    except (Unavailable, ProviderSaid, BadInput):
+        return
+
+
+def abandon_call(receiver: Receiver, stage: CallStage, why: str) -> None:
+    """End a call without an end: VOID costs nothing, LOST stops its session. Its voucher stays what it was."""
+    desk, live = receiver.desk, receiver.live
+    with live.lock:
+        if stage is CallStage.LOST:
+            live.stopped = live.stopped or why
+        live.meter.drop(receiver.call.nonce)
+        receiver.call = replace(receiver.call, stage=stage, note=why)
+        desk.save(live, receiver.call)
+
+
+def _settle(receiver: Receiver) -> None:
+    desk, call = receiver.desk, receiver.call
+    ask_to_cancel(receiver)
+    why = "The provider did not say how the call ended."
+    for _ in range(TRIES):
+        try:
+            said = desk.provider(receiver.live.file.url).read_session(call.session_id)
+            if said.open_calls is None or call.nonce not in said.open_calls:
+                if _find_end(receiver, said):
+                    return
+                if said.open_calls is not None:
+                    abandon_call(receiver, CallStage.VOID, "The provider charges nothing for it.")
+                    return
+        except ProviderFault as fault:
+            desk.bans.note_failure(receiver.live.provider, Failure.FAULT, desk.clock())
+            abandon_call(receiver, CallStage.LOST, f"Its end does not hold: {fault.message}")
+            return
+        except MallaError as error:
+            why = error.message
+            if isinstance(error, ProviderSaid) and error.code == "session_unknown":
+                abandon_call(receiver, CallStage.VOID, "The provider never saw the session.")
+                return
+        desk.market.pause(PAUSE)
+    abandon_call(receiver, CallStage.LOST, why)
+
+
+def _find_end(receiver: Receiver, said: ProviderTotals) -> bool:
+    """Whether one of the calls that ended unseen is ours: only that one opens with our key."""
+    live, call = receiver.live, receiver.call
+    for number in range(live.meter.finished.calls + 1, said.calls + 1):
+        if live.meter.is_known(number):
+            continue
+        text = receiver.desk.provider(live.file.url).read_call(call.session_id, number)
+        try:
+            receiver.recover(text)
+            return True
+        except BadInput:
+            continue  # another call's, sealed with its key
+    return False

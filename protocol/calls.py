@@ -11,7 +11,7 @@ risks more than that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol.economics import payment
@@ -24,6 +24,8 @@ QUANTUM = 256
 """Output tokens that a voucher covers beyond those received."""
 MAX_CALLS = 4_096
 """Calls that one committed voucher may add."""
+MAX_BATCH_CALLS = 8_192
+"""Calls that all vouchers of a work batch may add: what an oracle draws and weighs at every look has a bound."""
 UNIT_STRIDE = 128
 """Entries of a batch: the audited unit of call j of the voucher at index i has the number i + 128 · (1 + j)."""
 
@@ -110,6 +112,17 @@ def allowed_tokens(covered: int, input_tokens: int, max_output_tokens: int, offe
     if left < 0:
         return -1
     return max_output_tokens if offer.output_price == 0 else min(left // offer.output_price, max_output_tokens)
+
+
+def reportable(added: Mapping[int, int]) -> frozenset[int]:
+    """Of vouchers, by the index of their entry, those whose calls can be reported: in the order of the entries, each
+    adds at most `MAX_CALLS`, and together they add at most `MAX_BATCH_CALLS`."""
+    taken, total = set(), 0
+    for index in sorted(added):
+        if added[index] <= MAX_CALLS and total + added[index] <= MAX_BATCH_CALLS:
+            total += max(0, added[index])
+            taken.add(index)
+    return frozenset(taken)
 
 
 def call_unit(index: int, call: int) -> int:

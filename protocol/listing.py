@@ -55,8 +55,13 @@ def listing_digest(domain: Domain, listing: Listing) -> Digest:
 
 def check_listing(listing: Listing) -> None:
     """Raises Malformed unless the address is an http one without credentials and the names are short and printable."""
-    url = urlsplit(listing.url)
-    if len(listing.url) > MAX_URL or url.scheme not in ("http", "https") or not url.hostname or url.username:
+    try:
+        url = urlsplit(listing.url)
+        stands = url.scheme in ("http", "https") and bool(url.hostname) and "@" not in url.netloc and url.port != 0
+    except ValueError:  # brackets around no address, or a port that is none
+        stands = False
+    is_plain = listing.url.isascii() and listing.url.isprintable() and " " not in listing.url
+    if len(listing.url) > MAX_URL or not stands or not is_plain:
         raise Malformed(f"A listing's url is http or https, without credentials, of at most {MAX_URL} characters.")
     for what, text in (("region", listing.region), ("device", listing.device)):
         if len(text) > MAX_NAME or not text.isprintable():

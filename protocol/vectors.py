@@ -177,10 +177,12 @@ def compare_vectors(claim: bytes, replay: bytes, width: int) -> VectorDistances:
 
 
 def judge_vectors(profile: VectorProfile, manifest: VectorManifest, inputs: int, claim: bytes,
-                  replay: bytes) -> Verdict:
+                  replay: bytes, noise: Sequence[bytes] = ()) -> Verdict:
     """PASS within the profile's tolerance, FRAUD beyond eight times of it or by a rule of form, UNKNOWN in between.
 
-    A replay that is itself unusable is UNKNOWN, whatever was claimed.
+    `noise` are replays with rounding errors of another machine (`VectorModel.perturb`), asked for before a distance
+    convicts: inputs on which the model's own numbers cancel out frame nobody. A replay that is itself unusable is
+    UNKNOWN, whatever was claimed.
     """
     own = find_vector_fault(replay, inputs, manifest)
     if own is not None:
@@ -189,16 +191,23 @@ def judge_vectors(profile: VectorProfile, manifest: VectorManifest, inputs: int,
     if fault is not None:
         return Verdict(VerdictKind.FRAUD, fault.message, (fault.check,))
     found = compare_vectors(claim, replay, manifest.output_width)
+    spreads = [compare_vectors(one, replay, manifest.output_width) for one in noise]
     outside, convicts = [], False
     for name in profile.statistics:
         value, limit = Decimal(getattr(found, name)), tolerance(profile, name)
         if value > limit:
             outside.append(f"{name} distance {float(value):.3g}, tolerated {float(limit):.3g}")
-            convicts = convicts or value > FRAUD_FACTOR * limit
+            own_spread = max((_spread(getattr(one, name)) for one in spreads), default=Decimal(0))
+            convicts = convicts or value > FRAUD_FACTOR * max(limit, own_spread)
     if not outside:
         return Verdict(VerdictKind.PASS, "The vector is the model's.")
     kind, check = (VerdictKind.FRAUD, WRONG_VECTOR) if convicts else (VerdictKind.UNKNOWN, BEYOND_TOLERANCE)
     return Verdict(kind, f"The vector is not the model's: {'; '.join(outside)}.", (check,))
+
+
+def _spread(distance: float) -> Decimal:
+    """A run that gives no number lies beyond every distance."""
+    return Decimal(distance) if math.isfinite(distance) else Decimal("Infinity")
 
 
 def check_vector_transcript(transcript: Transcript) -> None:

@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from protocol.envelope import seal_part
 from protocol.errors import Unavailable
@@ -24,6 +25,8 @@ START_SECONDS, LOST_SECONDS = 30.0, 15.0
 """Silence of a worker that has not begun yet, and of one that has, after which the call is lost."""
 KEEP_ALIVE_SECONDS = 5.0
 KEEP_ALIVE = ": keep-alive\n\n"
+READ_SECONDS = 20.0
+"""For so long a requester may leave what was sent unread: who reads nothing must not hold a stream for ever."""
 
 
 class ReplyStream:
@@ -125,7 +128,21 @@ class StreamedReply(StreamingResponse):
         self._over = over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_late = False
+
+        async def send_in_time(message: Message) -> None:
+            nonlocal is_late
+            try:
+                async with asyncio.timeout(READ_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                is_late = True
+                raise
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
+        except (OSError, ClientDisconnect):
+            if not is_late:
+                raise
         finally:
             self._over()

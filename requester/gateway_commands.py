@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from protocol.errors import BadInput
-from protocol.types import AUDIT_CLASSES
 from protocol.units import Wei, from_tokens, in_tokens
 from requester.config import Settings, with_options
+from requester.flow.call_records import CALL_AUDITS
 from requester.key_records import ApiKey
 from requester.terminal import Session, print_preparation, speaking
 
@@ -40,7 +40,7 @@ def serve(
                                        help="Providers for every call: 'vram>=24 price<0.2 region in [EU]'.")] = "",
     max_tokens: Annotated[int, typer.Option(min=1, help="Output limit of requests that name none.")] = 256,
     audit: Annotated[str, typer.Option(metavar="CLASS", help=f"Who may see a drawn transcript: "
-                                       f"{', '.join(AUDIT_CLASSES)}.")] = "one",
+                                       f"{', '.join(CALL_AUDITS)}.")] = "one",
     require_key: Annotated[bool, typer.Option("--require-key", help="Refuse whoever brings no API key.")] = False,
     allow_host: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Another name of this gateway.")] = None,
     allow_origin: Annotated[list[str] | None, typer.Option(metavar="URL", help="A page that may call it.")] = None,
@@ -55,8 +55,8 @@ def serve(
         from requester.wiring import build_gateway_parts
 
         require_safe(host, require_key)
-        if audit not in AUDIT_CLASSES:
-            raise BadInput(f"There is no audit class '{audit[:40]}'.", f"Use {', '.join(AUDIT_CLASSES)}.")
+        if audit not in CALL_AUDITS:
+            raise BadInput(f"There is no audit class '{audit[:40]}'.", f"Use {', '.join(CALL_AUDITS)}.")
         limits = Limits(max_spend=_amount(max_spend), session_cap=_amount(session_cap))
         options = Options(tuple(allow_host or ()), tuple(allow_origin or ()), require_key, max_tokens, filter=query,
                           audit=audit)

@@ -1,8 +1,8 @@
 """Runs all tests and ends with one line: `N passed, N failed, N skipped`.
 
 The runners cannot share a process: Brownie's plugin takes over every pytest that loads it, and Forge is a program
-of its own. The unit tests wait for blocks half of their time, so Brownie runs beside them; what it prints follows when
-both are done. After a failure nothing more is begun. No test at all is a failure.
+of its own. The unit tests wait for blocks half of their time, so Brownie and then the end-to-end tests run beside them;
+what those print follows when they are done. After a failure nothing more is begun. No test at all is a failure.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Runner:
     tests: str
     limit_s: int
     report_on_stdout: bool = False
-    beside: bool = False
-    """Whether it runs at the same time as the runner before it."""
+    beside: str = ""
+    """The runner at whose side it runs; those beside the same one run one after the other."""
 
     def has_tests(self) -> bool:
         return any(ROOT.glob(self.tests))
@@ -65,8 +65,8 @@ def runners() -> tuple[Runner, ...]:
     return (
         Runner("forge", forge, "tests/invariants/*.t.sol", 1_200, True),
         Runner("unit", (*pytest, "tests", *apart), "tests/**/test_*.py", 2_400),
-        Runner("brownie", (str(BIN / "brownie"), "test"), "tests/contracts/**/test_*.py", 2_400, beside=True),
-        Runner("e2e", (*pytest, "tests/e2e"), "tests/e2e/**/test_*.py", 2_400),
+        Runner("brownie", (str(BIN / "brownie"), "test"), "tests/contracts/**/test_*.py", 2_400, beside="unit"),
+        Runner("e2e", (*pytest, "tests/e2e"), "tests/e2e/**/test_*.py", 2_400, beside="unit"),
     )
 
 
@@ -139,16 +139,22 @@ def show(report: Path, output: str) -> None:
             print(f"    FAILED {case.get('name')}: {words.strip()}\n{case.findtext('system-out') or ''}", flush=True)
 
 
-def stages(chosen: list[Runner]) -> list[list[Runner]]:
-    """The runners that have tests, those together that run at the same time."""
-    found: list[list[Runner]] = []
+Lane = list[Runner]
+"""Runners that run one after the other."""
+
+
+def stages(chosen: list[Runner]) -> list[list[Lane]]:
+    """The runners that have tests, in lanes that run at the same time."""
+    found: list[list[Lane]] = []
     for runner in chosen:
         if not runner.has_tests():
             print(f"== {runner.name}: nothing at {runner.tests} yet", flush=True)
-        elif runner.beside and found:
-            found[-1].append(runner)
+        elif found and runner.beside == found[-1][0][0].name:
+            if len(found[-1]) == 1:
+                found[-1].append([])
+            found[-1][1].append(runner)
         else:
-            found.append([runner])
+            found.append([[runner]])
     return found
 
 
@@ -159,6 +165,16 @@ def run_and_tell(runner: Runner, more: list[str]) -> tuple[int, Counts]:
     status, counts = run(runner, more)
     print(f"== {runner.name}: {counts} in {time.monotonic() - started:.0f} s", flush=True)
     return status or int(counts.failed > 0), counts
+
+
+def run_lane(lane: Lane, more: list[str]) -> tuple[int, Counts]:
+    """One runner after the other, until one fails."""
+    status, total = 0, Counts()
+    for runner in lane:
+        if not status:
+            status, counts = run_and_tell(runner, more)
+            total += counts
+    return status, total
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -176,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stage in stages(chosen):
         with ThreadPoolExecutor(len(stage)) as pool:
             try:
-                ended = list(pool.map(lambda runner: run_and_tell(runner, options.more), stage))
+                ended = list(pool.map(lambda lane: run_lane(lane, options.more), stage))
             except KeyboardInterrupt:
                 for process in list(RUNNING):
                     end(process)

@@ -32,6 +32,8 @@ class FakeVectors:
     manifest: VectorManifest
     profile: VectorProfile
     answer: bytes
+    noise: tuple[bytes, ...] = ()
+    """What it gives when every number is off by a rounding."""
 
 
 class FakeCatalogue:
@@ -103,6 +105,9 @@ class FakeReplayer(FakeCatalogue):
         if self.vector is None:
             raise Refused(Reason.UNKNOWN_MODEL, "The model is one of tokens here.")
         return self.vector.answer, sum(len(text.split()) for text in inputs.texts) + count_numbers(inputs)
+
+    def perturb_vector(self, model: bytes, inputs: VectorInputs, seed: int) -> list[bytes]:
+        return [] if self.vector is None else list(self.vector.noise)
 
     def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:
         return (self.noise, self.noise)

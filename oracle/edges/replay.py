@@ -90,14 +90,11 @@ class TorchReplayer:
         return self._catalogue.vector_profile(profile, model)
 
     def replay_vector(self, model: bytes, inputs: VectorInputs) -> tuple[bytes, int]:
-        from protocol.engine.model import use_threads
-        from protocol.engine.vector_model import load_vector_model
-
-        if model not in self._vector_models:
-            use_threads(1)
-            self._vector_models[model] = load_vector_model(self._catalogue.vector_models[Digest(model)])
-        done = self._vector_models[model].run(inputs, batch=1)
+        done = self._vector_model(model).run(inputs, batch=1)
         return done.vector, done.input_tokens
+
+    def perturb_vector(self, model: bytes, inputs: VectorInputs, seed: int) -> list[bytes]:
+        return self._vector_model(model).perturb(inputs, seed)
 
     def versions(self) -> dict[str, str]:
         names = ("torch", "tokenizers", "malla")
@@ -116,6 +113,15 @@ class TorchReplayer:
 
             self._rounded[model] = in_dtype(self._model(model), torch.bfloat16)
         return self._rounded[model]
+
+    def _vector_model(self, model: bytes) -> VectorModel:
+        from protocol.engine.model import use_threads
+        from protocol.engine.vector_model import load_vector_model
+
+        if model not in self._vector_models:
+            use_threads(1)
+            self._vector_models[model] = load_vector_model(self._catalogue.vector_models[Digest(model)])
+        return self._vector_models[model]
 
     def _model(self, model: bytes) -> ServedModel:
         if model not in self._models:

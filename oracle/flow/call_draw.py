@@ -7,7 +7,7 @@ from oracle.flow.node import Node
 from oracle.ports import Store
 from oracle.records import BatchRow
 from oracle.session_rows import DrawnCall, VoucherRow
-from protocol.calls import MAX_CALLS, split_unit
+from protocol.calls import reportable, split_unit
 from protocol.draw import Draw, auditor_of_unit, draw_calls
 from protocol.units import BPS_ONE, Digest
 
@@ -15,11 +15,12 @@ from protocol.units import BPS_ONE, Digest
 def note_call_draws(store: Store, made: Draw, audit_bps: int, members: int) -> None:
     """Note for each voucher of a batch how many of its calls are drawn, and who is named for one of them.
 
-    A voucher that added more calls than a report may have cannot be reported: all of them count as drawn, and nobody is
-    named.
+    A voucher that added more calls than can be reported: all of them count as drawn, and nobody is named.
     """
-    for voucher in store.vouchers(made.batch_id):
-        if voucher.added_calls > MAX_CALLS:
+    vouchers = store.vouchers(made.batch_id)
+    fitting = reportable({voucher.index: voucher.added_calls for voucher in vouchers})
+    for voucher in vouchers:
+        if voucher.index not in fitting:
             store.note_call_draw(made.batch_id, voucher.index, voucher.added_calls, ())
             continue
         units = draw_calls(made, voucher.index, max(0, voucher.added_calls), audit_bps)

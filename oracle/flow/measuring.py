@@ -12,7 +12,7 @@ from oracle.records import EntryRow, JobRow, OpeningRow
 from oracle.scores import KeptNumbers
 from oracle.session_rows import SessionRow
 from protocol.bundle import ids_of, numbers_digest, numbers_of, numbers_to_json, statistics_to_json
-from protocol.claim import Asked, Claim, ClaimFault, OpenedRows
+from protocol.claim import TOP, TOP_BYTES, Asked, Claim, ClaimFault, OpenedRows
 from protocol.documents import document_to_json
 from protocol.encoding import to_hex, unpack_float32
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
@@ -88,6 +88,16 @@ def render_prompt(transcript: Transcript, replayer: Replayer) -> tuple[int, ...]
         # The requester sent this and its provider should have declined; neither can be convicted for it.
         raise Refused(Reason.PROMPT_UNREADABLE, f"The requester's prompt cannot be read: {error.message}") from error
     return replayer.encode(transcript.spec.model, messages)
+
+
+def require_one_reading(transcript: Transcript) -> None:
+    """Raises Unreadable on a copy that a peer sealed again and may have cut elsewhere: the leaf digests logprobs, top
+    logprobs and vector in a row, so their bytes could be moved from one into the other. It is asked for again."""
+    count = len(transcript.output_token_ids)
+    sizes = (len(transcript.logprobs), len(transcript.top_logprobs))
+    of_tokens = sizes in ((4 * count, 0), (4 * count, TOP * TOP_BYTES * count)) and not transcript.vector
+    if not (of_tokens if count else sizes == (0, 0)):
+        raise Unreadable("The copy's logprobs, top logprobs and vector are not cut as an answer's are.")
 
 
 def _asked(case: Case, transcript: Transcript, prompt_ids: Sequence[int]) -> Asked:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from oracle.flow.node import Node, find_batch, require_provider_key
 from oracle.records import BatchRow
 from oracle.session_rows import VoucherRow
-from protocol.calls import MAX_CALLS, CallLine, SessionReport, chain_heads, session_report_digest
+from protocol.calls import (
+    MAX_CALLS,
+    CallLine,
+    SessionReport,
+    chain_heads,
+    reportable,
+    session_report_digest,
+)
 from protocol.encoding import to_hex
 from protocol.errors import Malformed, MallaError, Reason, Refused
 from protocol.limits import MAX_BATCH
@@ -35,6 +42,7 @@ def accept_session_report(node: Node, report: SessionReport, signature: bytes) -
         return
     if batch.state not in ONGOING:
         raise Refused(Reason.STALE, f"Batch {batch.batch_id} is {batch.state.name} already.")
+    _require_reportable(node, voucher)
     require_lines(voucher, report.first, report.calls)
     _require_same(node.store.put_session_report(report, signature, node.clock()), report)
     node.log("session_reported", batch_id=batch.batch_id, index=report.index, calls=len(report.calls))
@@ -72,6 +80,7 @@ def read_posted(node: Node) -> int:
         voucher = node.store.voucher(posted.batch_id, posted.index)
         if voucher is not None and voucher.report is None:
             try:
+                _require_reportable(node, voucher)
                 require_lines(voucher, voucher.before_calls + 1, posted.calls)
             except MallaError as error:
                 node.log("posted_report_refused", batch_id=posted.batch_id, index=posted.index, error=error.message)
@@ -97,6 +106,13 @@ def read_terms(node: Node) -> int:
         node.store.keep_terms(row.session_id, signed.offer.model, signed.offer.profile)
         read += 1
     return read
+
+
+def _require_reportable(node: Node, voucher: VoucherRow) -> None:
+    beside = {one.index: one.added_calls for one in node.store.vouchers(voucher.batch_id)}
+    if voucher.index not in reportable(beside):
+        raise _tampered(f"Entry {voucher.index} of batch {voucher.batch_id} adds {voucher.added_calls} calls to the "
+                        f"{sum(beside.values()) - voucher.added_calls} of the others: more than can be reported.")
 
 
 def _require_same(known: SessionReport, report: SessionReport) -> None:

@@ -43,6 +43,11 @@ def measure_vector(transcript: Transcript, call: CallNote, manifest: VectorManif
     if counted != call.line.input_tokens:
         raise ProviderFault("input", f"Reports {call.line.input_tokens} input tokens for inputs that count {counted}.")
     verdict = judge_vectors(profile, manifest, inputs.count, transcript.vector, replay)
+    if WRONG_VECTOR in verdict.checks:
+        # Its requester chose the inputs: those on which the model's numbers cancel out must not frame an honest node.
+        # The seed is in nobody's hand: the leaf holds the provider's salt, and was signed before the audit was drawn.
+        noise = replayer.perturb_vector(spec.model, inputs, int.from_bytes(call.line.leaf[:7], "big"))
+        verdict = judge_vectors(profile, manifest, inputs.count, transcript.vector, replay, noise)
     facts: dict[str, Any] = {
         "inputs": inputs.count, "thresholds": {name: str(tolerance(profile, name)) for name in profile.statistics},
     }

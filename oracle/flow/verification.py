@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from oracle.canary_rows import CANARY
 from oracle.flow.call_checks import examine_call
 from oracle.flow.evidence import build_evidence
-from oracle.flow.measuring import Case, Judged, Unreadable, measure, render_prompt
+from oracle.flow.measuring import Case, Judged, Unreadable, measure, render_prompt, require_one_reading
 from oracle.flow.node import Node
 from oracle.ports import Replayer
 from oracle.records import BatchRow, EntryRow, JobRow, OpeningRow
@@ -21,6 +22,9 @@ from protocol.types import Answer, Transcript, Verdict, VerdictKind
 from protocol.verdict import judge_fault
 
 __all__ = ["Case", "Finding", "audit", "build_case"]
+
+PROVIDER = "provider"
+"""Source of an opening that its provider signed or posted."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ def _parse(plaintext: bytes) -> Transcript:
 
 
 def _examine(case: Case, transcript: Transcript, replayer: Replayer) -> Judged:
+    if case.opening.source not in (PROVIDER, CANARY):
+        require_one_reading(transcript)
     if case.job is not None:
         return _examine_job(case, case.job, transcript, replayer)
     if case.session is None or case.entry.call is None:

@@ -144,6 +144,10 @@ class Replayer(Protocol):
         that the model cannot be asked."""
         ...
 
+    def perturb_vector(self, model: bytes, inputs: VectorInputs, seed: int) -> list[bytes]:
+        """Vectors of the same inputs with every number off by a rounding: how far apart honest machines may lie."""
+        ...
+
     def measure_self_noise(self, model: bytes, dtype: str, asked: Asked, claim: Claim) -> tuple[AuditStatistics, ...]:
         """The spread of the model's own numbers on these tokens under two ways of running it that are benign in a class
         of that dtype."""

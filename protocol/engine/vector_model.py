@@ -26,6 +26,9 @@ from protocol.vectors import VectorInputs, check_inputs, pack_rows
 BATCH = 16
 """Inputs computed at once. Batches of equal lengths are fastest, so texts are sorted by length before."""
 
+ROUNDS, ROUNDING = 4, 2.0**-23
+"""How often inputs are run again before a distance convicts, and by which part each number is then off."""
+
 
 @dataclass(frozen=True)
 class VectorRun:
@@ -59,6 +62,24 @@ class VectorModel:
             return self._embed_all(self._encoder.encode(inputs.texts), batch)
         values = torch.tensor(inputs.rows, dtype=torch.float32)
         return torch.cat([self.compute(values[i : i + batch]) for i in range(0, len(values), batch)])
+
+    @torch.inference_mode()
+    def perturb(self, inputs: VectorInputs, seed: int, rounds: int = ROUNDS) -> list[bytes]:
+        """What the model gives in float64 when each weight, and each number of a row, is off by a rounding of float32:
+        how far apart honest runs may lie on these inputs. The same for the same seed. Errors: those of `rows`."""
+        check_inputs(inputs, self.manifest)
+        chance = torch.Generator().manual_seed(seed)
+
+        def off(values: Tensor) -> Tensor:
+            shift = torch.rand(values.shape, generator=chance, dtype=torch.float64) * 2 - 1
+            return values.double() * (1 + ROUNDING * shift)
+
+        found = []
+        for _ in range(rounds):
+            model = self.with_tensors({name: off(tensor) for name, tensor in self.tensors.items()})
+            made = model.rows(inputs) if self._encoder is not None else model.compute(off(torch.tensor(inputs.rows)))
+            found.append(pack_rows(made.float().numpy()))
+        return found
 
     def with_tensors(self, tensors: Mapping[str, Tensor]) -> VectorModel:
         """The same architecture over other numbers: another dtype, or what a cheat would serve."""

@@ -17,6 +17,11 @@ from provider.config import DEFAULT_MODEL
 Model = Annotated[str, typer.Option("--model", envvar="MALLA_MODEL", help="Name of the served model.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most rows.")]
 StageName = Annotated[str | None, typer.Option("--stage", help="Only jobs in this stage, such as COMMITTED.")]
+WhyNot = Annotated[bool, typer.Option(
+    "--why-not", help="Instead: jobs and sessions that others got for the models you have offers for, and why. "
+    "Asks oracles and the chain (--rpc-url), no database; --home and --keystore say who you are.")]
+AlsoModel = Annotated[str, typer.Option("--model", envvar="MALLA_MODEL", show_default=False,
+                                        help="With --why-not: a model that you serve, offer or not.")]
 
 
 def doctor(
@@ -81,11 +86,19 @@ def status(
         say(json, value, lines)
 
 
-def jobs(database_url: Database = "", limit: Limit = 20, stage: StageName = None, json: Json = False) -> None:
-    """The node's jobs, newest first, each with its stage and its reason."""
+def jobs(
+    database_url: Database = "", limit: Limit = 20, stage: StageName = None, why_not: WhyNot = False,
+    model: AlsoModel = "", home: Home = DEFAULT_HOME, rpc_url: Rpc = "", deployment: DeploymentFile = None,
+    keystore: OwnerKeystore = None, json: Json = False,
+) -> None:
+    """The node's jobs, newest first, each with its stage and its reason; or, with --why-not, those of others."""
+    from provider.cli.why_not import tell_lost
     from provider.wiring.console import read_jobs
 
     with reporting(json):
+        if why_not:
+            tell_lost(Place(home, rpc_url, deployment, None, keystore), model, limit, json)
+            return
         rows = read_jobs(_require(database_url), limit, stage.upper() if stage else None)
         cells = [(str(row["id"])[:18], str(row["stage"]), f"{row['input_tokens']}+{row['output_tokens'] or 0}",
                   in_tokens(int(str(row["price_wei"]))), in_tokens(int(str(row["paid_wei"] or 0))),

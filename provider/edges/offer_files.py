@@ -34,6 +34,10 @@ class OfferFiles:
         """By nonce. Raises ConfigInvalid naming a file that is no offer."""
         return [self._read(path) for path in sorted(self._folder.glob("*.json"))]
 
+    def removed(self) -> list[SignedOffer]:
+        """Those that were revoked here. Raises ConfigInvalid likewise."""
+        return [self._read(path) for path in sorted((self._folder / "removed").glob("*.json"))]
+
     def find(self, nonce: int) -> SignedOffer:
         path = self._folder / f"{nonce}.json"
         if not path.is_file():

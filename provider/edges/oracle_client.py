@@ -81,6 +81,13 @@ class HttpOracleClient:
         rows = _field(self._json(oracle, "GET", f"/v1/offers?provider={provider}"), "offers")
         return len(rows) if isinstance(rows, list) else 0
 
+    def read(self, oracle: Oracle, path: str, name: str) -> list[Any]:
+        """The list that a public read shows in the field `name`, its rows not checked."""
+        rows = _field(self._json(oracle, "GET", path), name)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Malformed(f"The oracle's answer has no list of objects in the field {name}.")
+        return rows
+
     def reveal(self, oracle: Oracle, epoch: int) -> bytes | None:
         status, body = self._ask(oracle, "GET", f"/v1/reveals/{epoch}")
         if status in (404, *NOT_READY_STATUS):

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from protocol.calls import Quote, quote_digest
 from protocol.economics import payment
 from protocol.encoding import to_hex
-from protocol.envelope import parse_request
+from protocol.envelope import SignedTotals, parse_request
 from protocol.errors import BadInput, MallaError, Reason
 from protocol.messages import Domain
 from protocol.units import Address, Digest, Wei
+from protocol.vouchers import WRONG_SIGNER, signer_of
 from provider.flow.call_checks import check_call, require_within
 from provider.flow.status import judge_readiness
 from provider.ports import Clock, Counter, Journal, Keys, Log
 from provider.records import Served
 from provider.reply_ports import CallBroker
 from provider.session_ports import Sessions
-from provider.session_rows import CallRefused, CallRow, unknown_session
+from provider.session_rows import CallRefused, CallRow, SessionFacts, unknown_session
 
 CHAT, COMPLETION, EMBEDDING, PREDICTION = "chat", "completion", "embedding", "prediction"
 BUSY_SECONDS, QUOTE_SECONDS = 1, 60
@@ -71,6 +72,7 @@ def admit_call(admission: Admission, kind: str, session_id: bytes, sealed: bytes
     facts = admission.sessions.facts(session_id)
     if facts is None:
         raise unknown_session(session_id)
+    _require_signer(admission, facts, request.voucher)
     tokens = check_call(request, facts, admission.served, admission.owner, admission.domain, admission.counter)
     row = admission.sessions.admit(request, kind, tokens, admission.clock())
     try:
@@ -79,6 +81,18 @@ def admit_call(admission: Admission, kind: str, session_id: bytes, sealed: bytes
         admission.sessions.fail_call(row.call_id, error.message)
         raise CallRefused(503, error.code, error.message, "Try again: nothing is owed.", retry_after=1) from error
     return row
+
+
+def _require_signer(admission: Admission, facts: SessionFacts, voucher: SignedTotals) -> None:
+    """Before the prompt is rendered and counted, which costs far more: ids and requesters of sessions are public."""
+    try:
+        signer: str = signer_of(facts.session, voucher, admission.domain)
+    except BadInput as error:
+        signer = f"nobody ({error.message})"
+    if signer.lower() not in (facts.session.requester.lower(), facts.session.key.lower()):
+        raise CallRefused(403, WRONG_SIGNER, f"The voucher is signed by {signer}, which is not of this session.",
+                          "Sign for this chain and escrow with the requester's key or the session's.",
+                          admission.sessions.session_totals(facts.session_id))
 
 
 def make_quote(admission: Admission, requester: Address, offer: bytes, input_tokens: int,

@@ -19,8 +19,9 @@ from provider.reply_ports import Outlet
 from provider.session_ports import Sessions
 from provider.session_rows import LEASE_SECONDS, CallRefused, CallRow, CallWork
 
-PATIENCE, LOOK_EVERY = 10.0, 0.05
-"""Seconds that a call waits for a voucher which covers more, and between two looks for it."""
+PATIENCE, EARNED, LOOK_EVERY = 10.0, 0.04, 0.05
+"""Seconds that a call waits for a voucher which covers more, what each token that went out adds to all its waiting (or
+vouchers for one token each would hold a stream for hours), and between two looks for it."""
 SILENCE, RENEW = 1.0, 5.0
 """Seconds without a token after which the worker says that it lives, and between two renewals of its lease."""
 
@@ -89,10 +90,9 @@ def _write(row: CallRow, spec: JobSpec, done: Completion, telemetry: dict[str, o
         # It could not be opened, which would cost the whole batch its pay.
         raise CallRefused(503, "transcript_too_long", f"The transcript has {len(data)} bytes.", "Ask for less.")
     answer = answer_of(transcript, row.session_id, done.input_tokens, done.text, done.finish)
-    first = progress.first or finished
     return CallWork(data, leaf(answer, spec), transcript.salt, root, done.input_tokens, len(done.output_token_ids),
                     done.finish, telemetry, int(finished), max(finished - progress.started, 1e-6),
-                    first - progress.started, done.fingerprints, done.vector)
+                    (progress.first or finished) - progress.started, done.fingerprints, done.vector)
 
 
 class _Progress:
@@ -102,7 +102,7 @@ class _Progress:
         self._calling, self._row, self._reply = calling, row, reply
         self._granted, self._sent, self._over = row.granted, 0, False
         self.started = self._spoke = self._renewed = calling.clock()
-        self.first = 0.0
+        self.first = self._waited = 0.0
 
     def deliver(self, new: Produced) -> int:
         out = 0
@@ -125,12 +125,14 @@ class _Progress:
         """Whether one more token may go out; waits for a voucher if it must."""
         if self._sent < self._granted or self._ask() > self._sent:
             return not self._over
-        until = self._calling.clock() + PATIENCE
+        begun = self._calling.clock()
+        until = begun + min(PATIENCE, PATIENCE + EARNED * self._sent - self._waited)
         self._over = self._over or not self._reply.waits(self._sent)
         while not self._over and self._ask() <= self._sent:
             self._over = self._over or self._calling.clock() >= until or not self._says_alive()
             if not self._over:
                 self._calling.wait(LOOK_EVERY)
+        self._waited += self._calling.clock() - begun
         return not self._over
 
     def _says_alive(self) -> bool:
@@ -144,7 +146,5 @@ class _Progress:
     def _ask(self) -> int:
         now = self._calling.clock()
         granted = self._calling.sessions.allowed(self._row.call_id, self._calling.holder, self._sent, now)
-        self._renewed, self._over = now, self._over or granted < 0
-        self._granted = max(granted, 0)
+        self._renewed, self._over, self._granted = now, self._over or granted < 0, max(granted, 0)
         return self._granted
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from protocol.calls import reportable
 from protocol.encoding import keccak
 from protocol.types import Commitment, Voucher
 from protocol.units import Digest
@@ -64,5 +65,6 @@ def alike(chain: Chain, jobs: Sequence[JournalJob], vouchers: Sequence[Claimable
 
     version = of_job(jobs[0]) if jobs else of_voucher(vouchers[0])
     taken = tuple(job for job in jobs if of_job(job) == version)[:most]
-    beside = tuple(one for one in vouchers if of_voucher(one) == version)[: most - len(taken)]
-    return Lines(taken, beside)
+    beside = [one for one in vouchers if of_voucher(one) == version][: most - len(taken)]
+    fitting = reportable({place: one.voucher.calls - one.first + 1 for place, one in enumerate(beside)})
+    return Lines(taken, tuple(one for place, one in enumerate(beside) if place in fitting))

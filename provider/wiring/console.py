@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.errors import MallaError
 from protocol.types import SignedOffer
+from protocol.units import Address
 from provider.config import TORCH_CLASS
 from provider.figures import Earnings
 from provider.flow.doctor import ChainFacts, Facts
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from provider.edges.journal import PostgresJournal
     from provider.edges.keys import NodeKeys
     from provider.edges.offer_files import OfferFiles
+    from provider.flow.why_not import WhyNot
 
 
 def open_node_keys(keystore: Path, password: str) -> NodeKeys:
@@ -86,6 +88,29 @@ def read_node_status(database_url: str) -> dict[str, Any]:
 def read_jobs(database_url: str, limit: int, stage: str | None) -> list[dict[str, object]]:
     """Errors: Unavailable."""
     return open_journal(database_url).list_jobs(limit, stage)
+
+
+def read_lost(chain: Chain, home: Path, owner: Address, model: str, limit: int) -> list[WhyNot]:
+    """What others got for `model` (none if empty) and for those that we have offers for, and why.
+
+    Errors: Unavailable, ChainUnreachable, ConfigInvalid, Refused(UNKNOWN_MODEL).
+    """
+    from protocol.documents import document_digest
+    from protocol.engine.catalogue import find_model
+    from provider.edges.chain import ChainView
+    from provider.edges.lost_work import PublicMarket
+    from provider.edges.offer_files import OfferFiles
+    from provider.edges.oracle_client import HttpOracleClient
+    from provider.edges.vector_backend import find_vector_manifest
+    from provider.flow.why_not import explain_lost
+
+    served = {document_digest(find_vector_manifest(model) or find_model(model))} if model else set()
+    client = HttpOracleClient()
+    try:
+        market = PublicMarket(chain, ChainView(chain).oracles(), client, OfferFiles(home), owner)
+        return explain_lost(market, owner, served, limit)
+    finally:
+        client.close()
 
 
 def read_sessions(database_url: str, limit: int) -> list[dict[str, object]]:

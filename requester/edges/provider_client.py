@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 PATHS = {"chat": "/v1/chat/completions", "completion": "/v1/completions", "embedding": "/v1/embeddings",
          "prediction": "/v1/predictions"}
 MAX_LINE = 2 * MAX_JSON_BODY
+WHOLE = 30.0
+"""Seconds for an answer that is no stream: one that drips a byte at a time meets no other limit."""
 LONGEST_WAIT = 600.0
 WORDS = 500
 
@@ -80,10 +83,13 @@ class ProviderClient:
         return _object(data, self.url)
 
     def _read(self, response: httpx.Response) -> bytes:
-        data = bytearray()
+        data, until = bytearray(), time.monotonic() + WHOLE
         with self._reaching():
             for chunk in response.iter_bytes():
                 data += chunk
+                if time.monotonic() > until:
+                    raise Unavailable(f"The answer of {self.url} took longer than {WHOLE:g} s.",
+                                      "Another provider may answer.")
                 if len(data) > MAX_JSON_BODY:  # a provider must not be able to fill our memory
                     raise TooLarge(f"The answer of {self.url}", len(data), MAX_JSON_BODY)
         return bytes(data)
@@ -112,21 +118,27 @@ class ProviderClient:
 
 
 class EventStream:
-    """`session_ports.Reply`: the data of each event; an empty text for each comment."""
+    """`session_ports.Reply`: the data of each event; an empty text for whatever else comes, so that whoever reads
+    can give up a provider that sends for ever and says nothing."""
 
     def __init__(self, response: httpx.Response, url: str) -> None:
         self._response, self._url = response, url
 
     def __iter__(self) -> Iterator[str]:
         data: list[str] = []
+        size, before = 0, ""
         for line in self._lines():
             if line.startswith("data:"):
                 data.append(line[5:].strip())
-            elif line.startswith(":"):
-                yield ""
+                size += len(line)
+                if size > MAX_LINE:
+                    raise TooLarge(f"An event of {self._url}", size, MAX_LINE)
             elif not line and data:
                 yield "".join(data)
-                data = []
+                data, size = [], 0
+            if len(data) > 1 or not (line.startswith("data:") or (not line and before)):
+                yield ""
+            before = line
 
     def close(self) -> None:
         with contextlib.suppress(httpx.HTTPError, RuntimeError):
@@ -140,6 +152,8 @@ class EventStream:
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     yield line.rstrip(b"\r").decode("ascii")
+                if not lines:
+                    yield ":"
                 if len(rest) > MAX_LINE:
                     raise TooLarge(f"An event of {self._url}", len(rest), MAX_LINE)
         except UnicodeDecodeError as error:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from protocol.errors import MallaError
 from protocol.sampling import PLAIN
-from protocol.types import AUDIT_ONE, Sampler
+from protocol.types import AUDIT_ONE, AUDIT_OPEN, Sampler
 from protocol.units import Address, Digest, Wei
 
 CHAT, COMPLETION, EMBEDDING, PREDICTION = "chat", "completion", "embedding", "prediction"
 KINDS = (CHAT, COMPLETION, EMBEDDING, PREDICTION)
+CALL_AUDITS = (AUDIT_OPEN, AUDIT_ONE)
+"""Audit classes of calls (R115): every provider refuses another one."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,6 @@ class Ended:
 
 CallEvent = Began | Attempt | Tokens | Vector | Waiting | Ended
 
-TYPES = {400: "invalid_request_error", 401: "authentication_error", 402: "insufficient_quota", 403: "permission_error",
-         404: "invalid_request_error", 413: "invalid_request_error", 422: "invalid_request_error",
-         429: "rate_limit_error"}
-"""Of OpenAI's error object, by status; "api_error" for every other."""
-
 
 class CallFailed(MallaError):
     """The call has no answer. `status` is the HTTP status that it has before the first token, `param` names the field
@@ -121,7 +118,3 @@ class CallFailed(MallaError):
     @property
     def code(self) -> str:  # type: ignore[override]
         return self._code
-
-    @property
-    def type(self) -> str:
-        return TYPES.get(self.status, "api_error")

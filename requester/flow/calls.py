@@ -65,13 +65,15 @@ def run_call(desk: Desk, wanted: CallWanted, stop: Callable[[], bool] = lambda: 
                 raise failed from error
         provider = chosen.seller.provider
         desk.bans.note_failure(provider, failed.failure, desk.clock())
+        if failed.code == "offer_refused":  # the rows allowed what the escrow does not
+            desk.directory.forget()
         failures.append(failed)
         attempts.append(Attempt(provider, failed.code, failed.message))
         if shown.any and failed.failure is Failure.FAULT:  # what was shown may be wrong: nothing may be added to it
             raise CallFailed(502, failed.code, failed.message, "Ask again: this provider is not asked for a while.",
                              attempts=tuple(attempts))
         yield attempts[-1]
-        if len(attempts) >= wanted.attempts:
+        if len(attempts) >= wanted.attempts or stop():  # nobody wants to pay another one for what is to stop
             raise failed_everywhere(attempts, failures)
         order = replace(order, avoid=order.avoid | {provider})
 

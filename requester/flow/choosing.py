@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from protocol.errors import BadInput, MallaError
 from protocol.limits import MAX_MESSAGES
-from requester.flow.call_records import KINDS, Attempt, CallFailed, CallWanted
+from requester.flow.call_records import CALL_AUDITS, KINDS, Attempt, CallFailed, CallWanted
 from requester.flow.desk import Desk
 from requester.flow.failing import AttemptFailed, failed_everywhere, failure_of
 from requester.flow.filter_query import parse_filter
@@ -74,5 +74,7 @@ def _nobody(choice: Choice, order: Order) -> CallFailed:
 def _require_messages(wanted: CallWanted) -> None:
     if wanted.kind not in KINDS:
         raise BadInput(f"There is no kind of call '{wanted.kind[:20]}'.", f"Use {', '.join(KINDS)}.")
+    if wanted.audit not in CALL_AUDITS:  # here, before a session is opened for what everybody refuses
+        raise BadInput(f"A call has no audit class '{wanted.audit[:40]}'.", f"Use {' or '.join(CALL_AUDITS)}.")
     if not 1 <= len(wanted.messages) <= MAX_MESSAGES:
         raise BadInput(f"A call has 1 to {MAX_MESSAGES} messages, this one has {len(wanted.messages)}.")

@@ -20,17 +20,28 @@ PAUSE = 0.2
 
 def tend(desk: Desk) -> None:
     """One round of what has to be done beside the calls: close what is idle, stopped or near its end, finish what is
-    over. Errors: ChainUnreachable, Unavailable, ChainRefused: the next round tries again."""
+    over. Errors: ChainUnreachable, Unavailable, ChainRefused of one session, after all others had their turn: the next
+    round tries again."""
     now = desk.market.chain.now()
+    failed: MallaError | None = None
     for live in desk.sessions():
-        if live.file.phase is Phase.OPEN:
-            if now >= live.file.ends_at - MARGIN:
-                live.stopped = live.stopped or "It ends soon."
-            idle = desk.clock() - live.last_used > desk.limits.idle
-            if (live.stopped or idle) and not live.meter.in_flight:
-                close_session(desk, live)
-        elif now >= live.file.ends_at:
-            finish_session(desk, live)
+        try:
+            _tend(desk, live, now)
+        except MallaError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _tend(desk: Desk, live: Live, now: int) -> None:
+    if live.file.phase is Phase.OPEN:
+        if now >= live.file.ends_at - MARGIN:
+            live.stopped = live.stopped or "It ends soon."
+        idle = desk.clock() - live.last_used > desk.limits.idle
+        if (live.stopped or idle) and not live.meter.in_flight:
+            close_session(desk, live)
+    elif now >= live.file.ends_at:
+        finish_session(desk, live)
 
 
 def close_session(desk: Desk, live: Live) -> None:

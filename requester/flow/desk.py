@@ -58,6 +58,8 @@ class Desk:
         self.directory = Directory(market, oracles, clock, spawn)
         self.opening = threading.Lock()
         """Held while money is reserved: two threads must neither open two sessions for one need nor pass the limit."""
+        self.planned: dict[str, Wei] = {}
+        """Caps of openings that are on their way, by label. One whose block is not seen in time counts until it is."""
         self._lock = threading.Lock()
         self._live: dict[str, Live] = {}
         self._spent_before = 0
@@ -66,6 +68,7 @@ class Desk:
     def add(self, live: Live) -> None:
         with self._lock:
             self._live[live.file.label] = live
+            self.planned.pop(live.file.label, None)
 
     def remove(self, live: Live) -> None:
         """A session that is over. What it cost goes on counting."""
@@ -98,7 +101,7 @@ class Desk:
     def budget(self) -> Wei:
         """What `max_spend` leaves, wei: caps of sessions in use count whole, others by what they cost."""
         with self._lock:
-            spent = self._spent_before
+            spent = self._spent_before + sum(tuple(self.planned.values()))
             for live in self._live.values():
                 held = live.meter.cap if live.file.phase in (Phase.OPEN, Phase.PLANNED) else live.meter.owed
                 spent += max(0, held - live.base)

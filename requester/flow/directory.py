@@ -124,11 +124,13 @@ def is_public(url: str) -> bool:
 
     Names are not resolved here; one that leads inside gets a sealed call that says nothing to whoever answers.
     """
-    host = urlsplit(url).hostname or ""
+    host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         return ip_address(host).is_global
     except ValueError:
-        return "." in host and not host.endswith((".localhost", ".local", ".internal"))
+        last = host.rpartition(".")[2]  # 127.1 and 0x7f.0.0.1 are addresses, too, to whatever resolves them
+        is_number = last.isdigit() or last.startswith("0x")
+        return "." in host and not is_number and last not in ("localhost", "local", "internal")
 
 
 def _is_signed(signed: SignedOffer, standing: Standing, domain: Domain) -> bool:

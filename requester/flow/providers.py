@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from protocol.draw import KEPT_BACK_STAKE
 from protocol.economics import deters
-from protocol.types import CANARY_ONLY
 from protocol.units import Address, Wei, in_tokens
 from requester.flow.bans import banned_for, reliability
 from requester.flow.matching import Removed
@@ -66,7 +64,6 @@ def choose_among(sellers: Sequence[Seller], order: Order, marks: Mapping[Address
     wanted, sieve = order.wanted, _Sieve(list(sellers))
     known = {s.provider: marks.get(s.provider, Marks(s.provider, now)) for s in sellers}
     shares = terms.slash_bps, terms.challenger_bps, terms.detection_bps
-    times = KEPT_BACK_STAKE if wanted.audit == CANARY_ONLY else 1
     sieve.keep("model", lambda s: s.offer.offer.model == order.model.digest, "are of another model")
     sieve.keep("profile", lambda s: s.offer.offer.profile in order.model.profiles,
                "name a calibration profile that is not known here")
@@ -83,7 +80,7 @@ def choose_among(sellers: Sequence[Seller], order: Order, marks: Mapping[Address
         most = wanted.max_price
         sieve.keep("max_price", lambda s: price_of(s, order) <= most, f"cost more than {in_tokens(most)} MALLA")
     sieve.keep("frozen", lambda s: not s.standing.frozen, "are of providers frozen for fraud")
-    sieve.keep("stake", lambda s: deters(s.standing.active_stake, largest_of(s) * times, *shares),
+    sieve.keep("stake", lambda s: deters(s.standing.active_stake, largest_of(s), *shares),
                "are of providers whose stake does not deter at their largest call's price")
     for condition in order.query:
         sieve.keep(condition.text, lambda s, c=condition: c.holds(facts_of(s, known[s.provider], now)),  # type: ignore[misc]

@@ -80,6 +80,9 @@ class Receiver:
         with live.lock:
             if live.meter.is_known(ending.number):
                 raise ProviderFault("number", f"It gives the number {ending.number} to a second call.")
+            if ending.number > live.meter.last_number:
+                raise ProviderFault("number", f"It gives the number {ending.number}, and at most "
+                                    f"{live.meter.last_number} calls can have ended.")
             live.meter.end(self.call.nonce, ending.number, ending.line)
             self.call = replace(self.call, stage=CallStage.ENDED, number=ending.number, line=ending.line,
                                 answer=ending.answer)

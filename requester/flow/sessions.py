@@ -33,6 +33,8 @@ def find_or_open(desk: Desk, chosen: Weighed, order: Order) -> Live:
         if listing is not None and listing.url != found.file.url:  # it has moved: the session goes on there
             desk.save(found, url=listing.url)
         return found
+    if desk.limits.quotes:  # before the lock: a provider that is slow to answer may not keep others waiting
+        _require_quote(desk, chosen.seller, order)
     with desk.opening:
         return desk.find(chosen.seller.digest, key_id) or _open(desk, chosen, order, key_id)
 
@@ -55,14 +57,13 @@ def _open(desk: Desk, chosen: Weighed, order: Order, key_id: str) -> Live:
     seller = chosen.seller
     assert seller.listing is not None and seller.standing.node_key is not None  # the filters took the others away
     terms, now = desk.chain.session_terms(), desk.market.chain.now()
-    if desk.limits.quotes:
-        _require_quote(desk, seller, order)
     cap = amount_within(desk, chosen.price, Wei(chosen.price * desk.limits.calls_ahead), 0, key_id)
     file = SessionFile(
         format=FORMAT, label=secrets.token_hex(16), phase=Phase.PLANNED, key_id=key_id, url=seller.listing.url,
         offer=seller.offer, node_key=seller.standing.node_key, encryption_key=seller.standing.encryption_key,
         nonce=secrets.randbits(63), cap=cap, duration=min(desk.limits.duration, terms.max_session), created_at=now)
     with desk.funds.cover(cap + terms.open_fee):
+        desk.planned[file.label] = cap
         live = adopt(desk, _send_opening(desk, file))
     desk.read_balance()
     return live
@@ -94,6 +95,7 @@ def _send_opening(desk: Desk, file: SessionFile) -> SessionFile:
     try:
         mined = wallet.wait(wallet.send(desk.chain.open_session_call(file, key), remember))
     except ChainRefused as refusal:
+        desk.planned.pop(file.label, None)
         desk.store.write(replace(file, phase=Phase.ABANDONED, note=refusal.message))
         desk.store.release(file.label)
         raise

@@ -54,7 +54,7 @@ def abandon_call(receiver: Receiver, stage: CallStage, why: str) -> None:
     with live.lock:
         if stage is CallStage.LOST:
             live.stopped = live.stopped or why
-        live.meter.drop(receiver.call.nonce)
+        live.meter.drop(receiver.call.nonce, stage is CallStage.LOST)
         receiver.call = replace(receiver.call, stage=stage, note=why)
         desk.save(live, receiver.call)
 
@@ -88,7 +88,7 @@ def _settle(receiver: Receiver) -> None:
 def _find_end(receiver: Receiver, said: ProviderTotals) -> bool:
     """Whether one of the calls that ended unseen is ours: only that one opens with our key."""
     live, call = receiver.live, receiver.call
-    for number in range(live.meter.finished.calls + 1, said.calls + 1):
+    for number in range(live.meter.finished.calls + 1, min(said.calls, live.meter.last_number) + 1):
         if live.meter.is_known(number):
             continue
         text = receiver.desk.provider(live.file.url).read_call(call.session_id, number)

@@ -80,7 +80,7 @@ def _start(receiver: Receiver) -> Reply:
 
 def _give_up_start(receiver: Receiver, failed: AttemptFailed) -> None:
     live = receiver.live
-    if failed.code == "unavailable":  # it may have taken the call before the connection broke
+    if failed.failure is Failure.OUTAGE and failed.code != "not_seen":  # it may have taken the call before it failed
         receiver.desk.spawn(lambda: settle_call(receiver))
         return
     abandon_call(receiver, CallStage.VOID, failed.message)
@@ -111,7 +111,7 @@ def _settle_beside(receiver: Receiver) -> None:
 
 
 def _receive(receiver: Receiver, parts: Iterator[str], stop: Callable[[], bool]) -> Iterator[Tokens | Vector | Waiting]:
-    desk, limits, asked = receiver.desk, receiver.desk.limits, False
+    desk, limits, asked = receiver.desk, receiver.desk.limits, 0.0
     began = last = desk.clock()
     for text in parts:
         now = desk.clock()
@@ -120,6 +120,8 @@ def _receive(receiver: Receiver, parts: Iterator[str], stop: Callable[[], bool])
             if isinstance(event, Vector):
                 yield event
             return
+        if asked and now - asked > limits.silence:  # it would hold this thread, and be paid, for as long as it likes
+            raise Unavailable("It goes on though it was asked to stop.")
         if isinstance(event, Tokens):
             last = now
         elif now - began > limits.first_token and not receiver.received.ids:
@@ -128,7 +130,7 @@ def _receive(receiver: Receiver, parts: Iterator[str], stop: Callable[[], bool])
             raise Unavailable(f"No token came for {now - last:.0f} s.")
         yield event
         if not asked and stop():
-            asked = True
+            asked = now
             desk.spawn(lambda: ask_to_cancel(receiver))
     raise Unavailable("The reply broke off before its end.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protocol.encoding import keccak
-from protocol.errors import ChainRefused, Unavailable
+from protocol.errors import ChainRefused, MallaError, Unavailable
 from requester.flow.closing import look_at_chain
 from requester.flow.desk import Desk, Live
 from requester.flow.receiving import Receiver
@@ -21,16 +21,31 @@ def take_up(desk: Desk) -> list[Live]:
     """
     # What another thread of ours is opening is PLANNED as well, and held by this process.
     with desk.opening:
-        return [live for file in desk.store.sessions() if (live := _take_up(desk, file)) is not None]
+        found: list[Live | None] = []
+        failed: MallaError | None = None
+        for file in desk.store.sessions():
+            try:
+                found.append(_take_up(desk, file))
+            except MallaError as error:  # one that hangs may not keep the money of the others
+                failed = error
+        if failed is not None:
+            raise failed
+        return [live for live in found if live is not None]
 
 
 def _take_up(desk: Desk, file: SessionFile) -> Live | None:
     known = any(live.file.label == file.label for live in desk.sessions())
     if known or file.phase in (Phase.CLOSED, Phase.ABANDONED) or not desk.store.hold(file.label):
         return None
+    # Read again: whoever held it until now may have signed since the list was read.
+    file = next(one for one in desk.store.sessions() if one.label == file.label)
+    if file.phase is Phase.CLOSED:
+        desk.store.release(file.label)
+        return None
     if file.phase is Phase.PLANNED:
         file = _finish_opening(desk, file)
     if file.phase is Phase.ABANDONED:
+        desk.planned.pop(file.label, None)
         desk.store.release(file.label)
         return None
     live = adopt(desk, file)
@@ -72,8 +87,10 @@ def _take_up_calls(desk: Desk, live: Live) -> None:
         if call.line is not None and not live.meter.is_known(call.number):
             live.meter.end(call.nonce, call.number, call.line)
     for call in calls[CallStage.LOST]:
+        live.meter.drop(call.nonce, is_lost=True)
         live.stopped = live.stopped or f"A call of it is lost: {call.note}"
-    for call in calls[CallStage.SENT]:
+    for call in calls[CallStage.SENT]:  # all before the first is asked for: any of them may have the lowest number
         live.meter.resume(call.nonce, call.spec.input_tokens, call.spec.max_output_tokens)
+    for call in calls[CallStage.SENT]:
         receiver = Receiver(desk, live, call, desk.market.models.find_digest(call.spec.model))
         desk.spawn(lambda receiver=receiver: settle_call(receiver))  # type: ignore[misc]

@@ -48,6 +48,7 @@ class Meter:
         self._lock = threading.RLock()
         self._open: dict[int, _InFlight] = {}
         self._early: dict[int, CallLine] = {}
+        self._lost = 0
         self.cap, self.finished, self.signed = cap, finished, signed
 
     def begin(self, nonce: int, input_tokens: int, most: int) -> None:
@@ -78,10 +79,12 @@ class Meter:
             while (following := self._early.pop(self.finished.calls + 1, None)) is not None:
                 self.finished = add_call(self.finished, following, self._offer)
 
-    def drop(self, nonce: int) -> None:
-        """A call that the provider never took, or that brought nothing: it costs nothing."""
+    def drop(self, nonce: int, is_lost: bool = False) -> None:
+        """A call that the provider never took, or that brought nothing: it costs nothing. One that `is_lost` may have
+        got a number that is never learnt."""
         with self._lock:
             self._open.pop(nonce, None)
+            self._lost += is_lost
 
     def following(self, is_new: bool = False) -> Totals:
         """What the next voucher says. It may fall below the last one only when calls have ended since, and never
@@ -100,6 +103,13 @@ class Meter:
         """Whether the call of that number has ended here."""
         with self._lock:
             return number <= self.finished.calls or number in self._early
+
+    @property
+    def last_number(self) -> int:
+        """The highest number that a call in flight can get: numbers have no gaps. Under a higher one a call would be
+        paid by every later voucher, and in no head, where an audit could draw it."""
+        with self._lock:
+            return self.finished.calls + len(self._early) + len(self._open) + self._lost
 
     @property
     def in_flight(self) -> int:

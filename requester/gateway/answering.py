@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
+from protocol.errors import MallaError
 from requester.flow.call_records import CallEvent, Ended, Tokens, Waiting
 from requester.gateway.formats import DONE, KEEP_ALIVE, Voice, event_of, malla_of, usage_of
-from requester.gateway.refusals import Refusal
+from requester.gateway.refusals import Refusal, refusal_of
 from requester.gateway.running import Running
 from requester.gateway.writing import Piece, Scored, Writer
 
@@ -97,6 +98,8 @@ async def stream(running: Running, writer: Writer, voice: Voice, event: CallEven
             yield event_of({**voice.last(reason), **spent})
     except Refusal as refusal:
         yield event_of(voice.failed(refusal))
+    except MallaError as error:  # a token that the model does not have, say
+        yield event_of(voice.failed(refusal_of(error)))
     yield DONE
 
 

@@ -57,7 +57,8 @@ def build_gateway(parts: Parts) -> FastAPI:
         return JSONResponse(find_model(await run_in_threadpool(parts.served), name, began))
 
     @app.get("/v1/health")
-    async def health() -> Response:
+    async def health(request: Request) -> Response:
+        admit(parts, request)
         found = {"status": "ok", "calls": floor.count, **await run_in_threadpool(parts.health)}
         return JSONResponse(found)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from eth_utils import is_hex_address, to_checksum_address
 
-from protocol.types import AUDIT_CLASSES
 from protocol.units import from_tokens, in_tokens
+from requester.flow.call_records import CALL_AUDITS
 from requester.gateway.asks import Routing, Sampling
 from requester.gateway.fields import flag_of, number_of, object_of, texts_of, whole_of
 from requester.gateway.refusals import bad_field
@@ -56,8 +56,8 @@ def routing_of(body: Mapping[str, Any]) -> Routing:
     if sort is not None and sort not in SORTS:
         raise bad_field("provider.sort", f"'provider.sort' must be one of {', '.join(SORTS)}; no other is measured.")
     audit = wanted.get("audit")
-    if audit is not None and audit not in AUDIT_CLASSES:
-        raise bad_field("provider.audit", f"'provider.audit' must be one of {', '.join(AUDIT_CLASSES)}.")
+    if audit is not None and audit not in CALL_AUDITS:
+        raise bad_field("provider.audit", f"'provider.audit' must be one of {', '.join(CALL_AUDITS)}.")
     asked = wanted.get("filter")
     if asked is not None and (not isinstance(asked, str) or len(asked) > MAX_FILTER):
         raise bad_field("provider.filter", f"'provider.filter' must be a text of at most {MAX_FILTER} characters.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from protocol.encoding import unpack_float32
-from requester.flow.call_records import Attempt, Began, CallEvent, Ended, Tokens
+from requester.flow.call_records import CallEvent, Ended, Tokens
 from requester.gateway.refusals import Refusal
 from requester.gateway.texts import Shown, TextStream
 
@@ -44,10 +44,7 @@ class Writer:
     end_tokens: frozenset[int]
     stops: tuple[str, ...] = ()
     top: int | None = None
-    began: Began | None = None
     ended: Ended | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-    received: int = 0
     _scored: list[Scored] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,11 +56,7 @@ class Writer:
         return self._text.stopped
 
     def take(self, event: CallEvent) -> Piece:
-        if isinstance(event, Attempt):
-            self.attempts.append(event)
-        elif isinstance(event, Began):
-            self.began = event
-        elif isinstance(event, Ended):
+        if isinstance(event, Ended):
             self.ended = event
         elif isinstance(event, Tokens):
             return self._take_tokens(event)
@@ -84,7 +77,6 @@ class Writer:
         return self.ended.finish
 
     def _take_tokens(self, event: Tokens) -> Piece:
-        self.received += len(event.ids)
         shown = [at for at, one in enumerate(event.ids) if one not in self.end_tokens]
         if self.top is not None:
             self._scored += _scores(event, shown, self.top)

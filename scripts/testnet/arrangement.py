@@ -143,7 +143,7 @@ class Arrangement:
             "MALLA_PUBLIC_URL": node.url,
         }
         if node.side == "oracle":
-            its["MALLA_AUDIT_TURN"] = str(self.audit_turn)
+            its |= {"MALLA_AUDIT_TURN": str(self.audit_turn), "MALLA_CANARY_WALLETS": str(node.folder / "canaries")}
         if owner is not None:
             its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder), "MALLA_MODEL": node.model}
         return plain_environment() | its

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from protocol.encoding import json_digest, keccak, to_hex
 from protocol.errors import ChainUnreachable
 from protocol.sealing import new_secret, seal
 from protocol.transcript import transcript_bytes
-from protocol.types import AuditStatistics, VerdictKind
+from protocol.types import AuditStatistics, Transcript, VerdictKind
 from protocol.units import Digest
 from tests.oracle.world import World, take_post
 
@@ -192,10 +193,17 @@ def test_audit__offer_never_sent_here__is_read_from_the_opening_transaction(worl
     assert perform_audit(world.node, world.replayers[0], 1, 0) is VerdictKind.PASS
 
 
-def test_peer_copy__altered_by_the_peer__never_convicts(world: World) -> None:
+@pytest.mark.parametrize("alter", [
+    lambda made: replace(made, salt=new_secret()),
+    # The leaf digests logprobs, top logprobs and vector in a row: the same leaf, cut elsewhere.
+    lambda made: replace(made, logprobs=made.logprobs[:-4], top_logprobs=made.logprobs[-4:] + made.top_logprobs),
+    lambda made: replace(made, logprobs=b"", top_logprobs=b"", vector=made.logprobs + made.top_logprobs),
+])  # fmt: skip
+def test_peer_copy__altered_by_the_peer__never_convicts(world: World,
+                                                              alter: Callable[[Transcript], Transcript]) -> None:
     """A peer that seals an opening again can change nothing in it unseen: the leaf fixes all of it."""
     work = world.ready()
-    altered = replace(work.transcript, salt=new_secret())
+    altered = alter(work.transcript)
     sealed = seal(transcript_bytes(altered), world.chain.member(world.node.address).encryption_key, new_secret())
     world.replayers[1].finding = CHEATED
     world.nodes[1].store.put_opening(_row(world, work.opening(1)["sealed"], seat=1), b"")

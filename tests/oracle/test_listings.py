@@ -33,6 +33,7 @@ def refusal(world: World, signed: SignedListing) -> Reason:
 
 @pytest.mark.parametrize("changes", [
     {"url": "ftp://host"}, {"url": "http://"}, {"url": "http://user:word@host/"}, {"url": "http://" + "x" * 200},
+    {"url": "http://[::1"}, {"url": "http://host:99999"}, {"url": "http://:word@host"}, {"url": "http://host/\r\nX: y"},
     {"region": "x" * 65}, {"device": "a\nb"}, {"listed_at": NOW + CLOCK_SKEW + 1, "expiry": NOW + 9_999},
     {"listed_at": NOW, "expiry": NOW}, {"expiry": NOW + LONGEST + 1}, {"memory_mib": 2**32},
 ])  # fmt: skip

@@ -26,11 +26,12 @@ ANSWER = REPLAY[:8]
 """Of the fake model, which counts three numbers for the row, as the call's line does."""
 
 
-def audit(world: World, prompt: bytes = PROMPT, **made: Any) -> tuple[VerdictKind | None, dict[str, Any]]:
+def audit(world: World, prompt: bytes = PROMPT, noise: tuple[bytes, ...] = (),
+          **made: Any) -> tuple[VerdictKind | None, dict[str, Any]]:
     """The verdict about one call of a vector model, and its evidence."""
     transcript = {"prompt": prompt, "output_token_ids": (), "logprobs": b"", "vector": ANSWER, **made}
     voucher = talked(world, spec={"prompt_digest": keccak(prompt)}, made=transcript)
-    world.replayers[0].vector = FakeVectors(ROWS, PROFILE, ANSWER)
+    world.replayers[0].vector = FakeVectors(ROWS, PROFILE, ANSWER, noise)
     voucher.tell()
     last = len(voucher.calls) - 1
     accept_opening(world.nodes[0], **voucher.opening(last, 0))
@@ -62,6 +63,12 @@ def test_audit__distance_to_the_replay__decides(world: World, vector: bytes, kin
     if "vector_" not in " ".join(checks):
         assert set(evidence["distances"]) == {"relative", "absolute", "cosine"}
     assert evidence["output_tokens"] == 0
+
+
+def test_audit__inputs_that_cancel_out__convicts_nobody(world: World) -> None:
+    """R121: what rounding alone moves as far is no proof against an honest provider."""
+    kind, evidence = audit(world, vector=claimed(0.006)[:8], noise=(claimed(0.004)[:8],))
+    assert (kind, evidence["checks"]) == (VerdictKind.UNKNOWN, ["beyond_tolerance"])
 
 
 def test_audit__more_inputs_than_are_paid__is_fraud(world: World) -> None:

@@ -160,6 +160,14 @@ def test_judge__distance__within_the_tolerance_or_not(delta: float, kind: Verdic
         assert verdict.checks == (BEYOND_TOLERANCE,) and "tolerated" in verdict.reason
 
 
+@pytest.mark.parametrize(("spread", "kind"), [
+    (0.0, VerdictKind.FRAUD), (0.0005, VerdictKind.UNKNOWN), (math.nan, VerdictKind.UNKNOWN),
+])
+def test_judge__inputs_on_which_honest_runs_lie_apart__convicts_nobody(spread: float, kind: VerdictKind) -> None:
+    """R121: a distance convicts beyond eight times of what rounding alone makes on these inputs."""
+    assert judge_vectors(PROFILE, ROWS, 2, claimed(0.003), REPLAY, [REPLAY, claimed(spread)]).kind is kind
+
+
 @pytest.mark.parametrize("replay", [b"", pack_rows([[math.nan, 1], [0, 0]]), pack_rows([[0, 99], [0, 0]])])
 def test_judge__unusable_replay__unknown_whatever_was_claimed(replay: bytes) -> None:
     """R121: what the verifier cannot compute speaks against nobody."""

@@ -17,7 +17,7 @@ from protocol.transcript import answer_of, leaf, parse_spec, parse_transcript
 from protocol.units import Digest
 from provider.edges.fake_replies import FakeReplies
 from provider.edges.fakes import FakeBackend, FakeClock, FakeGpu
-from provider.flow.calling import PATIENCE, Calling, call
+from provider.flow.calling import EARNED, PATIENCE, Calling, call
 from provider.ports import Log
 from provider.reply_ports import Entry, Event
 from provider.session_rows import CallRow, CallStage
@@ -172,6 +172,24 @@ def test_call__no_further_voucher__ends_as_cancelled_after_ten_seconds(desk: Des
     assert PATIENCE <= desk.clock() - began < PATIENCE + 1
     totals = desk.sessions.session_totals(desk.payer.id)
     assert totals is not None and totals.owed.amount <= totals.accepted.amount
+
+
+def test_call__vouchers_for_one_token_each__do_not_hold_its_stream(desk: Desk) -> None:
+    """All its waiting together is bounded by what went out: a stream is not held for hours by a few wei."""
+    desk.backend.tokens, desk.backend.some = LONG, 16
+    row, began, price = desk.admit(1000), desk.clock(), desk.payer.offer.output_price
+    paid = desk.payer.needs(1000)
+
+    def renew() -> None:
+        nonlocal paid
+        paid += price
+        desk.sessions.accept_voucher(desk.payer.sign(paid), desk.clock())
+
+    desk.while_waiting = [*([lambda: None] * 180), renew] * 20
+    assert call(desk.calling, row.call_id) is True
+    end = desk.parts(row)[-1]
+    assert end["finish"] == "cancelled" and 256 < end["output_tokens"] < 260
+    assert desk.clock() - began < PATIENCE + 260 * EARNED + 1
 
 
 def test_call__waiting__says_that_it_lives(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from protocol.limits import MAX_JSON_BODY
 from protocol.signing import Signer
 from protocol.types import Sampler
 from provider.edges.fakes import DOMAIN, FakeKeys
+from provider.flow import admission
 from provider.reply_ports import Entry, Event
 from provider.session_rows import CallStage, call_id
 from tests.provider.session_world import CAP, NOW, Payer
@@ -117,6 +118,15 @@ def test_call__voucher_that_is_not_taken__status_code_and_totals(shop: Shop, kin
     assert (answer.status_code, error["code"]) == (status, code)
     assert error["totals"]["owed"] == {"amount": "0", "units": 0, "calls": 0, "head": to_hex(shop.payer.id)}
     assert shop.desk.backend.runs == 0
+
+
+def test_call__of_a_stranger__refused_before_its_prompt_is_counted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[object] = []
+    monkeypatch.setattr(admission, "check_call", lambda *asked: counted.append(asked) or 7)
+    answer = shop.ask(shop.payer.request(voucher(shop.payer, "stranger")))
+    assert (answer.status_code, counted) == (403, [])
+    shop.ask(shop.payer.request(voucher(shop.payer, "low")))
+    assert len(counted) == 1
 
 
 def test_call__replayed__409_and_run_once(shop: Shop) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from protocol.envelope import open_part, seal_part
 from protocol.errors import Unavailable
+from provider import reply_stream
 from provider.edges.fake_replies import FakeReplies
 from provider.edges.stream_reader import RedisInlet
 from provider.flow.replies import end_part
@@ -145,3 +147,21 @@ def test_inlet__broker_gone__told_to_whoever_waits() -> None:
 
     with pytest.raises(Unavailable):
         asyncio.run(read())
+
+
+def test_streamed_reply__read_by_nobody__frees_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who takes a call and reads nothing of its reply holds no stream of the provider."""
+    monkeypatch.setattr(reply_stream, "READ_SECONDS", 0.01)
+    over: list[bool] = []
+
+    async def parts() -> AsyncIterator[str]:
+        yield "data: one\n\n"
+
+    async def hang(*_: object) -> Any:
+        await asyncio.Event().wait()
+
+    reply = reply_stream.StreamedReply(parts(), lambda: over.append(True))
+    for version in ("2.3", "2.4"):
+        scope = {"type": "http", "asgi": {"spec_version": version}}
+        asyncio.run(asyncio.wait_for(reply(scope, hang, hang), 5))
+    assert over == [True, True]

@@ -205,7 +205,8 @@ def test_call__began__says_the_most_that_it_can_cost(world: CallWorld) -> None:
 @pytest.mark.parametrize(("changes", "status", "word"), [
     ({"filter": "vra>3"}, 400, "'vra'"), ({"max_output_tokens": 0}, 400, "0 tokens"),
     ({"max_output_tokens": 2000}, 400, "do not fit"), ({"messages": ()}, 400, "0"), ({"kind": "song"}, 400, "song"),
-    ({"audit": "nobody"}, 400, "nobody"), ({"max_price": Wei(1)}, 422, "2 cost more than"),
+    ({"audit": "nobody"}, 400, "nobody"), ({"audit": "canary-only"}, 400, "no audit class"),
+    ({"max_price": Wei(1)}, 422, "2 cost more than"),
     ({"filter": "region in [JP]"}, 422, "2 do not fit 'region in [JP]'"),
     ({"max_output_tokens": 601}, 422, "2 do not take")])
 def test_call__that_cannot_be__says_why(world: CallWorld, changes: dict, status: int, word: str) -> None:

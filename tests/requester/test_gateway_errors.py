@@ -11,7 +11,15 @@ import httpx2
 import openai
 import pytest
 
-from protocol.errors import ChainRefused, ChainUnreachable, MallaError, Reason, Refused, Unavailable
+from protocol.errors import (
+    ChainRefused,
+    ChainUnreachable,
+    MallaError,
+    ProviderFault,
+    Reason,
+    Refused,
+    Unavailable,
+)
 from requester.errors import BalanceTooLow
 from requester.flow.call_records import Attempt, CallEvent, CallFailed, Waiting
 from requester.gateway import answering
@@ -25,6 +33,7 @@ from tests.requester.gateway_world import (
     OTHER,
     PROVIDER,
     FakeDesk,
+    FakeVoices,
     client_of,
     collected,
     http_of,
@@ -87,6 +96,17 @@ def test_stream__fails_after_a_token__ends_with_an_error_chunk() -> None:
     assert last["choices"][0] == {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "error"}
     assert last["error"] == {"message": "It broke off.", "type": "provider_error", "param": None,
                              "code": "provider_failed"}
+
+
+def test_stream__token_that_the_model_does_not_have__ends_with_an_error_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spell(token: int) -> bytes:
+        if token == ord("o"):
+            raise ProviderFault("tokens", "111 is no token of Tiny-1M.")
+        return bytes([token])
+
+    monkeypatch.setattr(FakeVoices, "token_bytes", lambda *_: spell)
+    events = [line.removeprefix("data: ") for line in post(FakeDesk("Hello"), stream=True).text.split("\n\n") if line]
+    assert events[-1] == "[DONE]" and "111 is no token" in json.loads(events[-2])["error"]["message"]
 
 
 def test_stream__fails_after_a_token__raises_in_the_official_client() -> None:

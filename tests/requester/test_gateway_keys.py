@@ -106,6 +106,11 @@ def test_models__key_that_is_not_ours__is_unauthorised() -> None:
         now(client_of(FakeDesk(), "sk-x", needs_key=True).models.retrieve("tiny-1m"))
 
 
+def test_health__key_that_is_not_ours__says_nothing_of_the_wallet() -> None:
+    reply = now(http_of(FakeDesk(), needs_key=True).get("/v1/health"))
+    assert reply.status_code == 401 and "escrow" not in reply.text
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "[::2]:80"])
 def test_gateway__called_by_another_name__is_refused(host: str) -> None:
     """A page whose name was made to point at this machine still says its own name."""

@@ -78,7 +78,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"provider": {"max_price": "-1"}}, "provider.max_price"),
     ({"provider": {"max_price": {"prompt": []}}}, "provider.max_price.prompt"),
     ({"provider": {"region": ['"]']}}, "provider.region"),
-    ({"provider": {"audit": "none"}}, "provider.audit"),
+    ({"provider": {"audit": "none"}}, "provider.audit"), ({"provider": {"audit": "canary-only"}}, "provider.audit"),
 ]  # fmt: skip
 
 UNKNOWN: list[tuple[dict[str, Any], str]] = [

@@ -119,7 +119,23 @@ def test_start_call__body_and_path__are_those_of_the_protocol() -> None:
 
 def test_stream__events_and_comments_in_any_pieces__come_in_order() -> None:
     pieces = (b"da", b"ta: one\r\n\r", b"\n: keep-alive\n\n", b"data:two\n", b"\ndata: lost")
-    assert streaming(*pieces) == ["one", "", "two"]
+    assert streaming(*pieces) == ["", "one", "", "two"]
+
+
+@pytest.mark.parametrize("chunk", [b"\n", b"id: 1\n", b"data: x\n", b": \n", b"x", b": \n\n"])
+def test_stream__that_says_nothing__lets_its_reader_look_at_the_clock(chunk: bytes) -> None:
+    assert len(streaming(*[chunk] * 20)) >= 19
+
+
+def test_stream__event_of_endless_lines__is_cut_off() -> None:
+    with pytest.raises(TooLarge):
+        streaming(*[b"data: " + b"x" * 65_536 + b"\n"] * (MAX_LINE // 65_536 + 2))
+
+
+def test_any__answer_that_drips__is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("requester.edges.provider_client.WHOLE", -1.0)
+    with pytest.raises(Unavailable):
+        answering(200, {"sealed": "x"}).read_call(ID, 1)
 
 
 def test_stream__that_breaks__is_unavailable_after_what_came() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from protocol.encoding import keccak
-from protocol.types import CANARY_ONLY
 from protocol.units import TOKEN, Wei
 from requester.flow.calls import CallFailed
 from requester.flow.choosing import explain_choice, order_of
@@ -56,7 +55,6 @@ CASES: list[tuple[str, Callable[[CallWorld], None], dict[str, object]]] = [
     ("tokens", lambda w: alter_offer(w, max_input_tokens=5), {}),
     ("frozen", lambda w: alter_standing(w, frozen=True), {}),
     ("stake", lambda w: alter_standing(w, active_stake=Wei(TOKEN)), {}),
-    ("stake", lambda w: alter_standing(w, active_stake=Wei(12 * TOKEN)), {"audit": CANARY_ONLY}),
     ("region in [US]", lambda w: None, {"filter": "region in [US]"}),
     ("price>500", lambda w: None, {"filter": "price>500"}),
 ]
@@ -76,6 +74,7 @@ def test_choose__one_that_does_not_fit__is_taken_away_by_its_filter(
     ("http://127.0.0.1:8545", False), ("http://localhost:80", False), ("http://[::1]:1", False),
     ("http://10.0.0.1", False), ("http://192.168.1.1", False), ("http://169.254.169.254", False),
     ("http://gpu.local", False), ("http://gpu", False),
+    ("http://localhost.", False), ("http://127.1", False), ("http://0x7f.0.0.1", False), ("http://gpu.local.", False),
     ("https://gpu.example.org", True), ("http://8.8.8.8:9000", True), ("http://[2606:4700::1]:1", True)])
 def test_listing__address_of_a_private_network__is_not_called_but_on_a_test_network(url: str, public: bool) -> None:
     assert is_public(url) is public

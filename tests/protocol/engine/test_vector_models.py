@@ -18,7 +18,7 @@ from protocol.engine.vector_worker import run_calls
 from protocol.errors import BadInput, Reason, Refused
 from protocol.types import VerdictKind
 from protocol.vector_manifest import VectorManifest
-from protocol.vectors import VectorInputs, calls_of, check_inputs, unpack_rows
+from protocol.vectors import VectorInputs, calls_of, check_inputs, judge_vectors, unpack_rows
 from scripts.calibrate_vectors import honest_inputs
 
 SMALL = ("Churn-Telco", "Demand-M3-Monthly")
@@ -117,3 +117,20 @@ def test_score__longer_with_the_company__less_likely_to_leave() -> None:
         row[place] = months
         risks.append(float(scorer.score(model.tensors, torch.tensor([row]))[0, 0]))
     assert 1 > risks[0] > risks[1] > 0
+
+
+def test_judge__rows_that_cancel_out__frame_no_honest_provider() -> None:
+    """R121: two honest runs of one machine, of 16 rows at once and of one, lie apart by all that a probability can; on
+    ordinary rows the same question still convicts another model."""
+    churn = load_vector_model(find_vector_model("Churn-Telco"))
+    profile, pull = find_vector_profile(churn.manifest), churn.tensors["direct.weight"][0] / churn.tensors["scale"]
+    wild = (torch.rand(64, len(pull), generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 2 - 1) * 4e8
+    level = (wild - (wild @ pull.double())[:, None] * pull.double() / (pull.double() @ pull.double())).float()
+    for rows, kind in ((level, VerdictKind.UNKNOWN), (honest_inputs(churn.manifest, 64, skip=400), VerdictKind.FRAUD)):
+        asked = rows if isinstance(rows, VectorInputs) else VectorInputs(rows=tuple(map(tuple, rows.tolist())))
+        other = churn if kind is VerdictKind.UNKNOWN else churn.with_tensors(
+            {name: tensor * 1.01 for name, tensor in churn.tensors.items()})
+        claim, replay = other.run(asked).vector, churn.run(asked, batch=1).vector
+        assert judge_vectors(profile, churn.manifest, asked.count, claim, replay).kind is VerdictKind.FRAUD
+        noise = churn.perturb(asked, 7)
+        assert judge_vectors(profile, churn.manifest, asked.count, claim, replay, noise).kind is kind

@@ -30,7 +30,7 @@ STATUSES = {
 """Status for the code of an error that the market raised."""
 
 CONTRACT_STATUSES = {
-    "InsufficientBalance": 402, "KeyCapTooLow": 402, "KeyExpired": 401, "KeyNotAuthorised": 401, "ModelNotAllowed": 403,
+    "InsufficientBalance": 402, "KeyCapTooLow": 402, "KeyExpired": 403, "KeyNotAuthorised": 403, "ModelNotAllowed": 403,
     "WrongSessionState": 409, "SessionExists": 409,
 }  # fmt: skip
 """Status for a contract's own error."""

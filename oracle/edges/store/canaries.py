@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from oracle.canary_rows import CanaryOrder, CanaryRow, CanaryState, OwnWallet
@@ -127,12 +127,6 @@ class CanaryStore(Session):
         with self._begin() as c:
             rows = c.execute(select(DEPOSITS).where(d["at"] >= since).order_by(d.block, d.log_index))
             return [(Address(r.account), SeenDeposit(float(r._mapping["at"]), r.amount)) for r in rows]
-
-    def canary_figures(self) -> dict[str, int]:
-        """How many there are in each state."""
-        with self._begin() as c:
-            rows = c.execute(select(_C.state, func.count()).group_by(_C.state))
-            return {CanaryState(state).name: count for state, count in rows}
 
     def _change_canary(self, number: int, **values: Any) -> None:
         with self._begin() as c:

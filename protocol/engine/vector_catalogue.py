@@ -8,8 +8,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from protocol.documents import document_digest, document_from_json
-from protocol.encoding import parse_json
+from protocol.documents import document_digest
+from protocol.engine.catalogue import pick_manifest, read_documents
 from protocol.engine.data_file import ModelFileMissing
 from protocol.errors import Reason, Refused
 from protocol.vector_manifest import RELEASE, VectorManifest
@@ -21,14 +21,12 @@ VECTOR_PROFILES = Path(__file__).parent / "vector_profiles"
 
 def list_vector_models() -> tuple[VectorManifest, ...]:
     """All known manifests, by file name."""
-    return tuple(document_from_json(VectorManifest, parse_json(path.read_bytes(), path.name))
-                 for path in sorted(VECTOR_MODELS.glob("*.json")))
+    return read_documents(VectorManifest, VECTOR_MODELS)
 
 
 def list_vector_profiles() -> tuple[VectorProfile, ...]:
     """All known calibration profiles, by file name."""
-    return tuple(document_from_json(VectorProfile, parse_json(path.read_bytes(), path.name))
-                 for path in sorted(VECTOR_PROFILES.glob("*.json")))
+    return read_documents(VectorProfile, VECTOR_PROFILES)
 
 
 def find_vector_model(name_or_digest: str | bytes) -> VectorManifest:
@@ -36,16 +34,7 @@ def find_vector_model(name_or_digest: str | bytes) -> VectorManifest:
 
     Errors: `Refused(UNKNOWN_MODEL)` naming the known ones.
     """
-    models = list_vector_models()
-    for manifest in models:
-        if isinstance(name_or_digest, bytes):
-            if document_digest(manifest) == name_or_digest:
-                return manifest
-        elif manifest.name.lower() == name_or_digest.lower():
-            return manifest
-    asked = name_or_digest if isinstance(name_or_digest, str) else "0x" + name_or_digest.hex()
-    known = ", ".join(manifest.name for manifest in models) or "none"
-    raise Refused(Reason.UNKNOWN_MODEL, f"The vector model {asked} is not known.", f"Use one of: {known}.")
+    return pick_manifest(list_vector_models(), name_or_digest, "vector model")
 
 
 def find_vector_profile(manifest: VectorManifest, digest: bytes | None = None) -> VectorProfile:

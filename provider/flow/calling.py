@@ -43,8 +43,7 @@ class Calling:
 
 def call(calling: Calling, call_id: bytes) -> bool:
     """Run one call and append it to its session; False when it gave nothing that is owed. It is never run twice."""
-    now = calling.clock()
-    row = calling.sessions.claim_call(call_id, Lease(calling.holder, now + LEASE_SECONDS), now)
+    row = calling.sessions.claim_call(call_id, Lease(calling.holder, (now := calling.clock()) + LEASE_SECONDS), now)
     if row is None:
         calling.log("call_not_claimed", call_id=call_id.hex())
         return False
@@ -55,10 +54,11 @@ def call(calling: Calling, call_id: bytes) -> bool:
         if ended is None:
             raise CallRefused(503, "call_lost", "The call was taken from this worker.", "Ask again: nothing is owed.")
     except Exception as error:
-        # Whatever the model, the device or the database did: the requester is told, and owes nothing.
-        calling.sessions.fail_call(call_id, str(error) or type(error).__name__)
+        # Whatever it was, nothing is owed. What is not ours may quote the prompt: only its kind is kept.
+        said = error.message if isinstance(error, MallaError) else type(error).__name__
+        calling.sessions.fail_call(call_id, said)
         reply.fail(error)
-        calling.log("call_failed", call_id=call_id.hex(), error=str(error)[:300] or type(error).__name__)
+        calling.log("call_failed", call_id=call_id.hex(), error=said)
         if isinstance(error, MallaError):
             return False
         raise

@@ -85,6 +85,8 @@ def ceiling(path: Path) -> int | None:
         return 350 if path.parent == Path("contracts") else None
     if path.suffix != ".py":
         return None
+    if path == Path("tests/verify_bundle.py"):
+        return 200  # a stranger reads it whole before believing a verdict
     if path.name.startswith("test_"):
         return 250
     if path.parts[0] in SIDES and len(path.parts) > 2 and path.parts[1] == "flow":

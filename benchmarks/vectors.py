@@ -21,7 +21,8 @@ from protocol.engine.vector_model import VectorModel, load_vector_model
 from protocol.engine.vector_worker import run_calls
 from protocol.types import VerdictKind
 from protocol.vector_profile import VectorProfile
-from protocol.vectors import VectorInputs, compare_vectors, judge_vectors, pack_rows, unpack_rows
+from protocol.vector_verdict import compare_vectors, judge_vectors
+from protocol.vectors import VectorInputs, pack_rows, unpack_rows
 from scripts.calibrate_vectors import INPUTS, honest_inputs
 
 CHEATS = ("other_weights", "int8", "bf16", "stale", "constant", "truncated")

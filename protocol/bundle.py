@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy
 
-from protocol.claim import Asked, Claim, OpenedRows, pack_top, unpack_top
+from protocol.claim import Asked, Claim, FinishReason, OpenedRows, pack_top, unpack_top
 from protocol.comparison import Replay, compute_statistics
 from protocol.encoding import from_hex, json_digest, keccak, to_hex
 from protocol.errors import Malformed
@@ -78,7 +78,7 @@ def numbers_from_json(value: Any) -> Numbers:
     claimed, own = value["claimed"], value["own"]
     _keys(claimed, "numbers.claimed", "logprobs", "top", "rows", "units")
     _keys(own, "numbers.own", "margins", "logprobs", "claimed_top", "top", "rows")
-    if value["format"] != NUMBERS or value["finish"] not in ("stop", "length"):
+    if value["format"] != NUMBERS or value["finish"] not in tuple(FinishReason):
         raise Malformed(f"The numbers have the format {value['format']!r} and the finish {value['finish']!r}.")
     margins = _floats(own["margins"], "numbers.own.margins", None)
     count = len(margins)

@@ -40,6 +40,7 @@ from protocol.score import Leaf, is_suspended, score_of
 from protocol.signing import recover
 from protocol.types import AuditRecord, AuditStatistics, Sampler, Verdict, VerdictKind
 from protocol.units import Address
+from protocol.vector_bundle import check_vector, is_of_vector
 from protocol.verdict import Judgement, is_beyond, judge
 from protocol.wire import from_json
 
@@ -81,9 +82,9 @@ def check_bundle(bundle: Any) -> Checked:
 
 
 def _check(bundle: Any) -> Checked:
-    _require(isinstance(bundle, dict) and set(bundle) - {SESSION} == set(FIELDS),
+    require(isinstance(bundle, dict) and set(bundle) - {SESSION} == set(FIELDS),
              f"A bundle has the fields {', '.join(FIELDS)}; one of a call has {SESSION} as well.")
-    _require(bundle["format"] == BUNDLE, f"The format is {bundle['format']!r}; this version reads {BUNDLE!r}.")
+    require(bundle["format"] == BUNDLE, f"The format is {bundle['format']!r}; this version reads {BUNDLE!r}.")
     told = ["format"]
     evidence, record = _check_records(bundle)
     told.append(f"{len(bundle['records'])} signed records")
@@ -96,6 +97,12 @@ def _check(bundle: Any) -> Checked:
     if bundle["numbers"] is None:
         said = Verdict(record.verdict, str(evidence["reason"]), tuple(evidence["checks"]))
         return Checked(said, 1.0, None, None, (), False, (*told, "the finding rests on the opening alone"))
+    if is_of_vector(bundle["numbers"]):
+        verdict = check_vector(bundle, require)
+        require(verdict.kind is record.verdict, f"The record says {record.verdict.name}, its numbers are "
+                 f"{verdict.kind.name}.")
+        shown = [] if bundle["ids"] is None else ["inputs and vectors of the committed leaf"]
+        return Checked(verdict, 1.0, None, None, (), True, (*told, *shown, "distances and profile"))
     numbers, profile, sampler = read_parts(bundle)
     if bundle["ids"] is not None:
         _check_ids(bundle, numbers, sampler)
@@ -103,7 +110,7 @@ def _check(bundle: Any) -> Checked:
     statistics = statistics_of(numbers)
     _same(statistics, evidence["statistics"])
     judgement = judge(profile, sampler, statistics, numbers.self_noise)
-    _require(judgement.verdict.kind is record.verdict,
+    require(judgement.verdict.kind is record.verdict,
              f"The record says {record.verdict.name}, its numbers are {judgement.verdict.kind.name}.")
     told.append("numbers, profile and self-noise")
     return _with_score(bundle, judgement, told)
@@ -112,10 +119,10 @@ def _check(bundle: Any) -> Checked:
 def read_parts(bundle: Any) -> tuple[Numbers, CalibrationProfile, Sampler]:
     """Numbers, profile and sampler, each the one that the signed evidence names. Errors: as `check_bundle`."""
     evidence = bundle["records"][0]["evidence"]
-    _require(numbers_digest(bundle["numbers"]) == digest_from(evidence["numbers"], "evidence.numbers"),
+    require(numbers_digest(bundle["numbers"]) == digest_from(evidence["numbers"], "evidence.numbers"),
              "The numbers are not the ones whose digest was signed.")
     profile = document_from_json(CalibrationProfile, bundle["profile"])
-    _require(document_digest(profile) == digest_from(evidence["profile"], "evidence.profile"),
+    require(document_digest(profile) == digest_from(evidence["profile"], "evidence.profile"),
              "The profile is not the one that the evidence names.")
     return numbers_from_json(bundle["numbers"]), profile, from_json(Sampler, evidence["sampler"])
 
@@ -123,20 +130,20 @@ def read_parts(bundle: Any) -> tuple[Numbers, CalibrationProfile, Sampler]:
 def _check_records(bundle: Any) -> tuple[dict[str, Any], AuditRecord]:
     """The signer's own evidence comes first; what other oracles found of the same leaf follows."""
     records, entry = bundle["records"], bundle["entry"]
-    _require(isinstance(records, list) and 1 <= len(records) <= 256, "A bundle has 1 to 256 records.")
+    require(isinstance(records, list) and 1 <= len(records) <= 256, "A bundle has 1 to 256 records.")
     domain, signers, found = Domain(bundle["chain_id"], from_json(Address, bundle["escrow"])), [], []
     for row in records:
         record = from_json(AuditRecord, row["record"])
         signer = recover(audit_record_digest(domain, record), from_hex(row["signature"], 65))
-        _require(signer == row["oracle"] and signer not in signers, f"A record is not signed by {row['oracle']}.")
-        _require(json_digest(row["evidence"]) == record.evidence, "An evidence is not the one that was signed.")
+        require(signer == row["oracle"] and signer not in signers, f"A record is not signed by {row['oracle']}.")
+        require(json_digest(row["evidence"]) == record.evidence, "An evidence is not the one that was signed.")
         same = (record.batch_id, record.index, record.leaf) == (
             entry["batch_id"], entry["index"], digest_from(entry["leaf"], "entry.leaf"))
-        _require(same, "A record is of another leaf.")
+        require(same, "A record is of another leaf.")
         signers.append(signer)
         found.append(record)
     evidence = records[0]["evidence"]
-    _require(evidence["verdict"] == found[0].verdict.name and evidence["job_id"] == entry["job_id"],
+    require(evidence["verdict"] == found[0].verdict.name and evidence["job_id"] == entry["job_id"],
              "The evidence and its record are of different findings.")
     return evidence, found[0]
 
@@ -147,9 +154,9 @@ def _check_draw(bundle: Any) -> str:
     block = None if facts["block_hash"] is None else digest_from(facts["block_hash"], "draw.block_hash")
     reveals = [None if one is None else digest_from(one, "draw.reveals") for one in facts["reveals"]]
     made = draw(batch, (), block, reveals, facts["audit_bps"])
-    _require(made.group_seed == digest_from(facts["group_seed"], "draw.group_seed"),
+    require(made.group_seed == digest_from(facts["group_seed"], "draw.group_seed"),
              "Block hash and reveals do not give the draw's seed.")
-    _require(made.seed is None or is_drawn(made.seed, place, facts["audit_bps"]), "The draw does not name this leaf.")
+    require(made.seed is None or is_drawn(made.seed, place, facts["audit_bps"]), "The draw does not name this leaf.")
     return "the draw"
 
 
@@ -159,11 +166,11 @@ def _check_session(bundle: Any) -> str:
     report, (index, call) = from_json(SessionReport, shown["report"]), split_unit(entry["index"])
     same = (report.batch_id, report.index, report.session_id) == (
         entry["batch_id"], index, digest_from(entry["job_id"], "entry.job_id"))
-    _require(same and call is not None and call < len(report.calls), "The session's report is of another voucher.")
-    _require(report.calls[call or 0].leaf == digest_from(entry["leaf"], "entry.leaf"),
+    require(same and call is not None and call < len(report.calls), "The session's report is of another voucher.")
+    require(report.calls[call or 0].leaf == digest_from(entry["leaf"], "entry.leaf"),
              "The session's report has another leaf for this call.")
     head = chain_heads(digest_from(shown["before"], "session.before"), [line.leaf for line in report.calls])
-    _require(head == digest_from(shown["head"], "session.head"), "The report's leaves do not lead to the head.")
+    require(head == digest_from(shown["head"], "session.head"), "The report's leaves do not lead to the head.")
     if not shown["signature"]:
         return "the session's report, posted on-chain"
     domain = Domain(bundle["chain_id"], from_json(Address, bundle["escrow"]))
@@ -174,7 +181,7 @@ def _check_session(bundle: Any) -> str:
 def _check_ids(bundle: Any, numbers: Numbers, sampler: Sampler) -> None:
     """The ids, with the claimed logprobs, have to give the leaf that was committed."""
     ids, count = bundle["ids"], len(numbers.replay.margins)
-    _require(len(ids["output"]) == count <= MAX_TOKENS and len(ids["top"]) == len(numbers.claimed_top),
+    require(len(ids["output"]) == count <= MAX_TOKENS and len(ids["top"]) == len(numbers.claimed_top),
              "The token ids are not those of the numbers.")
     top = b"".join(token.to_bytes(4, "little") + pack_float32([value])
                    for row, values in zip(ids["top"], numbers.claimed_top, strict=True)
@@ -184,7 +191,7 @@ def _check_ids(bundle: Any, numbers: Numbers, sampler: Sampler) -> None:
         from_hex(ids["salt"], 32), from_hex(ids["spec_digest"], 32), keccak(pack_token_ids(ids["output"])),
         len(ids["prompt"]), count, sampler.seed, keccak(logprobs + top), from_hex(ids["fingerprint_root"], 32),
     ]))
-    _require(found == digest_from(bundle["entry"]["leaf"], "entry.leaf"),
+    require(found == digest_from(bundle["entry"]["leaf"], "entry.leaf"),
              "The token ids are not the ones that were committed.")
 
 
@@ -192,23 +199,23 @@ def _same(found: AuditStatistics, said: Any) -> None:
     for name, value in vars(found).items():
         other = said[name] if name == "tokens" or said[name] is None else read_float(said[name], f"statistics.{name}")
         near = other == value or (None not in (other, value) and abs(other - value) <= TOLERANCE)
-        _require(near, f"The numbers have a {name} of {value}, the evidence says {other}.")
+        require(near, f"The numbers have a {name} of {value}, the evidence says {other}.")
 
 
 def _with_score(bundle: Any, judgement: Judgement, told: Sequence[str]) -> Checked:
     verdict, p, log_e = judgement.verdict, judgement.p_value, judgement.log_e
     window, entry = bundle["score"], bundle["entry"]
     if window is None:
-        _require(log_e is None, "A leaf that enters a score has no window.")
+        require(log_e is None, "A leaf that enters a score has no window.")
         return Checked(verdict, p, log_e, None, (), True, tuple(told))
     rows = [(row["batch_id"], row["index"], Leaf(row["payer"], read_float(row["log_e"], "score.log_e")))
             for row in window["leaves"]]
     places = [(batch, index) for batch, index, _ in rows]
-    _require(places == sorted(set(places)), "The leaves of the score are not in chain order, or one counts twice.")
+    require(places == sorted(set(places)), "The leaves of the score are not in chain order, or one counts twice.")
     own = [leaf for batch, index, leaf in rows if (batch, index) == (entry["batch_id"], entry["index"])]
     if log_e is not None:
         held = len(own) == 1 and own[0].payer == entry["requester"] and abs(own[0].log_e - log_e) <= TOLERANCE
-        _require(held, "The score does not hold this leaf as its numbers are.")
+        require(held, "The score does not hold this leaf as its numbers are.")
     score = score_of([leaf for _, _, leaf in rows], [*window["related"], entry["provider"]])
     others = [read_float(value, "score.others") for value in window["others"]]
     if is_beyond(verdict.kind, verdict.checks) and score.convicts and not is_suspended([score.value, *others]):
@@ -217,7 +224,8 @@ def _with_score(bundle: Any, judgement: Judgement, told: Sequence[str]) -> Check
     return Checked(verdict, p, log_e, score.value, tuple(sorted(score.payers)), True, (*told, "the score"))
 
 
-def _require(holds: bool, message: str) -> None:
+def require(holds: bool, message: str) -> None:
+    """Raises BundleInvalid with the message unless it holds."""
     if not holds:
         raise BundleInvalid(message)
 

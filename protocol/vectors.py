@@ -1,4 +1,5 @@
-"""A vector model's call: what is asked, what is claimed, and whether a replay agrees.
+"""A vector model's call: what is asked, and what a claim must look like. Whether a replay agrees is
+`protocol.vector_verdict`.
 
 A call's inputs travel as the messages of its prompt, one a message, all of the role "user": a text as it is, a row as
 the hexadecimal of its float32 numbers. Its answer is float32, little-endian, row after row. It has no tokens, so only
@@ -15,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy
 from numpy.typing import NDArray
@@ -24,24 +24,16 @@ from protocol.encoding import from_hex, pack_float32, to_hex, unpack_float32
 from protocol.errors import BadInput, Malformed, ProviderFault, Reason, Refused, TooLarge
 from protocol.limits import MAX_PROMPT, MAX_TRANSCRIPT
 from protocol.transcript import TEXT, prompt_bytes
-from protocol.types import Prompt, Transcript, Verdict, VerdictKind
+from protocol.types import Prompt, Transcript
 from protocol.units import Digest
 from protocol.vector_manifest import VectorManifest
-from protocol.vector_profile import FRAUD_FACTOR, VectorProfile, tolerance
 
-BEYOND_TOLERANCE = "beyond_tolerance"
-"""Check of a vector that leaves its profile by less than what convicts."""
-WRONG_VECTOR = "wrong_vector"
-"""Check of a vector that no honest run of the model gives."""
-REPLAY_FAILED = "replay_failed"
-"""Check of an audit whose own numbers are unusable: it speaks against nobody."""
 MAX_NUMBER = 1e9
 """Magnitude of a number of a row."""
 UNIT_SLACK = 1e-3
 """How far from 1 the length of a unit vector may be: a thousand times float32's rounding."""
 TRANSCRIPT_ROOM = 8 * 1024
 """Bytes of a transcript beside its prompt and its vector."""
-_TINY = 1e-30
 
 Rows = NDArray[numpy.float64]
 
@@ -56,15 +48,6 @@ class VectorInputs:
     @property
     def count(self) -> int:
         return len(self.texts) + len(self.rows)
-
-
-@dataclass(frozen=True)
-class VectorDistances:
-    """A claim beside its replay: the largest relative, absolute and cosine distance of any row."""
-
-    relative: float
-    absolute: float
-    cosine: float
 
 
 def prompt_of_inputs(inputs: VectorInputs, salt: bytes) -> Prompt:
@@ -164,50 +147,6 @@ def find_vector_fault(claim: bytes, inputs: int, manifest: VectorManifest) -> Pr
         if off > UNIT_SLACK:
             return ProviderFault("vector_length", f"A vector's length is {off:.6g} away from 1.")
     return None
-
-
-def compare_vectors(claim: bytes, replay: bytes, width: int) -> VectorDistances:
-    """Distances of two vectors of the same size, row by row, in float64."""
-    ours, theirs = unpack_rows(replay, width), unpack_rows(claim, width)
-    lengths = numpy.linalg.norm(ours, axis=1)
-    apart = numpy.linalg.norm(theirs - ours, axis=1) / numpy.maximum(lengths, _TINY)
-    product = numpy.maximum(lengths * numpy.linalg.norm(theirs, axis=1), _TINY)
-    cosine = 1 - (theirs * ours).sum(axis=1) / product
-    return VectorDistances(float(apart.max()), float(abs(theirs - ours).max()), float(cosine.max()))
-
-
-def judge_vectors(profile: VectorProfile, manifest: VectorManifest, inputs: int, claim: bytes,
-                  replay: bytes, noise: Sequence[bytes] = ()) -> Verdict:
-    """PASS within the profile's tolerance, FRAUD beyond eight times of it or by a rule of form, UNKNOWN in between.
-
-    `noise` are replays with rounding errors of another machine (`VectorModel.perturb`), asked for before a distance
-    convicts: inputs on which the model's own numbers cancel out frame nobody. A replay that is itself unusable is
-    UNKNOWN, whatever was claimed.
-    """
-    own = find_vector_fault(replay, inputs, manifest)
-    if own is not None:
-        return Verdict(VerdictKind.UNKNOWN, f"The replay itself is unusable: {own.message}", (REPLAY_FAILED,))
-    fault = find_vector_fault(claim, inputs, manifest)
-    if fault is not None:
-        return Verdict(VerdictKind.FRAUD, fault.message, (fault.check,))
-    found = compare_vectors(claim, replay, manifest.output_width)
-    spreads = [compare_vectors(one, replay, manifest.output_width) for one in noise]
-    outside, convicts = [], False
-    for name in profile.statistics:
-        value, limit = Decimal(getattr(found, name)), tolerance(profile, name)
-        if value > limit:
-            outside.append(f"{name} distance {float(value):.3g}, tolerated {float(limit):.3g}")
-            own_spread = max((_spread(getattr(one, name)) for one in spreads), default=Decimal(0))
-            convicts = convicts or value > FRAUD_FACTOR * max(limit, own_spread)
-    if not outside:
-        return Verdict(VerdictKind.PASS, "The vector is the model's.")
-    kind, check = (VerdictKind.FRAUD, WRONG_VECTOR) if convicts else (VerdictKind.UNKNOWN, BEYOND_TOLERANCE)
-    return Verdict(kind, f"The vector is not the model's: {'; '.join(outside)}.", (check,))
-
-
-def _spread(distance: float) -> Decimal:
-    """A run that gives no number lies beyond every distance."""
-    return Decimal(distance) if math.isfinite(distance) else Decimal("Infinity")
 
 
 def check_vector_transcript(transcript: Transcript) -> None:

@@ -6,6 +6,8 @@ Exit status: 0 pass, 1 fraud, 2 unknown, 3 a bundle that proves nothing.
 from __future__ import annotations
 
 import json as json_module
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +15,14 @@ from typing import Annotated, Any
 import typer
 
 from protocol.bundle import claim_from, numbers_of, statistics_of, statistics_to_json
-from protocol.bundle_check import BundleInvalid, Checked, check_bundle, read_parts
-from protocol.encoding import digest_from, parse_json
+from protocol.bundle_check import BundleInvalid, Checked, check_bundle, read_parts, require
+from protocol.encoding import digest_from, from_hex, parse_json
 from protocol.errors import MallaError, file_error
+from protocol.transcript import parse_prompt
 from protocol.types import VerdictKind
+from protocol.vector_bundle import check_vector, is_of_vector, read_vector_parts
+from protocol.vector_verdict import compare_vectors, judge_vectors
+from protocol.vectors import inputs_of_prompt
 from protocol.verdict import judge
 
 MOST_BYTES = 64 * 2**20
@@ -29,11 +35,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @dataclass(frozen=True)
 class Again:
     """What the model says when it is asked again: the verdict of its own numbers, and how far they lie from the
-    bundle's (`margin` and `logprob`, largest, nats)."""
+    bundle's, by what is compared (margins and logprobs in nats, of a vector its relative distance)."""
 
     kind: VerdictKind
-    margin: float
-    logprob: float
+    largest: Mapping[str, float]
 
 
 @app.command()
@@ -66,6 +71,8 @@ def replay_bundle(document: Any) -> Again:
     loading the model raises."""
     if document["ids"] is None or document["numbers"] is None:
         raise BundleInvalid("The bundle has no token ids: without its requester's consent only numbers are given away.")
+    if is_of_vector(document["numbers"]):
+        return _replay_vector(document)
     import os
 
     from protocol.engine.catalogue import find_model
@@ -80,12 +87,34 @@ def replay_bundle(document: Any) -> Again:
     found = replay(load_model(model, default_cache_folder(os.environ)), replace(asked, sampler=sampler), claim)
     own = numbers_of(claim, found, numbers.self_noise)
     kind = judge(profile, sampler, statistics_of(own), own.self_noise).verdict.kind
-    return Again(kind, _farthest(found.margins, numbers.replay.margins),
-                 _farthest(found.chosen_logprobs, numbers.replay.chosen_logprobs))
+    return Again(kind, {"margin": _farthest(found.margins, numbers.replay.margins),
+                        "logprob": _farthest(found.chosen_logprobs, numbers.replay.chosen_logprobs)})
+
+
+def _replay_vector(document: Any) -> Again:
+    from protocol.engine.model import use_threads
+    from protocol.engine.vector_catalogue import find_vector_model
+    from protocol.engine.vector_model import load_vector_model
+
+    _, profile = read_vector_parts(document, require)
+    ids, model_digest = document["ids"], document["records"][0]["evidence"]["model"]
+    manifest = find_vector_model(bytes(digest_from(model_digest, "evidence.model")))
+    use_threads(1)
+    model = load_vector_model(manifest)
+    inputs = inputs_of_prompt(parse_prompt(from_hex(ids["prompt"], None)), manifest)
+    claim, theirs, own = from_hex(ids["vector"], None), from_hex(ids["replay"], None), model.run(inputs, batch=1).vector
+    verdict = judge_vectors(profile, manifest, inputs.count, claim, own)
+    if verdict.kind is VerdictKind.FRAUD:
+        noise = model.perturb(inputs, int.from_bytes(digest_from(document["entry"]["leaf"], "entry.leaf")[:7], "big"))
+        verdict = judge_vectors(profile, manifest, inputs.count, claim, own, noise)
+    apart = compare_vectors(theirs, own, manifest.output_width).relative if len(theirs) == len(own) else math.inf
+    return Again(verdict.kind, {"relative": apart})
 
 
 def judged_kind(document: Any) -> VerdictKind:
     """What the bundle's own numbers say of the leaf by itself."""
+    if is_of_vector(document["numbers"]):
+        return check_vector(document, require).kind
     numbers, profile, sampler = read_parts(document)
     return judge(profile, sampler, statistics_of(numbers), numbers.self_noise).verdict.kind
 
@@ -97,8 +126,8 @@ def as_json(checked: Checked, again: Again | None) -> dict[str, Any]:
         "p_value": checked.p_value, "log_e": checked.log_e, "score": checked.score, "payers": list(checked.payers),
         "statistics": None if verdict.statistics is None else statistics_to_json(verdict.statistics),
         "recomputed": checked.recomputed, "checked": list(checked.checks),
-        "replay": None if again is None else {"verdict": again.kind.name, "largest_margin_difference": again.margin,
-                                              "largest_logprob_difference": again.logprob},
+        "replay": None if again is None else {"verdict": again.kind.name} | {
+            f"largest_{name}_difference": value for name, value in again.largest.items()},
     }
 
 
@@ -113,8 +142,8 @@ def as_lines(checked: Checked, again: Again | None) -> list[str]:
         lines.append("  The finding rests on digests of the opening, which the bundle does not hold.")
     lines.append(f"  Checked: {', '.join(checked.checks)}.")
     if again is not None:
-        lines.append(f"  Replayed here: {again.kind.name}, margins differ by {again.margin:.3g} nats at most, "
-                     f"logprobs by {again.logprob:.3g}.")
+        apart = ", ".join(f"{name} {value:.3g}" for name, value in again.largest.items())
+        lines.append(f"  Replayed here: {again.kind.name}; largest differences: {apart}.")
     return lines
 
 

@@ -6,20 +6,23 @@ from typing import Any
 
 from oracle.flow.measuring import Judged
 from oracle.ports import Replayer
+from oracle.scores import KeptNumbers
 from oracle.session_rows import CallNote
+from protocol.documents import document_to_json
+from protocol.encoding import json_digest, to_hex
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
 from protocol.transcript import parse_prompt
-from protocol.types import Transcript, VerdictKind
+from protocol.types import Transcript
+from protocol.vector_bundle import vector_ids
 from protocol.vector_manifest import VectorManifest
 from protocol.vector_profile import tolerance
-from protocol.vectors import (
-    BEYOND_TOLERANCE,
+from protocol.vector_verdict import (
     WRONG_VECTOR,
-    check_vector_transcript,
-    compare_vectors,
-    inputs_of_prompt,
-    judge_vectors,
+    judge_vector_numbers,
+    measure_vectors,
+    vector_numbers_to_json,
 )
+from protocol.vectors import check_vector_transcript, inputs_of_prompt
 
 
 def check_vector_call(transcript: Transcript, call: CallNote) -> None:
@@ -42,16 +45,18 @@ def measure_vector(transcript: Transcript, call: CallNote, manifest: VectorManif
         raise Refused(Reason.PROMPT_UNREADABLE, f"The requester's inputs cannot be run: {error.message}") from error
     if counted != call.line.input_tokens:
         raise ProviderFault("input", f"Reports {call.line.input_tokens} input tokens for inputs that count {counted}.")
-    verdict = judge_vectors(profile, manifest, inputs.count, transcript.vector, replay)
+    numbers = measure_vectors(manifest, inputs.count, transcript.vector, replay)
+    verdict = judge_vector_numbers(profile, numbers)
     if WRONG_VECTOR in verdict.checks:
         # Its requester chose the inputs: those on which the model's numbers cancel out must not frame an honest node.
         # The seed is in nobody's hand: the leaf holds the provider's salt, and was signed before the audit was drawn.
         noise = replayer.perturb_vector(spec.model, inputs, int.from_bytes(call.line.leaf[:7], "big"))
-        verdict = judge_vectors(profile, manifest, inputs.count, transcript.vector, replay, noise)
+        numbers = measure_vectors(manifest, inputs.count, transcript.vector, replay, noise)
+        verdict = judge_vector_numbers(profile, numbers)
+    shown = vector_numbers_to_json(numbers)
     facts: dict[str, Any] = {
         "inputs": inputs.count, "thresholds": {name: str(tolerance(profile, name)) for name in profile.statistics},
+        "numbers": to_hex(json_digest(shown)), "distances": shown["distances"],
     }
-    if verdict.kind is VerdictKind.PASS or {WRONG_VECTOR, BEYOND_TOLERANCE} & set(verdict.checks):
-        found = compare_vectors(transcript.vector, replay, manifest.output_width)
-        facts["distances"] = {name: repr(getattr(found, name)) for name in (*profile.statistics, "cosine")}
-    return Judged(verdict, facts)
+    kept = KeptNumbers(shown, vector_ids(transcript, counted, replay), document_to_json(profile))
+    return Judged(verdict, facts, kept=kept)

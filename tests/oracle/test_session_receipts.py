@@ -182,6 +182,20 @@ def test_bundle__of_a_call__is_verified_by_two_programs_and_by_nobody_when_alter
             check_bundle(altered)
 
 
+def test_bundle__of_a_call_that_was_left__is_verified_by_two_programs(world: World) -> None:
+    """R111: a call of a session may end early; its bundle says so, and proves as much as any other."""
+    voucher = talked(world, made={"output_token_ids": (5, 6, 8)})
+    voucher.tell()
+    accept_opening(world.node, **voucher.opening(1, 0))
+    assert perform_audit(world.node, world.replayers[0], 1, voucher.unit(1)) is VerdictKind.PASS
+    for row in world.node.store.unrevealed():
+        world.node.store.mark_revealed(row, world.clock())
+    found = json.loads(json.dumps(build_bundle(world.node, 1, voucher.unit(1))))
+    assert found["numbers"]["finish"] == "cancelled"
+    assert check_bundle(found).verdict.kind is VerdictKind.PASS
+    assert verify_bundle.verify(found)["verdict"] == "PASS"
+
+
 def test_api__sessions__answers_in_the_words_of_the_page(world: World) -> None:
     api, voucher = api_of(world), talked(world)
     own = to_hex(voucher.metered.session_id)

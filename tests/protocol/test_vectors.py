@@ -19,17 +19,19 @@ from protocol.transcript import answer_of, leaf, parse_prompt, prompt_bytes
 from protocol.types import Prompt, Transcript, VerdictKind
 from protocol.vector_manifest import VECTOR_FORMAT, VectorManifest
 from protocol.vector_profile import VECTOR_PROFILE_FORMAT, VectorProfile, VectorVariation, tolerance
-from protocol.vectors import (
+from protocol.vector_verdict import (
     BEYOND_TOLERANCE,
     REPLAY_FAILED,
+    compare_vectors,
+    judge_vectors,
+)
+from protocol.vectors import (
     VectorInputs,
     check_inputs,
     check_vector_transcript,
-    compare_vectors,
     count_numbers,
     find_vector_fault,
     inputs_of_prompt,
-    judge_vectors,
     pack_rows,
     prompt_of_inputs,
     unpack_rows,

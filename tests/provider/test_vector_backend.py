@@ -15,7 +15,8 @@ from protocol.errors import BadInput, Malformed, ProviderFault, Reason, Refused
 from protocol.sampling import PLAIN
 from protocol.transcript import TEXT, prompt_bytes
 from protocol.types import Prompt
-from protocol.vectors import VectorInputs, judge_vectors, prompt_of_inputs
+from protocol.vector_verdict import judge_vectors
+from protocol.vectors import VectorInputs, prompt_of_inputs
 from provider.edges.tokenizer import served_model
 from provider.edges.vector_backend import VectorBackend, load_vector_backend, load_vector_counter
 from provider.flow.admission import CHAT, COMPLETION, EMBEDDING, PREDICTION

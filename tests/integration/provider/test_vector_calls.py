@@ -16,7 +16,8 @@ from protocol.engine.vector_catalogue import find_vector_model, find_vector_prof
 from protocol.engine.vector_model import load_vector_model
 from protocol.envelope import open_part
 from protocol.types import VerdictKind
-from protocol.vectors import VectorInputs, judge_vectors, prompt_of_inputs
+from protocol.vector_verdict import judge_vectors
+from protocol.vectors import VectorInputs, prompt_of_inputs
 from requester.flow.endings import check_end, vector_of
 from scripts.testnet.engines import Valkey
 from scripts.testnet.watching import wait_until

@@ -18,7 +18,8 @@ from protocol.engine.vector_worker import run_calls
 from protocol.errors import BadInput, Reason, Refused
 from protocol.types import VerdictKind
 from protocol.vector_manifest import VectorManifest
-from protocol.vectors import VectorInputs, calls_of, check_inputs, judge_vectors, unpack_rows
+from protocol.vector_verdict import judge_vectors
+from protocol.vectors import VectorInputs, calls_of, check_inputs, unpack_rows
 from scripts.calibrate_vectors import honest_inputs
 
 SMALL = ("Churn-Telco", "Demand-M3-Monthly")

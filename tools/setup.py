@@ -171,7 +171,9 @@ def main() -> int:
                 continue
             print(f"[{number}/{len(STEPS)}] {words}", flush=True)
             started = time.monotonic()
-            stamp.unlink(missing_ok=True)
+            # What is installed into the environment went with the one before: a stamp of it would be no longer true.
+            for gone in [one[0] for one in STEPS] if name == "environment" else [name]:
+                (TOOLS / "stamps" / gone).unlink(missing_ok=True)
             try:
                 action()
             except SetupFailure as failure:

@@ -85,14 +85,26 @@ def ask_broker(url: str) -> str:
         broker.close()
 
 
-def ask_port(port: int) -> str:
+def ask_port(port: int, owner: str | None) -> tuple[str, bool]:
+    """What is wrong with the port, and whether the node of this owner listens there already."""
+    if not port:
+        return "", False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return f"The port {port} is in use."
-    return ""
+            return ("", True) if owner and _node_at(port) == owner else (f"The port {port} is in use.", False)
+    return "", False
+
+
+def _node_at(port: int) -> str | None:
+    """Owner of the provider's node that answers on a port of this machine."""
+    try:
+        said = httpx.get(f"http://127.0.0.1:{port}/v1/health", timeout=4.0, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    return str(said.get("address")) if isinstance(said, dict) and said.get("role") == "provider" else None
 
 
 def ask_keystores(owner: Path, node: Path) -> tuple[str | None, str | None, str]:

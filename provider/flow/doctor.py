@@ -62,11 +62,12 @@ class Facts:
     database_error: str
     port: int
     port_error: str
+    is_running: bool  # it is this provider's own node that listens there
     offers: int
 
 
 def diagnose(facts: Facts) -> list[Finding]:
-    """Every check in a fixed order; also what is well, so that nobody has to guess what was looked at."""
+    """Every check in a fixed order; also what is well, so that nobody has to guess."""
     return [*_machine(facts), *_services(facts), *_market(facts)]
 
 
@@ -90,8 +91,8 @@ def _machine(facts: Facts) -> Iterator[Finding]:
 def _services(facts: Facts) -> Iterator[Finding]:
     yield _well("DATABASE", facts.database_error, "PostgreSQL answers.", "Check MALLA_DATABASE_URL and that it runs.")
     yield _well("BROKER", facts.broker_error, "The broker answers.", "Check MALLA_BROKER_URL and that it runs.")
-    yield _well("PORT", facts.port_error, f"The port {facts.port} is free." if facts.port else "A free port is chosen.",
-                "Choose another with --http-port.")
+    port = f"Your node listens on the port {facts.port}." if facts.is_running else f"The port {facts.port} is free."
+    yield _well("PORT", facts.port_error, port if facts.port else "A free port is chosen.", "Choose one: --http-port")
     yield _well("KEYSTORES", facts.keystore_error, f"Owner {facts.owner}, node key {facts.node_key}.",
                 "Run: malla provider init")
 
@@ -115,9 +116,8 @@ def _standing(facts: Facts, chain: ChainFacts) -> Iterator[Finding]:
     if chain.registered_key is None:
         yield Finding("REGISTERED", Severity.ERROR, "The owner is not registered.", "Run: malla provider register")
     elif facts.node_key is not None and chain.registered_key.lower() != facts.node_key.lower():
-        yield Finding("NODE_KEY", Severity.ERROR,
-                      f"On-chain the node key is {chain.registered_key}, here {facts.node_key}.",
-                      "Use the keystore of the registered key.")
+        other = f"On-chain the node key is {chain.registered_key}, here {facts.node_key}."
+        yield Finding("NODE_KEY", Severity.ERROR, other, "Use the keystore of the registered key.")
     else:
         yield Finding("REGISTERED", Severity.OK, f"Registered with the node key {chain.registered_key}.")
     if chain.active_stake == 0:
@@ -129,8 +129,8 @@ def _standing(facts: Facts, chain: ChainFacts) -> Iterator[Finding]:
     if chain.frozen_batch:
         yield Finding("FROZEN", Severity.ERROR, f"Batch {chain.frozen_batch} is frozen: oracles signed FRAUD.",
                       "Nothing opens or matures until the appeal window is over.")
-    yield _when("OFFERS", facts.offers > 0, Severity.WARNING, f"{facts.offers} offers stand here.",
-                "Run: malla provider offer set")
+    offers = f"Offers of yours that stand: {facts.offers}."
+    yield _when("OFFERS", facts.offers > 0, Severity.WARNING, offers, "Run: malla provider offer set")
     missing = [f"{url} ({error})" for url, error in chain.oracles.items() if error]
     ready = len(chain.oracles) - len(missing)
     yield _when("ORACLES", ready > 0 and not missing, Severity.WARNING if ready else Severity.ERROR,

@@ -157,7 +157,7 @@ def gather_facts(owner_keystore: Path, node_keystore: Path, home: Path, model: s
         offers = 0
     return Facts(owner, node_key, keystore_error, gpu, memory, disk, model, model_error, profile_error, chain,
                  chain_error, facts.ask_broker(broker_url), facts.ask_database(database_url), port,
-                 facts.ask_port(port) if port else "", offers)
+                 *facts.ask_port(port, owner), offers)
 
 
 def _gather_chain(chain: Chain, owner: str | None, node_key: str | None) -> ChainFacts:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-from protocol.errors import ConfigInvalid
+from protocol.errors import BadInput, ConfigInvalid, MallaError, Unavailable
 
 CHAT_MODEL = "SmolLM2-135M-Instruct"
 SENTENCE_MODEL = "all-MiniLM-L6-v2"
@@ -37,36 +39,55 @@ class Backend(Protocol):
 
 
 class Market:
-    """The market behind a gateway. Errors of every method: those of the `openai` client."""
+    """The market behind a gateway. Errors of every method: Unavailable where no gateway answers, BadInput with the
+    gateway's own words where it refuses."""
 
     def __init__(self, url: str, key: str) -> None:
         try:
             from openai import OpenAI
         except ImportError as error:
             raise ConfigInvalid("The package openai is not installed.", "Run: pip install openai") from error
-        self._client = OpenAI(base_url=url, api_key=key)
+        self._url, self._client = url, OpenAI(base_url=url, api_key=key)
 
     def chat(self, talks: Sequence[Messages], max_tokens: int) -> list[str]:
         def answer(talk: Messages) -> str:
             messages: Any = [{"role": role, "content": content} for role, content in talk]
-            reply = self._client.chat.completions.create(model=CHAT_MODEL, messages=messages, max_tokens=max_tokens,
-                                                         temperature=0)
+            with self._told():
+                reply = self._client.chat.completions.create(model=CHAT_MODEL, messages=messages,
+                                                             max_tokens=max_tokens, temperature=0)
             return reply.choices[0].message.content or ""
 
         with ThreadPoolExecutor(STREAMS) as pool:
             return list(pool.map(answer, talks))
 
     def embed(self, texts: Sequence[str]) -> Rows:
-        reply = self._client.embeddings.create(model=SENTENCE_MODEL, input=list(texts), encoding_format="float")
+        with self._told():
+            reply = self._client.embeddings.create(model=SENTENCE_MODEL, input=list(texts), encoding_format="float")
         return [list(one.embedding) for one in reply.data]
 
     def predict(self, model: str, rows: Sequence[Sequence[float]]) -> Rows:
         found: Rows = []
         for start in range(0, len(rows), 64):
             some = [list(row) for row in rows[start : start + 64]]
-            reply: Any = self._client.post("/predictions", cast_to=object, body={"model": model, "input": some})
+            with self._told():
+                reply: Any = self._client.post("/predictions", cast_to=object, body={"model": model, "input": some})
             found += reply["data"]
         return found
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """The client's errors as sentences."""
+        from openai import APIConnectionError, APIStatusError
+
+        try:
+            yield
+        except APIConnectionError as error:
+            raise Unavailable(f"No gateway answers at {self._url}.",
+                              "Start one (malla request serve), name yours with --url or OPENAI_BASE_URL, or run the "
+                              "recipe on this machine with --local.") from error
+        except APIStatusError as error:
+            said = error.body.get("message") if isinstance(error.body, dict) else None
+            raise BadInput(f"The gateway refuses ({error.status_code}): {said or error.message}") from error
 
 
 class Local:
@@ -126,9 +147,20 @@ class Local:
 def add_backend(parser: argparse.ArgumentParser, limit: int, what: str) -> None:
     """The options that every recipe takes."""
     parser.add_argument("--local", action="store_true", help="run the model in this process instead of on the market")
-    parser.add_argument("--url", default=GATEWAY, help=f"a gateway of yours ({GATEWAY})")
-    parser.add_argument("--key", default="malla", help="its API key, where it wants one")
+    parser.add_argument("--url", default=os.environ.get("OPENAI_BASE_URL") or GATEWAY,
+                        help=f"a gateway of yours (OPENAI_BASE_URL, or {GATEWAY})")
+    parser.add_argument("--key", default=os.environ.get("OPENAI_API_KEY") or "malla",
+                        help="its API key, where it wants one (OPENAI_API_KEY)")
     parser.add_argument("--limit", type=int, default=limit, metavar="N", help=f"how many {what} ({limit})")
+
+
+def tell(recipe: Callable[..., int]) -> int:
+    """Run a recipe with the words of the command line; what went wrong is a sentence. Returns the exit status."""
+    try:
+        return recipe(*sys.argv[1:])
+    except MallaError as error:
+        print(f"{error.message} {error.fix}".strip(), file=sys.stderr)
+        return 1
 
 
 def choose_backend(options: argparse.Namespace) -> Backend:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scripts.recipes.backends import Backend, Messages, add_backend, choose_backend
+from scripts.recipes.backends import Backend, Messages, add_backend, choose_backend, tell
 from scripts.recipes.data import Country, countries
 from scripts.recipes.quality import words_of
 
@@ -97,4 +97,4 @@ def names_region(answer: str, region: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(tell(main))

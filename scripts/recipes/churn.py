@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import NDArray
 
-from scripts.recipes.backends import Backend, add_backend, choose_backend
+from scripts.recipes.backends import Backend, add_backend, choose_backend, tell
 from scripts.recipes.data import COLUMNS, Customer, customers
 from scripts.recipes.quality import auc
 
@@ -86,4 +86,4 @@ def _with_one(rows: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(tell(main))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocol.errors import BadInput
-from scripts.recipes.backends import Backend, add_backend, choose_backend
+from scripts.recipes.backends import Backend, add_backend, choose_backend, tell
 from scripts.recipes.data import Series, demand_series
 from scripts.recipes.quality import SEASON, mase, mean
 
@@ -100,4 +100,4 @@ def _is_number(text: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(tell(main))

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy
 from numpy.typing import NDArray
 
-from scripts.recipes.backends import Backend, Messages, add_backend, choose_backend
+from scripts.recipes.backends import Backend, Messages, add_backend, choose_backend, tell
 from scripts.recipes.data import Paper, papers
 from scripts.recipes.quality import mean, rouge_l
 
@@ -115,4 +115,4 @@ def split_sentences(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(tell(main))

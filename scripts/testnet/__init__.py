@@ -28,7 +28,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when it is ready; it runs on.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start chain, contracts, 4 oracles, 3 providers and 3 funded requesters, and keep them up.
+    """Start chain, contracts, 4 oracles, 4 providers and 3 funded requesters, and keep them up.
 
     Without --detach it runs until Ctrl-C. What it made stays in var/testnet, so the next `up` goes on from there.
     """

@@ -11,7 +11,7 @@ from provider.flow.doctor import GIB, ChainFacts, Facts, Severity, diagnose, wor
 
 CHAIN = ChainFacts(31337, 2, 10**18, 10**18, 10**20, 10**21, "0xNode", 0, {"http://a": "", "http://b": ""})
 WELL = Facts("0xOwner", "0xNode", "", {"gpu": {"devices": []}, "note": ""}, 8 * GIB, 50 * GIB, "Test-1", "", "", CHAIN,
-             "", "", "", 8000, "", 1)
+             "", "", "", 8000, "", False, 1)
 
 
 def test_diagnose__all_is_well__every_finding_is_ok_and_has_no_fix() -> None:
@@ -19,6 +19,12 @@ def test_diagnose__all_is_well__every_finding_is_ok_and_has_no_fix() -> None:
     assert worst(findings) is Severity.OK
     assert {finding.fix for finding in findings} == {""}
     assert len({finding.code for finding in findings}) == len(findings) == 17
+
+
+def test_diagnose__own_node_listens__the_port_is_well() -> None:
+    """Who looks while the node runs is not told to choose another port."""
+    (found,) = [one for one in diagnose(replace(WELL, is_running=True)) if one.code == "PORT"]
+    assert (found.severity, found.message) == (Severity.OK, "Your node listens on the port 8000.")
 
 
 @pytest.mark.parametrize(

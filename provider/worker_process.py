@@ -55,7 +55,7 @@ def _be_child(work: Callable[[], None], handlers: Mapping[signal.Signals, Any]) 
     code = 1
     try:
         # Ctrl-C in a terminal, or whoever ends the whole group, would tell the child twice: once directly, and once by
-        # its parent. The second one hits it in the midst of ending, which then may never be over.
+        # its parent. Celery's handler takes a lock, and a second signal within the first one waits for it for ever.
         os.setpgid(0, 0)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         for number, handler in handlers.items():

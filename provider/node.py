@@ -16,6 +16,7 @@ from provider.flow.challenges import take_challenges
 from provider.flow.chores import do_chores
 from provider.flow.declining import send_declines
 from provider.flow.delivery import deliver, queue_answers, reachable_oracles
+from provider.flow.forgetting import EVERY_SECONDS, forget_said
 from provider.flow.listings import publish_listing
 from provider.flow.offers import publish_offers, take_in_offers
 from provider.flow.openings import open_leaves
@@ -38,6 +39,7 @@ class Rounds:
 
     next_slow: float = 0.0
     next_openings: float = 0.0
+    next_forgetting: float = 0.0
 
 
 def run_node(settings: Settings) -> int:
@@ -87,6 +89,9 @@ def run_round(node: Node, rounds: Rounds) -> None:
         _step(node, "open", lambda: open_leaves(node.opening, oracles()))
         _step(node, "post", lambda: post_openings(node.posting, oracles()))
         _step(node, "deliver", lambda: deliver(node.delivering, oracles()))
+    if clock() >= rounds.next_forgetting:
+        rounds.next_forgetting = clock() + EVERY_SECONDS
+        _step(node, "forget", lambda: forget_said(node.forgetting))
     _step(node, "pump", node.sender.pump)
 
 

@@ -58,7 +58,7 @@ class Sessions(Protocol):
         ...
 
     def fail_call(self, call_id: bytes, reason: str) -> bool:
-        """End a call without output: nothing is owed."""
+        """End a call without output: nothing is owed, and what was said in it is forgotten at once."""
         ...
 
     def cancel_call(self, call_id: bytes) -> bool:
@@ -73,7 +73,9 @@ class Sessions(Protocol):
 
     def session_totals(self, session_id: bytes) -> SessionTotals | None: ...
 
-    def ended_call(self, session_id: bytes, number: int) -> EndedCall | None: ...
+    def ended_call(self, session_id: bytes, number: int) -> EndedCall | None:
+        """None also for one that is forgotten."""
+        ...
 
     def call_speed(self) -> float | None:
         """Output tokens a second that one stream got, over the last sixteen ended calls; None before the first."""
@@ -122,3 +124,14 @@ class Claims(Protocol):
         ...
 
     def mark_close_sent(self, session_id: bytes) -> None: ...
+
+
+class Said(Protocol):
+    """Prompts, answers and keys of calls and jobs."""
+
+    def forget(self, decided: int) -> int:
+        """Delete, in one transaction, what was said in failed calls, in calls and jobs whose batch is over and was
+        committed at `decided` (unix seconds) or before, in calls that no voucher can claim any more, and in jobs that
+        were paid back or left. Lines, leaves and figures stay. Returns of how many calls and jobs; the next round goes
+        on."""
+        ...

@@ -185,7 +185,7 @@ def _sealed_call(body: dict[str, Any]) -> tuple[bytes, bytes]:
 def _cancel(admission: Admission, inlet: Inlet, session_id: bytes, nonce: int, body: dict[str, Any]) -> dict[str, bool]:
     """Only who knows the call's key can end it."""
     row = admission.sessions.call(call_id(session_id, nonce))
-    if row is None:
+    if row is None or not row.key:  # what failed or is long over has no key any more
         raise CallRefused(404, "not_found", "The session has no such call.")
     if open_part(row.key, CANCEL, str(body.get("sealed"))) != {"kind": "cancel"}:
         raise Malformed("The sealed part does not say cancel.")

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, or_, select, update
 from protocol.calls import CallLine, add_call
 from protocol.units import Wei
 from protocol.vouchers import grant, held_for, is_claimable
+from provider.edges.said_rows import SILENT
 from provider.edges.session_lock import SessionLock
 from provider.edges.session_reads import IN_FLIGHT, read_call, read_ended, read_speed
 from provider.edges.session_tables import CALLS
@@ -79,7 +80,7 @@ class CallRows(SessionLock):
                 return False
             held, call = found
             held.connection.execute(update(CALLS).where(CALLS.c.call_id == call_id).values(
-                stage=CallStage.FAILED, reason=reason[:500], lease_holder=None))
+                stage=CallStage.FAILED, reason=reason[:500], lease_holder=None, **SILENT))
             left = held.standing.held - held_for(call.input_tokens, call.granted, held.offer)
             held.write(replace(held.standing, held=Wei(left)), more=-1)
         return True
@@ -103,7 +104,8 @@ class CallRows(SessionLock):
             return [holder for holder in connection.scalars(query) if holder]
 
     def ended_call(self, session_id: bytes, number: int) -> EndedCall | None:
-        query = select(CALLS).where(CALLS.c.session_id == session_id, CALLS.c.number == number)
+        query = select(CALLS).where(CALLS.c.session_id == session_id, CALLS.c.number == number,
+                                    CALLS.c.forgotten.is_(False))
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         return read_ended(row) if row else None

@@ -72,6 +72,9 @@ class ChainView:
     def batch_state(self, batch_id: int) -> BatchState:
         return self._chain.batch(batch_id).state
 
+    def unstake_delay(self) -> int:
+        return self._chain.unstake_delay()
+
     def stored_bitmap(self, batch_id: int) -> int:
         return self._chain.stored_bitmap(batch_id)
 

@@ -58,6 +58,9 @@ class FakeChain:
     def epoch_blocks(self) -> int:
         return 10
 
+    def unstake_delay(self) -> int:
+        return 3_000
+
     def stored_bitmap(self, batch_id: int) -> int:
         return self.bitmaps.get(batch_id, 0)
 

@@ -160,7 +160,7 @@ class FakeSessions:
         if call is None or call.stage not in IN_FLIGHT:
             return False
         self._release(self.rows[call.session_id], call)
-        self.calls[call_id] = replace(call, stage=CallStage.FAILED, reason=reason)
+        self.calls[call_id] = replace(call, stage=CallStage.FAILED, reason=reason, prompt=b"", key=b"")
         return True
 
     def cancel_call(self, call_id: bytes) -> bool:

@@ -100,10 +100,13 @@ CALLS = Table(
     Column("finished_at", BigInteger),
     Column("duration", Float),
     Column("first_token", Float),
+    Column("forgotten", Boolean, nullable=False, server_default="false"),
     UniqueConstraint("session_id", "number"),
     Index("ix_calls_stage", "stage", "finished_at"),
+    Index("ix_calls_kept", "session_id", "number", postgresql_where=text("NOT forgotten")),
 )
-"""One row a call; `total_*` are its session's totals after it. A row stays, so that its nonce is used once."""
+"""One row a call; `total_*` are its session's totals after it. A row stays, so that its nonce is used once; what was
+said in it goes, and then it is `forgotten`."""
 
 CLAIMS = Table(
     "claims",
@@ -127,5 +130,6 @@ CLAIMS = Table(
     Index("ix_claims_session", "session_id", unique=True, postgresql_where=text("stage = 'COMMITTING'")),
     Index("ix_claims_batch", "batch_id"),
     Index("ix_claims_stage", "stage"),
+    Index("ix_claims_calls", "session_id", "first"),
 )
 """Vouchers that were put into a batch; of a session one at a time is on its way."""

@@ -59,6 +59,7 @@ JOBS = Table(
     Column("fingerprints", LargeBinary, nullable=False, server_default=text("''")),
     Index("ix_jobs_stage", "stage"),
     Index("ix_jobs_batch", "batch_id"),
+    Index("ix_jobs_kept", "stage", postgresql_where=text("prompt IS NOT NULL")),
 )
 """One row a job of ours; `stage` is a `provider.records.Stage`, times are unix seconds."""
 

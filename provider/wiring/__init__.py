@@ -17,6 +17,7 @@ from provider.flow.challenges import Challenging
 from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
 from provider.flow.drawing import Opening
+from provider.flow.forgetting import Forgetting
 from provider.flow.inference import Inference
 from provider.flow.listings import Listings
 from provider.flow.offers import Publishing
@@ -67,6 +68,7 @@ class Node:
     challenging: Challenging
     reporting: Reporting
     ending: Ending
+    forgetting: Forgetting
     listings: Listings
     log: Log
 
@@ -143,6 +145,7 @@ def build_node(settings: Settings) -> Node:
     from provider.edges.offer_files import OfferFiles
     from provider.edges.oracle_client import HttpOracleClient
     from provider.edges.projection import Projection
+    from provider.edges.said_rows import SqlSaid
     from provider.edges.session_rows import SqlSessions
     from provider.edges.tokenizer import load_counter, served_model
 
@@ -175,6 +178,7 @@ def build_node(settings: Settings) -> Node:
                     settings.challenges, settings.confirmations),
         Reporting(journal, claims, keys, view.domain, log),
         Ending(sessions, claims, view, sender, time.time, log),
+        Forgetting(SqlSaid(engine), view, log),
         Listings(settings.owner, settings.public_url, settings.region, ask_device(), settings.streams, view.domain,
                  client, keys, time.time, log, sessions.call_speed),
         log,

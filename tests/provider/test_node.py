@@ -13,10 +13,12 @@ from protocol.errors import ChainUnreachable, Unavailable
 from provider.config import Settings
 from provider.edges.offer_files import OfferFiles
 from provider.edges.projection import Projection
+from provider.flow.forgetting import Forgetting
 from provider.node import Rounds, run_round
 from provider.records import Stage
 from provider.wiring import Node
 from tests.provider.test_config import GOOD
+from tests.provider.test_forgetting import FakeSaid
 from tests.provider.world import OWNER, World
 
 
@@ -52,7 +54,7 @@ def node_of(world: World, home: Path, error: Exception | None = None) -> Node:
                         Projection(settings.owner, world.log), world.sender, files, world.keys, world.oracles,
                         world.broker, world.serving, world.committing, world.delivering, world.opening,
                         world.posting, world.publishing, world.chores, world.challenging, world.reporting, world.ending,
-                        world.listings(), world.log]
+                        Forgetting(FakeSaid(0), world.chain, world.log), world.listings(), world.log]
     return Node(*parts)
 
 

@@ -33,6 +33,8 @@ Deployment = Annotated[Path | None, typer.Option(envvar="MALLA_DEPLOYMENT", help
 Keystore = Annotated[Path | None, typer.Option(envvar="MALLA_KEYSTORE", help="The requester's keystore v3 file.")]
 PasswordFile = Annotated[Path | None, typer.Option(envvar="MALLA_PASSWORD_FILE", help="File with its password.")]
 Home = Annotated[Path | None, typer.Option(envvar="MALLA_HOME", help="Folder of job files and receipts.")]
+KeepAnswers = Annotated[int | None, typer.Option("--keep-answers", envvar="MALLA_KEEP_ANSWERS", min=0, metavar="DAYS",
+                                                 help="Days that answers of ended jobs, and receipts, stay here: 30.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 Amount = Annotated[str, typer.Argument(metavar="MALLA", help="Tokens, such as 12.5.")]
 Timeout = Annotated[float | None, typer.Option(min=0, max=10**9, metavar="SECONDS", help="Stop waiting then.")]
@@ -43,9 +45,10 @@ JobId = Annotated[str, typer.Argument(help="0x and 64 hex digits, as `job submit
 
 @request_app.callback()
 def connection(context: typer.Context, rpc_url: RpcUrl = None, deployment: Deployment = None,
-               keystore: Keystore = None, password_file: PasswordFile = None, home: Home = None) -> None:
+               keystore: Keystore = None, password_file: PasswordFile = None, home: Home = None,
+               keep_answers: KeepAnswers = None) -> None:
     """Ask for work: deposit, open jobs, read answers."""
-    context.obj = Session(rpc_url, deployment, keystore, password_file, home)
+    context.obj = Session(rpc_url, deployment, keystore, password_file, home, keep_answers)
 
 
 @job_app.command("submit")

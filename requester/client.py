@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from protocol.encoding import from_hex, to_hex
@@ -15,6 +16,7 @@ from requester.config import Settings
 from requester.errors import JobNotFound
 from requester.flow.answers import transcript_of
 from requester.flow.drive import Patience, await_answer, finish_job, open_job
+from requester.flow.forgetting import forget_jobs
 from requester.flow.funding import Funds
 from requester.flow.opening import abandon
 from requester.flow.ordering import sampler_of
@@ -45,7 +47,9 @@ class Client:
         from requester.wiring import build_market
 
         chosen = settings or Settings.from_env(os.environ if env is None else env)
-        return cls(build_market(chosen, progress), chosen.deposit_jobs)
+        market = build_market(chosen, progress)
+        forget_jobs(market.files, time.time() - chosen.keep_days * 86_400)
+        return cls(market, chosen.deposit_jobs)
 
     @property
     def address(self) -> Address:
@@ -143,8 +147,11 @@ class Client:
         return [offer_row(signed.offer, self._market) for signed in gather_offers(self._market, wanted)]
 
     def prompt_of(self, job_id: str) -> tuple[tuple[str, str], ...]:
-        """The messages that were asked."""
-        return parse_prompt(self._market.files.read(_digest(job_id)).prompt).messages
+        """The messages that were asked. Errors: JobNotFound, also when they were deleted."""
+        file = self._market.files.read(_digest(job_id))
+        if not file.prompt:
+            raise JobNotFound(f"The prompt of the job {job_id} is not here any more. {file.note}")
+        return parse_prompt(file.prompt).messages
 
 
 def _digest(job_id: str) -> Digest:

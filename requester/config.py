@@ -15,7 +15,8 @@ TESTNET = ROOT / "var" / "testnet"
 
 @dataclass(frozen=True)
 class Settings:
-    """`home` holds job files and receipts; `deposit_jobs` for how many jobs like the next one a deposit is made."""
+    """`home` holds job files and receipts; `deposit_jobs` for how many jobs like the next one a deposit is made;
+    `keep_days`: so long answers of jobs, and receipts, stay in `home`."""
 
     rpc_url: str
     deployment: Path
@@ -25,6 +26,7 @@ class Settings:
     model_cache: Path | None = None
     confirmations: int = 2
     deposit_jobs: int = 10
+    keep_days: int = 30
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], testnet: Path = TESTNET) -> Settings:
@@ -45,6 +47,7 @@ class Settings:
             model_cache=Path(cache) if cache else None,
             confirmations=_whole(found, "MALLA_CONFIRMATIONS", 2, 0, 1000),
             deposit_jobs=_whole(found, "MALLA_DEPOSIT_JOBS", 10, 1, 100_000),
+            keep_days=_whole(found, "MALLA_KEEP_ANSWERS", 30, 0, 100_000),
         )
 
 

@@ -57,10 +57,11 @@ def serve(
         require_safe(host, require_key)
         if audit not in CALL_AUDITS:
             raise BadInput(f"There is no audit class '{audit[:40]}'.", f"Use {', '.join(CALL_AUDITS)}.")
-        limits = Limits(max_spend=_amount(max_spend), session_cap=_amount(session_cap))
+        settings = settings_of(context.obj)
+        limits = Limits(max_spend=_amount(max_spend), session_cap=_amount(session_cap),
+                        keep_answers=settings.keep_days * 86_400.0)
         options = Options(tuple(allow_host or ()), tuple(allow_origin or ()), require_key, max_tokens, filter=query,
                           audit=audit)
-        settings = settings_of(context.obj)
 
         def ready(url: str) -> None:
             how = "its API keys" if require_key else "no key (any text as the key)"

@@ -15,6 +15,7 @@ from protocol.units import Address, Digest, Wei
 from requester.session_records import (
     CallFile,
     CallStage,
+    Holds,
     KeyState,
     Marks,
     OpenedSession,
@@ -112,6 +113,12 @@ class SessionStore(Protocol):
     def calls(self, session_id: bytes, stage: CallStage | None = None) -> list[CallFile]:
         """In the order in which they were first written."""
 
+    def aged(self, stage: CallStage, holds: Holds, before: float, limit: int) -> list[CallFile]:
+        """Calls of a stage that still hold this and were written last at that second or before, oldest first."""
+
+    def tidy(self) -> None:
+        """What was deleted leaves the file's log, too."""
+
     def hold(self, label: str) -> bool:
         """Whether this process alone may use the session from now on; False while another does."""
 
@@ -119,6 +126,8 @@ class SessionStore(Protocol):
     def marks(self) -> dict[Address, Marks]: ...
     def write_marks(self, marks: Marks) -> None: ...
     def write_receipt(self, name: str, receipt: Mapping[str, Any]) -> str: ...
+    def remove_receipt(self, path: str) -> None:
+        """Nothing happens where it is gone."""
 
 
 Spawn = Callable[[Callable[[], None]], None]

@@ -37,12 +37,23 @@ class CallStage(StrEnum):
     """Its end cannot be checked, or is wrong: its head is never signed, and its session is closed."""
 
 
+class Holds(StrEnum):
+    """What is still here of what was said in a call."""
+
+    SAID = "SAID"
+    """Its prompt, the key of its reply, and its answer if there is one."""
+    RECEIPT = "RECEIPT"
+    """The answer, in its receipt."""
+    NOTHING = "NOTHING"
+
+
 @dataclass(frozen=True)
 class Limits:
     """Wei and seconds. `max_spend` bounds what a desk spends in its life, caps of open sessions included; `session_cap`
     what of one session's cap lies unused; `calls_ahead` for how many calls like the first a cap is reserved. A session
     that nobody used for `idle` is closed; a provider has `first_token` to begin, and is given up after `silence`
-    without a token. `quotes`: nothing is reserved before the provider has signed a quote."""
+    without a token. `quotes`: nothing is reserved before the provider has signed a quote. `keep_answers`: so long
+    receipts of calls, and answers of jobs, stay on disk."""
 
     max_spend: Wei = Wei(100 * TOKEN)
     session_cap: Wei = Wei(25 * TOKEN)
@@ -52,6 +63,7 @@ class Limits:
     first_token: float = 60.0
     silence: float = 60.0
     quotes: bool = True
+    keep_answers: float = 30 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,8 @@ class SessionFile:
 
 @dataclass(frozen=True)
 class CallFile:
-    """One call of a session. `key` opens its reply; `answer` is what was received, once its leaf is checked."""
+    """One call of a session. `key` opens its reply; `answer` is what was received, once its leaf is checked. Prompt,
+    key and answer are empty once they are not needed any more."""
 
     session_id: Digest
     nonce: int
@@ -107,6 +120,12 @@ class CallFile:
     answer: Answer | None = None
     receipt_path: str = ""
     note: str = ""
+
+    @property
+    def holds(self) -> Holds:
+        if self.prompt or self.key or self.answer is not None:
+            return Holds.SAID
+        return Holds.RECEIPT if self.receipt_path else Holds.NOTHING
 
 
 @dataclass(frozen=True)
@@ -162,6 +181,8 @@ class SessionTerms:
     open_fee: Wei
     claim_delay: int
     max_session: int
+    dispute_window: int
+    """Seconds after its commitment in which an entry can be disputed."""
 
 
 @dataclass(frozen=True)

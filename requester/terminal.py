@@ -37,6 +37,7 @@ class Session:
     keystore: Path | None = None
     password_file: Path | None = None
     home: Path | None = None
+    keep_answers: int | None = None
 
     def connect(self) -> Client:
         """Errors: ConfigInvalid, ChainUnreachable."""

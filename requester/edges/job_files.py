@@ -48,9 +48,13 @@ class JobFolder:
 
     def list(self) -> Iterator[JobFile]:
         """All jobs that can be read, oldest file name first."""
+        yield from self.older(float("inf"))
+
+    def older(self, before: float) -> Iterator[JobFile]:
         for path in sorted(self._jobs.glob("0x*.json")):
             try:
-                yield _parse(path.read_bytes(), path)
+                if path.stat().st_mtime < before:
+                    yield _parse(path.read_bytes(), path)
             except (MallaError, OSError):
                 continue
 
@@ -65,6 +69,9 @@ class JobFolder:
         path = self._receipts / f"{to_hex(job_id)}.json"
         _replace(path, json.dumps(receipt, indent=2, sort_keys=True, ensure_ascii=False).encode())
         return str(path)
+
+    def remove_receipt(self, job_id: Digest) -> None:
+        (self._receipts / f"{to_hex(job_id)}.json").unlink(missing_ok=True)
 
     def _path(self, job_id: Digest) -> Path:
         return self._jobs / f"{to_hex(job_id)}.json"

@@ -22,7 +22,7 @@ class SessionChainClient:
 
     def session_terms(self) -> SessionTerms:
         read = self._chain.parameters()
-        return SessionTerms(read.open_fee, read.claim_delay, read.max_session)
+        return SessionTerms(read.open_fee, read.claim_delay, read.max_session, self._chain.court_terms().dispute_window)
 
     def view_session(self, session_id: bytes) -> SessionView:
         record = self._chain.session(session_id)

@@ -7,35 +7,30 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from protocol.encoding import canonical_json, parse_json, to_hex
 from protocol.errors import ConfigInvalid, MallaError
-from protocol.limits import MAX_BLOB
 from protocol.units import Address
 from protocol.wire import from_json, to_json
-from requester.session_records import FORMAT, CallFile, CallStage, Marks, SessionFile
+from requester.edges.call_table import MAX_ROW, PUT, call_of, make_table, row_of
+from requester.session_records import FORMAT, CallFile, CallStage, Holds, Marks, SessionFile
 
-MAX_ROW = 16 * MAX_BLOB
 TABLES = """
 CREATE TABLE IF NOT EXISTS sessions (label TEXT PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS calls (
-    session TEXT NOT NULL, nonce TEXT NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (session, nonce));
-CREATE INDEX IF NOT EXISTS calls_by_stage ON calls (session, stage);
 CREATE TABLE IF NOT EXISTS marks (provider TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
 PUT_SESSION = "INSERT INTO sessions VALUES (?, ?) ON CONFLICT (label) DO UPDATE SET body = excluded.body"
-PUT_CALL = ("INSERT INTO calls VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (session, nonce) DO UPDATE SET stage = excluded.stage, body = excluded.body")
 
 
 class SessionDatabase:
     """Safe to share between threads and between processes; a session is used by the one process that holds it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._receipts = folder / "sessions", folder / "receipts"
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._folder, self._receipts, self._clock = folder / "sessions", folder / "receipts", clock
         path = self._folder / "sessions.sqlite3"
         self._lock = threading.Lock()
         self._held: dict[str, IO[str]] = {}
@@ -46,20 +41,22 @@ class SessionDatabase:
             self._db = sqlite3.connect(path, timeout=30.0, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA secure_delete=ON")  # what is deleted or replaced is overwritten with zeros
             self._db.executescript(TABLES)
+            make_table(self._db)
         except (OSError, sqlite3.Error) as error:
             raise ConfigInvalid(f"The sessions in {path} cannot be used: {error}.",
                                 "Name another folder with --home, or restore the file from a backup.") from error
 
     def write(self, session: SessionFile, *calls: CallFile, flush: bool = True) -> None:
-        rows = [(to_hex(call.session_id), str(call.nonce), call.stage.value, _text(call)) for call in calls]
+        rows = [row_of(call, self._clock()) for call in calls]
         with self._lock:
             try:
                 if flush:  # FULL waits for the disk: five milliseconds that every call would wait, too
                     self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute("BEGIN IMMEDIATE")
                 self._db.execute(PUT_SESSION, (session.label, _text(session)))
-                self._db.executemany(PUT_CALL, rows)
+                self._db.executemany(PUT, rows)
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
                 if self._db.in_transaction:
@@ -71,8 +68,7 @@ class SessionDatabase:
                     self._db.execute("PRAGMA synchronous=NORMAL")
 
     def write_call(self, call: CallFile) -> None:
-        values = [to_hex(call.session_id), str(call.nonce), call.stage.value, _text(call)]
-        self._rows(PUT_CALL, values)
+        self._rows(PUT, row_of(call, self._clock()))
 
     def sessions(self) -> list[SessionFile]:
         return [_session(body) for (body,) in self._rows("SELECT body FROM sessions ORDER BY rowid")]
@@ -81,8 +77,14 @@ class SessionDatabase:
         where, values = "session = ?", [to_hex(session_id)]
         if stage is not None:
             where, values = where + " AND stage = ?", [*values, stage.value]
-        rows = self._rows(f"SELECT body FROM calls WHERE {where} ORDER BY rowid", values)
-        return [from_json(CallFile, _value(body), "call") for (body,) in rows]
+        return [call_of(body) for (body,) in self._rows(f"SELECT body FROM calls WHERE {where} ORDER BY rowid", values)]
+
+    def aged(self, stage: CallStage, holds: Holds, before: float, limit: int) -> list[CallFile]:
+        query = "SELECT body FROM calls WHERE holds = ? AND stage = ? AND at <= ? ORDER BY at LIMIT ?"
+        return [call_of(body) for (body,) in self._rows(query, (holds.value, stage.value, int(before), limit))]
+
+    def tidy(self) -> None:
+        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def hold(self, label: str) -> bool:
         """A lock of the system: a process that dies lets go of it."""
@@ -130,16 +132,19 @@ class SessionDatabase:
         os.replace(unfinished, path)
         return str(path)
 
-    def _rows(self, query: str, values: list[str] | None = None) -> list[tuple[str]]:
+    def remove_receipt(self, path: str) -> None:
+        (self._receipts / Path(path).name).unlink(missing_ok=True)
+
+    def _rows(self, query: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
-                return self._db.execute(query, values or []).fetchall()
+                return self._db.execute(query, values).fetchall()
             except sqlite3.Error as error:
                 raise ConfigInvalid(f"The sessions in {self._folder} cannot be read: {error}.",
                                     "Restore the file from a backup; the money is safe in the escrow.") from error
 
 
-def _text(noun: SessionFile | CallFile | Marks) -> str:
+def _text(noun: SessionFile | Marks) -> str:
     return canonical_json(to_json(noun)).decode()
 
 

@@ -1,4 +1,5 @@
-"""The rounds beside the calls, in a thread of their own: sessions of earlier runs, idle ones, ended ones, receipts."""
+"""The rounds beside the calls, in a thread of their own: sessions of earlier runs, idle ones, ended ones, receipts, and
+what may be forgotten."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from protocol.errors import MallaError
 from requester.flow.closing import close_all, tend
 from requester.flow.desk import Desk, Live
+from requester.flow.forgetting import forget_said
 from requester.flow.session_receipts import collect_receipts
 from requester.flow.taking_up import take_up
 
@@ -42,7 +44,7 @@ class Keeper:
         turn = 0
         while not self._over.wait(self._pace):
             turn += 1
-            self._do(*((take_up, tend, collect_receipts) if turn % RARELY == 0 else (tend,)))
+            self._do(*((take_up, tend, collect_receipts, forget_said) if turn % RARELY == 0 else (tend,)))
 
     def _do(self, *steps: Callable[[Desk], object]) -> None:
         """What fails is tried again in the next round."""

@@ -87,6 +87,12 @@ class FakeFiles:
     def list(self) -> Iterator[JobFile]:
         return iter(list(self.kept.values()))
 
+    def older(self, before: float) -> Iterator[JobFile]:
+        return iter([file for file in self.kept.values() if file.created_at < before])
+
+    def remove_receipt(self, job_id: Digest) -> None:
+        self.receipts.pop(job_id, None)
+
     def hold(self, job_id: Digest) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 

@@ -46,6 +46,7 @@ from tests.requester.fakes import (
 
 OPEN_FEE = Wei(TOKEN // 1000)
 CLAIM_DELAY = 100
+DISPUTE_WINDOW = 600
 
 
 @dataclass
@@ -64,7 +65,7 @@ class SessionFakeChain(FakeChain):
     keys: dict[str, KeyState] = field(default_factory=dict)
 
     def session_terms(self) -> SessionTerms:
-        return SessionTerms(OPEN_FEE, CLAIM_DELAY, 3600)
+        return SessionTerms(OPEN_FEE, CLAIM_DELAY, 3600, DISPUTE_WINDOW)
 
     def view_session(self, session_id: bytes) -> SessionView:
         found = self.sessions.get(session_id)
@@ -255,7 +256,7 @@ class CallWorld:
         market = Market(self.chain, self.wallet, lambda: self.oracles, FakeModels(), FakeFiles(), self.pause,
                         lambda: self.pick)
         clients = {provider.url: provider for provider in self.providers}
-        self.store = SessionDatabase(self.folder)
+        self.store = SessionDatabase(self.folder, self.clock)
         return Desk(market, self.chain, self.wallet, clients.__getitem__, lambda: self.oracles, self.store,
                     replace(self.limits, **limits), self.clock, lambda work: work())
 

@@ -207,3 +207,12 @@ class Lease:
 
     holder: str
     until: float
+
+
+@dataclass(frozen=True)
+class Left:
+    """Calls that a requester left before their first token, less those that ended with output; `at` is the unix second
+    of the last change."""
+
+    calls: int = 0
+    at: float = 0.0

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from protocol.calls import CallLine
 from protocol.envelope import CallRequest, SignedTotals
-from provider.records import Lease
+from provider.records import Lease, Left
 from provider.session_rows import (
     CallRow,
     CallUnit,
@@ -124,6 +124,16 @@ class Claims(Protocol):
         ...
 
     def mark_close_sent(self, session_id: bytes) -> None: ...
+
+
+class Leavers(Protocol):
+    """Requesters whose calls were left before their first token (`provider.leaving`), by address in lower case."""
+
+    def note_left(self, requester: str, now: float) -> None: ...
+    def note_ended(self, requester: str, now: float) -> None: ...
+    def left(self, more_than: int) -> dict[str, Left]:
+        """Those with more of them than this; time is not taken off."""
+        ...
 
 
 class Said(Protocol):

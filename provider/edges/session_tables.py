@@ -108,6 +108,15 @@ CALLS = Table(
 """One row a call; `total_*` are its session's totals after it. A row stays, so that its nonce is used once; what was
 said in it goes, and then it is `forgotten`."""
 
+LEAVERS = Table(
+    "leavers",
+    METADATA,
+    Column("requester", String(42), primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""Requesters that left calls before their first token, see `provider.leaving`."""
+
 CLAIMS = Table(
     "claims",
     METADATA,

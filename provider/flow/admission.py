@@ -13,6 +13,7 @@ from protocol.messages import Domain
 from protocol.units import Address, Digest, Wei
 from protocol.vouchers import WRONG_SIGNER, signer_of
 from provider.flow.call_checks import check_call, require_within
+from provider.flow.patience import Patience
 from provider.flow.status import judge_readiness
 from provider.ports import Clock, Counter, Journal, Keys, Log
 from provider.records import Served
@@ -36,6 +37,7 @@ class Admission:
     broker: CallBroker
     clock: Clock
     log: Log
+    patience: Patience
     streams: int
     """Calls that run at once; one more is refused as busy."""
     kinds: tuple[str, ...] = (CHAT, COMPLETION)
@@ -73,6 +75,7 @@ def admit_call(admission: Admission, kind: str, session_id: bytes, sealed: bytes
     if facts is None:
         raise unknown_session(session_id)
     _require_signer(admission, facts, request.voucher)
+    admission.patience.require(facts.session.requester)
     tokens = check_call(request, facts, admission.served, admission.owner, admission.domain, admission.counter)
     row = admission.sessions.admit(request, kind, tokens, admission.clock())
     try:

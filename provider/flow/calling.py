@@ -6,17 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from protocol.errors import MallaError
-from protocol.limits import MAX_TRANSCRIPT
-from protocol.proofs.fingerprint import fingerprint_root, seed_of
-from protocol.sealing import new_secret
-from protocol.transcript import answer_of, leaf, parse_prompt, parse_spec, transcript_bytes
-from protocol.types import NO_FINGERPRINT, JobSpec, Transcript
-from provider.flow.inference import OPENING_ROOM
+from protocol.proofs.fingerprint import seed_of
+from protocol.transcript import parse_prompt, parse_spec
+from protocol.types import JobSpec
+from provider.flow.call_work import Times, write_work
 from provider.flow.replies import Reply, end_part
 from provider.ports import Backend, Clock, Gpu, Log
-from provider.records import Completion, Lease, Produced
+from provider.records import Lease, Produced
 from provider.reply_ports import Outlet
-from provider.session_ports import Sessions
+from provider.session_ports import Leavers, Sessions
 from provider.session_rows import LEASE_SECONDS, CallRefused, CallRow, CallWork
 
 PATIENCE, EARNED, LOOK_EVERY = 10.0, 0.04, 0.05
@@ -37,6 +35,7 @@ class Calling:
     log: Log
     holder: str
     """Who runs: host and process."""
+    leavers: Leavers
     stopping: Callable[[], bool] = lambda: False
     """Whether this process was told to end."""
 
@@ -47,15 +46,18 @@ def call(calling: Calling, call_id: bytes) -> bool:
     if row is None:
         calling.log("call_not_claimed", call_id=call_id.hex())
         return False
-    reply = Reply(calling.outlet, row)
+    reply, spec = Reply(calling.outlet, row), parse_spec(row.spec)
+    progress = _Progress(calling, row, reply)
     try:
-        work = _run(calling, row, reply)
+        work = _run(calling, row, spec, progress)
         ended = calling.sessions.finish_call(call_id, calling.holder, work, calling.clock())
         if ended is None:
             raise CallRefused(503, "call_lost", "The call was taken from this worker.", "Ask again: nothing is owed.")
     except Exception as error:
         # Whatever it was, nothing is owed. What is not ours may quote the prompt: only its kind is kept.
         said = error.message if isinstance(error, MallaError) else type(error).__name__
+        if progress.is_left or ((asked := calling.sessions.call(call_id)) is not None and asked.cancel_asked):
+            calling.leavers.note_left(spec.requester, calling.clock())
         calling.sessions.fail_call(call_id, said)
         reply.fail(error)
         calling.log("call_failed", call_id=call_id.hex(), error=said)
@@ -63,36 +65,20 @@ def call(calling: Calling, call_id: bytes) -> bool:
             return False
         raise
     reply.end(end_part(ended))
+    calling.leavers.note_ended(spec.requester, calling.clock())
     calling.log("call_done", call_id=call_id.hex(), number=ended.number, finish=work.finish)
     return True
 
 
-def _run(calling: Calling, row: CallRow, reply: Reply) -> CallWork:
-    spec, prompt = parse_spec(row.spec), parse_prompt(row.prompt)
-    progress = _Progress(calling, row, reply)
+def _run(calling: Calling, row: CallRow, spec: JobSpec, progress: _Progress) -> CallWork:
+    prompt = parse_prompt(row.prompt)
     sampling = calling.gpu.start()
     try:
         done = calling.backend.run(prompt.messages, spec.max_output_tokens, lambda count: None, progress.is_over,
                                    spec.sampler, seed_of(row.session_id, 0, spec.nonce), progress.deliver)
     finally:
         telemetry = sampling.stop()
-    return _write(row, spec, done, telemetry, progress, calling.clock())
-
-
-def _write(row: CallRow, spec: JobSpec, done: Completion, telemetry: dict[str, object], progress: _Progress,
-           finished: float) -> CallWork:
-    """Transcript and leaf, with a fresh salt."""
-    root = fingerprint_root(done.fingerprints) if done.fingerprints else NO_FINGERPRINT
-    transcript = Transcript(spec, row.prompt, done.output_token_ids, done.logprobs, new_secret(), done.top_logprobs,
-                            root, vector=done.vector)
-    data = transcript_bytes(transcript)
-    if len(data) + OPENING_ROOM > MAX_TRANSCRIPT:
-        # It could not be opened, which would cost the whole batch its pay.
-        raise CallRefused(503, "transcript_too_long", f"The transcript has {len(data)} bytes.", "Ask for less.")
-    answer = answer_of(transcript, row.session_id, done.input_tokens, done.text, done.finish)
-    return CallWork(data, leaf(answer, spec), transcript.salt, root, done.input_tokens, len(done.output_token_ids),
-                    done.finish, telemetry, int(finished), max(finished - progress.started, 1e-6),
-                    (progress.first or finished) - progress.started, done.fingerprints, done.vector)
+    return write_work(row, spec, done, telemetry, Times(progress.started, progress.first, calling.clock()))
 
 
 class _Progress:
@@ -101,6 +87,8 @@ class _Progress:
     def __init__(self, calling: Calling, row: CallRow, reply: Reply) -> None:
         self._calling, self._row, self._reply = calling, row, reply
         self._granted, self._sent, self._over = row.granted, 0, False
+        self.is_left = False
+        """Whether nobody waits for the reply any more."""
         self.started = self._spoke = self._renewed = calling.clock()
         self.first = self._waited = 0.0
 
@@ -110,7 +98,7 @@ class _Progress:
         while out < len(new.ids) and not self._over and self._is_covered():
             some = min(len(new.ids) - out, self._granted - self._sent)
             self.first = self.first or self._calling.clock()
-            self._over = not self._reply.tokens(new, out, out + some)
+            self._over = self._hears(self._reply.tokens(new, out, out + some))
             self._spoke, out, self._sent = self._calling.clock(), out + some, self._sent + some
         return out
 
@@ -127,7 +115,7 @@ class _Progress:
             return not self._over
         begun = self._calling.clock()
         until = begun + min(PATIENCE, PATIENCE + EARNED * self._sent - self._waited)
-        self._over = self._over or not self._reply.waits(self._sent)
+        self._over = self._over or self._hears(self._reply.waits(self._sent))
         while not self._over and self._ask() <= self._sent:
             self._over = self._over or self._calling.clock() >= until or not self._says_alive()
             if not self._over:
@@ -141,7 +129,12 @@ class _Progress:
         if now - self._spoke < SILENCE:
             return True
         self._spoke = now
-        return self._reply.alive()
+        return not self._hears(self._reply.alive())
+
+    def _hears(self, is_wanted: bool) -> bool:
+        """Whether the requester is gone, by what the outlet says."""
+        self.is_left = self.is_left or not is_wanted
+        return self.is_left
 
     def _ask(self) -> int:
         now = self._calling.clock()

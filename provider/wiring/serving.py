@@ -11,6 +11,7 @@ from provider.config import Settings
 from provider.flow.admission import CHAT, COMPLETION, EMBEDDING, PREDICTION, Admission
 from provider.flow.calling import Calling
 from provider.flow.inference import Inference
+from provider.flow.patience import Patience
 from provider.ports import Log
 from provider.reply_ports import Inlet
 
@@ -24,23 +25,27 @@ CONNECTIONS = 4
 
 def build_calling(settings: Settings, inference: Inference, stopping: Callable[[], bool]) -> Calling:
     """What the worker's process runs calls with, beside jobs. Errors: ConfigInvalid, Unavailable."""
+    from provider.edges.leaver_rows import SqlLeavers
     from provider.edges.streams import RedisOutlet
 
-    return Calling(build_sessions(settings, open_call_journal(settings)), inference.backend, inference.gpu,
-                   RedisOutlet(settings.broker_url), time.time, time.sleep, inference.log, inference.holder, stopping)
+    journal = open_call_journal(settings)
+    return Calling(build_sessions(settings, journal), inference.backend, inference.gpu,
+                   RedisOutlet(settings.broker_url), time.time, time.sleep, inference.log, inference.holder,
+                   SqlLeavers(journal.engine), stopping)
 
 
 def build_admission(settings: Settings, journal: PostgresJournal, log: Log) -> Admission:
     """What the api admits calls with. Errors: ConfigInvalid, Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
     from provider.edges.broker import CeleryBroker
     from provider.edges.keys import open_node_keys
+    from provider.edges.leaver_rows import SqlLeavers
     from provider.edges.tokenizer import load_counter, served_model
 
     return Admission(
         settings.owner, read_domain(settings), served_model(settings.model, settings.backend_class),
         build_sessions(settings, journal), journal, load_counter(settings),
         open_node_keys(settings.keystore, settings.password_file), CeleryBroker(settings.broker_url), time.time, log,
-        settings.streams, kinds_of(settings.model),
+        Patience(SqlLeavers(journal.engine), time.time), settings.streams, kinds_of(settings.model),
     )
 
 

@@ -17,6 +17,7 @@ from provider.edges.fake_journal import FakeJournal
 from provider.edges.fakes import DOMAIN, FakeCounter, FakeKeys
 from provider.flow.admission import Admission
 from provider.flow.calling import call
+from provider.flow.patience import Patience
 from provider.ports import Log
 from tests.provider.session_world import NOW, OFFER
 from tests.provider.test_api import SETTINGS
@@ -44,7 +45,7 @@ class Shop:
     @property
     def client(self) -> TestClient:
         admission = Admission(OWNER, DOMAIN, SERVED, self.sessions, self.journal, self.counter, self.keys, self.replies,
-                              self.desk.clock, Log(), self.streams)
+                              self.desk.clock, Log(), Patience(self.desk.leavers, self.desk.clock), self.streams)
         api = build_api(SETTINGS, self.journal, self.desk.clock, replace(admission, **self.changes), self.replies)
         return TestClient(api, raise_server_exceptions=False)
 

@@ -15,6 +15,7 @@ from protocol.errors import Reason, Refused
 from protocol.proofs.fingerprint import fingerprint_root, seed_of
 from protocol.transcript import answer_of, leaf, parse_spec, parse_transcript
 from protocol.units import Digest
+from provider.edges.fake_leavers import FakeLeavers
 from provider.edges.fake_replies import FakeReplies
 from provider.edges.fakes import FakeBackend, FakeClock, FakeGpu
 from provider.flow.calling import EARNED, PATIENCE, Calling, call
@@ -36,6 +37,7 @@ class Desk:
     clock: FakeClock = field(default_factory=FakeClock)
     while_waiting: list[Any] = field(default_factory=list)
     stopping: bool = False
+    leavers: FakeLeavers = field(default_factory=FakeLeavers)
 
     def __post_init__(self) -> None:
         self.sessions = opened(self.payer)
@@ -43,7 +45,7 @@ class Desk:
     @property
     def calling(self) -> Calling:
         return Calling(self.sessions, self.backend, FakeGpu(), self.replies, self.clock, self.wait, Log(), "host:1",
-                       lambda: self.stopping)
+                       self.leavers, lambda: self.stopping)
 
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds

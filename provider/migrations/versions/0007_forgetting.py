@@ -1,4 +1,4 @@
-"""What was said does not stay: which calls are forgotten, and indexes of what is not yet."""
+"""What was said does not stay: which calls are forgotten, indexes of what is not yet; and who leaves calls early."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ def upgrade() -> None:
     op.create_index("ix_calls_kept", "calls", ["session_id", "number"], postgresql_where=sa.text("NOT forgotten"))
     op.create_index("ix_jobs_kept", "jobs", ["stage"], postgresql_where=sa.text("prompt IS NOT NULL"))
     op.create_index("ix_claims_calls", "claims", ["session_id", "first"])
+    op.create_table(
+        "leavers",
+        sa.Column("requester", sa.String(42), primary_key=True),
+        sa.Column("calls", sa.Integer, nullable=False),
+        sa.Column("at", sa.Float, nullable=False),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("leavers")
     op.drop_index("ix_claims_calls", "claims")
     op.drop_index("ix_jobs_kept", "jobs")
     op.drop_index("ix_calls_kept", "calls")

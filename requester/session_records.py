@@ -72,7 +72,8 @@ class SessionFile:
 
     `label` names it before the chain does; `open_raw` is the signed opening, written before it is sent. `finished` are
     the totals of the calls whose leaves were recomputed, `signed` the last voucher, written before it is sent.
-    `key_id` is the API key whose sub-key signs, empty for the wallet itself.
+    `key_id` is the API key whose sub-key signs, empty for the wallet itself. `top_up_raw` is a signed top-up of
+    `top_up` wei whose end is not known, written before it is sent.
     """
 
     format: int
@@ -96,6 +97,8 @@ class SessionFile:
     committed: Wei = Wei(0)
     refunded: Wei = Wei(0)
     note: str = ""
+    top_up_raw: bytes = b""
+    top_up: Wei = Wei(0)
 
     def totals(self) -> Totals:
         """The finished ones; of a new session those that it begins with."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 
 from protocol.calls import CallLine, add_call
 from protocol.units import Wei
@@ -75,12 +75,18 @@ class CallRows(SessionLock):
         return read_ended(ended)
 
     def fail_call(self, call_id: bytes, reason: str) -> bool:
+        return self._fail(call_id, reason, true())
+
+    def _fail(self, call_id: bytes, reason: str, only: ColumnElement[bool]) -> bool:
+        """Fail a call in flight if it still is as it was when it was picked: looked at again under its row's lock."""
         with self._call(call_id, None) as found:
             if found is None:
                 return False
             held, call = found
-            held.connection.execute(update(CALLS).where(CALLS.c.call_id == call_id).values(
-                stage=CallStage.FAILED, reason=reason[:500], lease_holder=None, **SILENT))
+            change = update(CALLS).where(CALLS.c.call_id == call_id, CALLS.c.stage.in_(IN_FLIGHT), only)
+            if held.connection.execute(change.values(stage=CallStage.FAILED, reason=reason[:500], lease_holder=None,
+                                                     **SILENT)).rowcount == 0:
+                return False
             left = held.standing.held - held_for(call.input_tokens, call.granted, held.offer)
             held.write(replace(held.standing, held=Wei(left)), more=-1)
         return True
@@ -96,7 +102,7 @@ class CallRows(SessionLock):
                    and_(CALLS.c.stage == CallStage.RUNNING, CALLS.c.lease_holder.in_(holders)))
         with self._engine.connect() as connection:
             found = list(connection.scalars(select(CALLS.c.call_id).where(CALLS.c.stage.in_(IN_FLIGHT), lost)))
-        return sum(self.fail_call(identity, "lost: its process ended or left it alone") for identity in found)
+        return sum(self._fail(identity, "lost: its process ended or left it alone", lost) for identity in found)
 
     def call_holders(self) -> list[str]:
         query = select(CALLS.c.lease_holder).where(CALLS.c.stage == CallStage.RUNNING).distinct()

@@ -23,6 +23,8 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS sessions (label TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS marks (provider TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
+NEWER = {"top_up_raw": "0x", "top_up": "0"}
+"""Fields that a session of an earlier version lacks."""
 PUT_SESSION = "INSERT INTO sessions VALUES (?, ?) ON CONFLICT (label) DO UPDATE SET body = excluded.body"
 
 
@@ -158,7 +160,7 @@ def _session(body: str) -> SessionFile:
     try:
         if found != FORMAT:
             raise ConfigInvalid(f"Its format is {found!r}, this version reads {FORMAT}.")
-        return from_json(SessionFile, value, "session")
+        return from_json(SessionFile, {**NEWER, **value}, "session")
     except MallaError as error:
         raise ConfigInvalid(f"A session of this wallet cannot be read: {error.message}",
                             "Use the version that wrote it; the money is safe in the escrow.") from error

@@ -59,7 +59,10 @@ class Desk:
         self.opening = threading.Lock()
         """Held while money is reserved: two threads must neither open two sessions for one need nor pass the limit."""
         self.planned: dict[str, Wei] = {}
-        """Caps of openings that are on their way, by label. One whose block is not seen in time counts until it is."""
+        """Caps of openings and amounts of top-ups that are on their way, by label and by session id. One whose block is
+        not seen in time counts until it is."""
+        self.fees: dict[str, Wei] = {}
+        """Open fees that this run has burned or may have, by label."""
         self._lock = threading.Lock()
         self._live: dict[str, Live] = {}
         self._spent_before = 0
@@ -70,9 +73,15 @@ class Desk:
             self._live[live.file.label] = live
             self.planned.pop(live.file.label, None)
 
+    def forget_opening(self, label: str) -> None:
+        """It never came to be, and burned nothing."""
+        self.planned.pop(label, None)
+        self.fees.pop(label, None)
+
     def remove(self, live: Live) -> None:
         """A session that is over. What it cost goes on counting."""
         with self._lock:
+            self.planned.pop(live.session_id.hex(), None)
             if self._live.pop(live.file.label, None) is not None:
                 self._spent_before += max(0, live.meter.owed - live.base)
 
@@ -99,9 +108,10 @@ class Desk:
         return Wei(live.meter.room + (self._free if self._free is not None else self.read_balance()))
 
     def budget(self) -> Wei:
-        """What `max_spend` leaves, wei: caps of sessions in use count whole, others by what they cost."""
+        """What `max_spend` leaves, wei: caps of sessions in use count whole, others by what they cost, and open fees.
+        Gas is paid in the chain's own currency and counts nowhere."""
         with self._lock:
-            spent = self._spent_before + sum(tuple(self.planned.values()))
+            spent = self._spent_before + sum(tuple(self.planned.values())) + sum(tuple(self.fees.values()))
             for live in self._live.values():
                 held = live.meter.cap if live.file.phase in (Phase.OPEN, Phase.PLANNED) else live.meter.owed
                 spent += max(0, held - live.base)

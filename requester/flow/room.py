@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from protocol.economics import reserve
-from protocol.errors import MallaError
-from protocol.units import Wei
+from protocol.encoding import keccak
+from protocol.errors import ChainRefused, MallaError
+from protocol.units import Digest, Wei
 from requester.flow.desk import Desk, Live
 from requester.flow.spending import KeyUsedUp, SpendLimit, amount_within
 from requester.flow.vouchers import CapReached
@@ -45,16 +48,47 @@ def top_up(desk: Desk, live: Live, price: Wei) -> None:
         missing = price - live.meter.room
         if missing <= 0:
             return  # another call has done it meanwhile
-        session = live.file.session
-        assert session is not None  # only an opened session is live
+        if live.file.top_up_raw and (missing := _finish_top_up(desk, live, price)) <= 0:
+            return
         held = live.meter.cap - live.meter.owed
         amount = amount_within(desk, missing, price * desk.limits.calls_ahead, held, live.file.key_id)
         with desk.funds.cover(amount):
-            wallet = desk.market.wallet
-            wallet.wait(wallet.send(desk.chain.top_up_call(session, amount)))
-        live.meter.cap = desk.chain.view_session(live.file.session_id).cap
-        desk.save(live)
-        desk.read_balance()
+            _send_top_up(desk, live, amount)
+
+
+def _finish_top_up(desk: Desk, live: Live, price: Wei) -> int:
+    """What is missing once the end of an earlier top-up is known: two are never on their way. Errors: Unavailable while
+    it is not."""
+    wallet, raw = desk.market.wallet, live.file.top_up_raw
+    with suppress(ChainRefused):  # it was mined and reverted: nothing was taken
+        if wallet.resend(raw):  # otherwise another transaction took its place
+            wallet.wait(keccak(raw))
+    _note_top_up(desk, live)
+    return price - live.meter.room
+
+
+def _send_top_up(desk: Desk, live: Live, amount: Wei) -> None:
+    """Errors: ChainRefused (nothing was taken), Unavailable: it stays written down, and its end is asked for first."""
+    def remember(_hash: Digest, raw: bytes) -> None:
+        desk.planned[live.session_id.hex()] = amount
+        desk.save(live, top_up_raw=raw, top_up=amount)
+
+    session, wallet = live.file.session, desk.market.wallet
+    assert session is not None  # only an opened session is live
+    try:
+        wallet.wait(wallet.send(desk.chain.top_up_call(session, amount), remember))
+    except ChainRefused:
+        _note_top_up(desk, live)
+        raise
+    _note_top_up(desk, live)
+
+
+def _note_top_up(desk: Desk, live: Live) -> None:
+    """No top-up is on its way any more; the cap is the chain's."""
+    live.meter.cap = desk.chain.view_session(live.file.session_id).cap
+    desk.save(live, top_up_raw=b"", top_up=Wei(0))
+    desk.planned.pop(live.session_id.hex(), None)
+    desk.read_balance()
 
 
 def _top_up_ahead(desk: Desk, live: Live, price: Wei) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from protocol.encoding import keccak
 from protocol.errors import BadInput, ChainRefused, Unavailable
-from protocol.units import Digest, Wei
+from protocol.units import Digest
 from requester.flow.bans import Failure
 from requester.flow.desk import Desk, Live
 from requester.flow.failing import AttemptFailed, refused
@@ -43,6 +43,8 @@ def adopt(desk: Desk, file: SessionFile) -> Live:
     """Begin to use a session whose file is held by this process."""
     meter = Meter(file.offer.offer, file.cap, file.totals(), file.signed)
     live = Live(file, meter, desk.clock(), base=meter.owed)
+    if file.top_up_raw:
+        desk.planned[live.session_id.hex()] = file.top_up
     desk.add(live)
     return live
 
@@ -57,13 +59,14 @@ def _open(desk: Desk, chosen: Weighed, order: Order, key_id: str) -> Live:
     seller = chosen.seller
     assert seller.listing is not None and seller.standing.node_key is not None  # the filters took the others away
     terms, now = desk.chain.session_terms(), desk.market.chain.now()
-    cap = amount_within(desk, chosen.price, Wei(chosen.price * desk.limits.calls_ahead), 0, key_id)
+    wished = chosen.price * desk.limits.calls_ahead
+    cap = amount_within(desk, chosen.price, wished, 0, key_id, terms.open_fee)
     file = SessionFile(
         format=FORMAT, label=secrets.token_hex(16), phase=Phase.PLANNED, key_id=key_id, url=seller.listing.url,
         offer=seller.offer, node_key=seller.standing.node_key, encryption_key=seller.standing.encryption_key,
         nonce=secrets.randbits(63), cap=cap, duration=min(desk.limits.duration, terms.max_session), created_at=now)
     with desk.funds.cover(cap + terms.open_fee):
-        desk.planned[file.label] = cap
+        desk.planned[file.label], desk.fees[file.label] = cap, terms.open_fee
         live = adopt(desk, _send_opening(desk, file))
     desk.read_balance()
     return live
@@ -95,7 +98,7 @@ def _send_opening(desk: Desk, file: SessionFile) -> SessionFile:
     try:
         mined = wallet.wait(wallet.send(desk.chain.open_session_call(file, key), remember))
     except ChainRefused as refusal:
-        desk.planned.pop(file.label, None)
+        desk.forget_opening(file.label)
         desk.store.write(replace(file, phase=Phase.ABANDONED, note=refusal.message))
         desk.store.release(file.label)
         raise

@@ -28,10 +28,13 @@ class KeyOver(MallaError):
     code = "key_over"
 
 
-def amount_within(desk: Desk, least: int, wished: int, held: int, key_id: str) -> Wei:
-    """As much of `wished` as every limit allows, at least `least`. `held` is what the session holds unused already."""
+def amount_within(desk: Desk, least: int, wished: int, held: int, key_id: str, fee: int = 0) -> Wei:
+    """As much of `wished` as every limit allows, at least `least`. `held` is what the session holds unused already,
+    `fee` what is spent beside it."""
+    left = desk.budget()
+    after = f" after an open fee of {in_tokens(Wei(fee))}" if fee else ""
     limits = {
-        f"--max-spend leaves {in_tokens(desk.budget())} MALLA": desk.budget(),
+        f"--max-spend leaves {in_tokens(left)} MALLA{after}": max(0, left - fee),
         f"--session-cap is {in_tokens(desk.limits.session_cap)} MALLA": max(0, desk.limits.session_cap - held),
     }
     why = min(limits, key=lambda name: limits[name])

@@ -45,7 +45,7 @@ def _take_up(desk: Desk, file: SessionFile) -> Live | None:
     if file.phase is Phase.PLANNED:
         file = _finish_opening(desk, file)
     if file.phase is Phase.ABANDONED:
-        desk.planned.pop(file.label, None)
+        desk.forget_opening(file.label)
         desk.store.release(file.label)
         return None
     live = adopt(desk, file)
@@ -59,6 +59,7 @@ def _finish_opening(desk: Desk, file: SessionFile) -> SessionFile:
         return _abandon(desk, file, "It was never opened.")
     found = desk.chain.opened_session(keccak(file.open_raw))
     if found is None:
+        desk.fees.setdefault(file.label, desk.chain.session_terms().open_fee)
         try:
             if not desk.market.wallet.resend(file.open_raw):
                 return _abandon(desk, file, "Another transaction took its place.")

@@ -17,7 +17,7 @@ from requester.flow.taking_up import take_up
 from requester.session_ports import ProviderSaid
 from requester.session_records import CallStage, Limits, Phase
 from tests.requester.fake_provider import FakeReply
-from tests.requester.sessions_world import CallWorld
+from tests.requester.sessions_world import OPEN_FEE, CallWorld
 
 
 @pytest.fixture
@@ -83,9 +83,9 @@ def test_max_spend__openings_that_are_not_seen_in_time__count(
         world.call()
     monkeypatch.undo()
     (opened,) = world.chain.sessions.values()
-    assert world.desk.budget() == before - opened.cap
+    assert world.desk.budget() == before - opened.cap - OPEN_FEE
     assert len(take_up(world.desk)) == 1
-    assert world.desk.budget() == before - opened.cap, "counted once"
+    assert world.desk.budget() == before - opened.cap - OPEN_FEE, "counted once"
 
 
 def test_open__provider_slow_to_quote__keeps_no_other_call_from_opening(world: CallWorld) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -132,6 +133,25 @@ def test_fail_lost__nobody_takes_it__after_the_lease(sessions: SqlSessions, paye
     assert sessions.fail_lost(NOW + 29) == 0
     assert sessions.fail_lost(NOW + 31) == 1
     assert sessions.calls_in_flight() == 0
+
+
+def test_fail_lost__taken_or_renewed_since_it_was_picked__goes_on(engine: Engine, payer: Payer,
+                                                                 sessions: SqlSessions) -> None:
+    waiting, running = (sessions.admit(payer.ask(beside=beside), "chat", INPUT, NOW) for beside in (0, payer.needs()))
+    sessions.claim_call(running.call_id, Lease(HOLDER, NOW + 30), NOW)
+
+    class Slow(SqlSessions):
+        """Between the look at the leases and the row's lock the workers go on."""
+
+        def _fail(self, *asked: Any) -> bool:
+            sessions.claim_call(waiting.call_id, Lease(HOLDER, NOW + 60), NOW + 31)
+            sessions.allowed(running.call_id, HOLDER, 1, NOW + 31)
+            return super()._fail(*asked)
+
+    assert Slow(engine, DOMAIN).fail_lost(NOW + 31) == 0
+    assert sessions.calls_in_flight() == 2
+    totals = sessions.session_totals(payer.id)
+    assert totals is not None and totals.held == 2 * payment(INPUT, 20, 10, 100)
 
 
 def test_race__eight_clients_on_one_session__one_call_an_advance(sessions: SqlSessions, payer: Payer) -> None:

@@ -12,9 +12,12 @@ from decimal import Decimal, InvalidOperation
 
 from protocol.documents import DocumentInvalid
 from protocol.manifest import require_hex_digest
+from protocol.sampling import MAX_MIN_TOKENS, Drawing
 from protocol.types import AuditStatistics
 
 PROFILE_FORMAT = "malla-profile/2"
+TORCH = "torch"
+"""The backend of our own engine."""
 ALWAYS = ("max_margin", "end_margin", "mean_margin")
 """What the tokens alone give: every profile has these."""
 PROOFS = ("mean_logprob_distance", "mean_top_logprob_distance", "fingerprint_distance")
@@ -112,6 +115,11 @@ class CalibrationProfile:
     statistics: dict[str, HonestRange]
     variations: tuple[Variation, ...]
     versions: dict[str, str]
+
+    @property
+    def drawing(self) -> Drawing:
+        """Only our own engine bans stop tokens, which `min_tokens` needs."""
+        return Drawing(self.samplers, MAX_MIN_TOKENS if self.backend == TORCH else 0)
 
     def __post_init__(self) -> None:
         if self.format != PROFILE_FORMAT:

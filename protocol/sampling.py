@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from protocol.errors import Reason, Refused
@@ -34,6 +35,23 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 DOMAIN = 0x4D616C6C
 """Third word of the counter, "Mall": other uses of the seed get other noise."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a class of backends draws and its calibration profile judges: samplers, and the most `min_tokens`."""
+
+    kinds: tuple[str, ...] = (GREEDY, GUMBEL)
+    min_tokens: int = MAX_MIN_TOKENS
+
+    def allows(self, sampler: Sampler) -> bool:
+        return sampler.kind in self.kinds and sampler.min_tokens <= self.min_tokens
+
+
+def describe_sampler(sampler: Sampler) -> str:
+    """What was asked, for people."""
+    least = f" with min_tokens {sampler.min_tokens}" if sampler.min_tokens else ""
+    return f"temperature {sampler.temperature_milli / 1000:g}{least}"
 
 
 def check_sampler(sampler: Sampler) -> None:

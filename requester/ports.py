@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from protocol.messages import Domain
+from protocol.sampling import Drawing
 from protocol.types import BatchHead, Entry, Job, JobState, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Digest, Seconds, Wei
 from requester.records import JobFile, StorageReceipt
@@ -120,7 +121,7 @@ class ModelChoice:
     digest: Digest
     context_tokens: int
     stop_token_ids: tuple[int, ...]
-    profiles: frozenset[Digest] = frozenset()
+    profiles: Mapping[Digest, Drawing] = field(default_factory=dict)
     max_inputs: int = 0
     """Of a call of a vector model; 0 for a model of tokens."""
 

@@ -12,13 +12,10 @@ from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.engine.weights import default_cache_folder
 from protocol.manifest import check_request
 from protocol.profile import CalibrationProfile
-from protocol.sampling import MAX_MIN_TOKENS
 from provider.config import TORCH_CLASS, Settings
 from provider.edges.vector_backend import find_vector_manifest, load_vector_counter, served_vector
 from provider.ports import Counter
 from provider.records import Served
-
-TORCH = "torch"
 
 
 class TokenCounter:
@@ -54,5 +51,6 @@ def served_model(name: str, backend_class: str = TORCH_CLASS) -> Served:
     if (vector := find_vector_manifest(name)) is not None:
         return served_vector(vector)
     manifest, profile = find_model(name), served_profile(name, backend_class)
-    return Served(document_digest(manifest), document_digest(profile), manifest.name, tuple(profile.samplers),
-                  MAX_MIN_TOKENS if profile.backend == TORCH else 0)
+    drawing = profile.drawing
+    return Served(document_digest(manifest), document_digest(profile), manifest.name, tuple(drawing.kinds),
+                  drawing.min_tokens)

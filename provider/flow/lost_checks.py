@@ -2,8 +2,8 @@
 
 Names, reasons (`protocol.errors.Reason`) and order are those of the filters by which requesters choose, for jobs and
 for sessions; `tests/provider/test_why_not.py` holds them together. Left out is what a requester keeps to itself (a
-provider that it named, tried or banned, its own filter, the cap on its price) and the filter by calibration profile: no
-oracle shows an offer with one that the release does not know.
+provider that it named, tried or banned, its own filter, the cap on its price, its sampler, for which a profile may not
+be calibrated) and the filter by calibration profile: no oracle shows an offer with one that the release does not know.
 """
 
 from __future__ import annotations

@@ -14,11 +14,15 @@ from protocol.engine.vector_catalogue import find_vector_model, list_vector_prof
 from protocol.engine.wordpiece import TextEncoder, count_input_tokens, load_text_encoder
 from protocol.errors import Reason, Refused
 from protocol.manifest import ModelManifest
+from protocol.sampling import GREEDY, Drawing
 from protocol.types import Prompt
 from protocol.units import Digest
 from protocol.vector_manifest import VectorManifest
 from protocol.vectors import inputs_of_prompt
 from requester.ports import ModelChoice
+
+NOTHING_DRAWN = Drawing((GREEDY,), 0)
+"""Of a vector model, whose calls name the plain sampler."""
 
 
 class LocalModels:
@@ -85,7 +89,7 @@ class LocalModels:
 def _choice(manifest: ModelManifest) -> ModelChoice:
     profiles = [p for p in list_profiles() if p.tensors_sha256 == manifest.tensors.sha256]
     return ModelChoice(manifest.name, document_digest(manifest), manifest.context_tokens, manifest.stop_token_ids,
-                       frozenset(document_digest(profile) for profile in profiles))
+                       {document_digest(profile): profile.drawing for profile in profiles})
 
 
 def _vector_choice(manifest: VectorManifest) -> ModelChoice:
@@ -93,7 +97,7 @@ def _vector_choice(manifest: VectorManifest) -> ModelChoice:
     # Each input is a text or a row of its own; together with the one output token that a spec allows they are a call.
     context = manifest.max_rows * (manifest.context_tokens or manifest.input_width) + 1
     return ModelChoice(manifest.name, document_digest(manifest), context, (),
-                       frozenset(document_digest(profile) for profile in profiles), manifest.max_rows)
+                       {document_digest(profile): NOTHING_DRAWN for profile in profiles}, manifest.max_rows)
 
 
 def _find_vector(name_or_digest: str | bytes) -> VectorManifest | None:

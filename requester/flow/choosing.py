@@ -65,7 +65,8 @@ def _nobody(choice: Choice, order: Order) -> CallFailed:
         return CallFailed(503, "no_capacity", text, "They are asked again when their bans end.",
                           retry_after=max(1.0, choice.banned))
     fixes = {"max_price": "Raise the price limit or ask for fewer tokens.",
-             "tokens": "Shorten the prompt or ask for fewer tokens."}
+             "tokens": "Shorten the prompt or ask for fewer tokens.",
+             "sampler": "Ask with temperature 0 and without min_tokens."}
     asked = name in {condition.text for condition in order.query}
     return CallFailed(422, "no_provider", text, fixes.get(name, "See what is offered: malla request offers."),
                       "filter" if asked else None)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from protocol.draw import KEPT_BACK_STAKE
 from protocol.economics import deters, reserve
 from protocol.errors import MallaError, Reason
 from protocol.messages import Domain, offer_digest
+from protocol.sampling import PLAIN, Drawing, describe_sampler
 from protocol.signing import recover
-from protocol.types import SignedOffer
+from protocol.types import Sampler, SignedOffer
 from protocol.units import Address, Digest, Wei, in_tokens
 from requester.ports import Standing, Terms
 
@@ -30,8 +31,9 @@ class Wanted:
     duration: int | None = None
     provider: Address | None = None
     avoid: frozenset[Address] = frozenset()
-    profiles: frozenset[Digest] = frozenset()
+    profiles: Mapping[Digest, Drawing] = field(default_factory=dict)
     kept_back: bool = False
+    sampler: Sampler = PLAIN
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ def list_filters(wanted: Wanted, terms: Terms, domain: Domain, now: int) -> list
                _say("are of another model")),
         Filter("profile", Reason.UNKNOWN_PROFILE, lambda c: c.offer.offer.profile in wanted.profiles,
                _say("name a calibration profile that is not known here")),
+        Filter("sampler", Reason.UNKNOWN_SAMPLER,
+               lambda c: wanted.profiles[c.offer.offer.profile].allows(wanted.sampler),
+               _say(f"have a calibration profile that does not know {describe_sampler(wanted.sampler)}")),
         Filter("provider", Reason.NO_PROVIDER, lambda c: _is_asked_for(c, wanted),
                _say("are of providers not wanted")),
         Filter("signature", Reason.WRONG_SIGNER, lambda c: _is_signed(c, domain),

@@ -81,6 +81,7 @@ def _fix(reason: Reason, wanted: Wanted) -> str:
         Reason.PRICE_OVER_CAP: "Raise --max-price, or ask for fewer --max-tokens.",
         Reason.OFFER_EXPIRED: "Wait until a provider publishes a new offer.",
         Reason.TOO_MANY_TOKENS: "Shorten the prompt or ask for fewer --max-tokens.",
+        Reason.UNKNOWN_SAMPLER: "Ask with temperature 0, or for another model.",
         Reason.BUSY: "Try again when a running job has ended.",
     }.get(reason, "Ask for another provider, or none in particular." if wanted.provider
              else "See what is offered with `malla request offers`.")

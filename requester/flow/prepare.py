@@ -54,7 +54,7 @@ def prepare_job(request: Request, market: Market, avoid: frozenset[Address] = fr
     tokens = market.models.count_tokens(model, request.messages)
     require_context(model, tokens, request.max_tokens)
     wanted = Wanted(model.digest, model.name, tokens, request.max_tokens, request.max_price, request.duration,
-                    request.provider, avoid, model.profiles, request.audit == CANARY_ONLY)
+                    request.provider, avoid, model.profiles, request.audit == CANARY_ONLY, request.sampler)
     terms = market.chain.terms()
     chosen = choose_offer(list_candidates(wanted, market), wanted, terms, market.chain.domain, market.chain.now(),
                           market.random())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from protocol.economics import deters
+from protocol.sampling import describe_sampler
 from protocol.units import Address, Wei, in_tokens
 from requester.flow.bans import banned_for, reliability
 from requester.flow.matching import Removed
@@ -67,6 +68,8 @@ def choose_among(sellers: Sequence[Seller], order: Order, marks: Mapping[Address
     sieve.keep("model", lambda s: s.offer.offer.model == order.model.digest, "are of another model")
     sieve.keep("profile", lambda s: s.offer.offer.profile in order.model.profiles,
                "name a calibration profile that is not known here")
+    sieve.keep("sampler", lambda s: order.model.profiles[s.offer.offer.profile].allows(wanted.sampler),
+               f"have a calibration profile that does not know {describe_sampler(wanted.sampler)}")
     sieve.keep("signature", lambda s: s.is_signed, "are not signed by their provider's present node key")
     sieve.keep("expiry", lambda s: s.offer.offer.expiry > now, "are expired")
     sieve.keep("revoked", lambda s: not s.revoked, "are revoked")

@@ -12,6 +12,7 @@ from protocol.encoding import ZERO, keccak
 from protocol.errors import Reason, Refused
 from protocol.listing import Listing
 from protocol.messages import offer_digest
+from protocol.sampling import Drawing
 from protocol.types import CANARY_ONLY, Offer, SignedOffer
 from protocol.units import TOKEN, Address, Digest, Seconds, Wei
 from provider.edges.fakes import DOMAIN, FakeKeys
@@ -62,7 +63,7 @@ def ask_requester(won: Won, one: SignedOffer, is_listed: bool, **standing: Any) 
     revoked, kept_back = one.offer.nonce in held.revoked, won.audit == CANARY_ONLY
     if won.kind is Kind.JOB:
         wanted = Wanted(MODEL, "Tiny-1M", won.input_tokens, won.max_output_tokens, duration=held.duration,
-                        profiles=frozenset({PROFILE}), kept_back=kept_back)
+                        profiles={PROFILE: Drawing()}, kept_back=kept_back)
         candidate = Candidate(one, theirs, revoked)
         first = next(f for f in list_filters(wanted, TERMS, DOMAIN, OPENED) if not f.keeps(candidate))
         with pytest.raises(Refused) as refused:
@@ -77,7 +78,7 @@ def ask_requester(won: Won, one: SignedOffer, is_listed: bool, **standing: Any) 
 def sift(*sellers: Seller) -> list[str]:
     """The filters of a call that took sellers away, in their order."""
     call = CallWanted((("user", "hi"),), "Tiny-1M", 1)
-    order = Order(call, ports.ModelChoice("Tiny-1M", MODEL, 1000, (2,), frozenset({PROFILE})), 1)
+    order = Order(call, ports.ModelChoice("Tiny-1M", MODEL, 1000, (2,), {PROFILE: Drawing()}), 1)
     return [removed.name for removed in choose_among(sellers, order, {}, TERMS, OPENED).removed]
 
 
@@ -122,7 +123,7 @@ def test_list_checks__jobs__in_the_order_of_the_requesters_filters_with_its_reas
     wanted = Wanted(MODEL, "Tiny-1M", 10, 20)
     theirs = [(f.name, f.reason) for f in list_filters(wanted, TERMS, DOMAIN, OPENED)]
     ours = [(c.name, c.reason) for c in list_checks(job(), Ours((), STANDING, True), DOMAIN)]
-    not_ours = {"profile", "provider", "price"}
+    not_ours = {"profile", "sampler", "provider", "price"}
     assert ours == [pair for pair in theirs if pair[0] not in not_ours]
     assert dict(theirs)["price"] is judge(job(price=PRICE), offer()).reason
 
@@ -179,7 +180,7 @@ def test_explain__nothing_against_us__drawn_with_the_odds_that_the_requester_dra
     found = judge(job(price=60 * PRICE), offers[0], rivals=(*offers, *never))
     assert (found.name, found.reason) == ("drawn", Reason.NOT_DRAWN) and "among 3" in found.why
     held = ports.Standing(KEYS.address, bytes(32), Wei(100 * TOKEN), Wei(0), False)
-    wanted = Wanted(MODEL, "Tiny-1M", 10, 20, profiles=frozenset({PROFILE}))
+    wanted = Wanted(MODEL, "Tiny-1M", 10, 20, profiles={PROFILE: Drawing()})
     drawn = [choose_offer([Candidate(one, held) for one in (*offers, *never)], wanted, TERMS, DOMAIN, OPENED, i / 200)
              for i in range(200)]
     ours = sum(one.offer.offer.provider == OWNER for one in drawn)

@@ -14,6 +14,7 @@ from protocol.messages import (
     Domain,
     storage_receipt_digest,
 )
+from protocol.sampling import Drawing
 from protocol.signing import Signer
 from protocol.types import (
     BatchHead,
@@ -41,7 +42,7 @@ from requester.records import JobFile, StorageReceipt
 
 START = 1_700_000_000
 MODEL, PROFILE = keccak(b"model"), keccak(b"profile")
-CHOICE = ModelChoice("Tiny-1M", MODEL, 1000, (2,), frozenset({PROFILE}))
+CHOICE = ModelChoice("Tiny-1M", MODEL, 1000, (2,), {PROFILE: Drawing()})
 TERMS = Terms(Wei(TOKEN // 1000), 5_000, 1_000, 500, 900, 600, 60)
 ANSWER_IDS = (72, 105, 2)
 

@@ -28,7 +28,7 @@ from tests.requester.fakes import START, signer
 T = TypeVar("T")
 END = 256
 PROVIDER, OTHER = signer(50).address, signer(60).address
-CHOICE = ModelChoice("Tiny-1M", keccak(b"model"), 1000, (END,), frozenset())
+CHOICE = ModelChoice("Tiny-1M", keccak(b"model"), 1000, (END,))
 EMBEDDER = replace(CHOICE, name="Tiny-Embedder", stop_token_ids=(), max_inputs=2)
 PRICES = Wei(10**14), Wei(10**15)
 SESSION, LEAF = keccak(b"session"), keccak(b"leaf")

@@ -10,6 +10,8 @@ import pytest
 from protocol.economics import needed_stake
 from protocol.encoding import keccak
 from protocol.errors import Reason, Refused
+from protocol.sampling import GREEDY, Drawing
+from protocol.types import Sampler
 from protocol.units import TOKEN, Address, Wei
 from requester.client import Client
 from requester.flow.filters import Candidate, Wanted, price_of
@@ -17,7 +19,8 @@ from requester.flow.matching import choose_offer
 from tests.requester.fakes import MODEL, PROFILE, START, TERMS, signer
 from tests.requester.world import World
 
-WANTED = Wanted(MODEL, "Tiny-1M", 10, 20, profiles=frozenset({PROFILE}))
+GREEDY_ONLY = Wanted(MODEL, "Tiny-1M", 10, 20, profiles={PROFILE: Drawing((GREEDY,), 0)})
+WANTED = Wanted(MODEL, "Tiny-1M", 10, 20, profiles={PROFILE: Drawing()})
 
 OTHER = Address("0x" + "22" * 20)
 
@@ -39,6 +42,8 @@ def choose(world: World, candidates: list[Candidate], wanted: Wanted = WANTED, p
 REFUSALS: list[tuple[Reason, dict[str, Any], Wanted, str]] = [
     (Reason.NO_PROVIDER, {"model": keccak(b"other")}, WANTED, "1 are of another model"),
     (Reason.UNKNOWN_PROFILE, {"profile": keccak(b"other")}, WANTED, "calibration profile that is not known"),
+    (Reason.UNKNOWN_SAMPLER, {}, replace(GREEDY_ONLY, sampler=Sampler("gumbel", 1, 700)), "not know temperature 0.7"),
+    (Reason.UNKNOWN_SAMPLER, {}, replace(GREEDY_ONLY, sampler=Sampler(GREEDY, 0, min_tokens=3)), "0 with min_tokens 3"),
     (Reason.NO_PROVIDER, {}, replace(WANTED, provider=Address("0x" + "22" * 20)), "1 are of providers not wanted"),
     (Reason.NO_PROVIDER, {}, replace(WANTED, avoid=frozenset({signer(50).address})), "1 are of providers not wanted"),
     (Reason.WRONG_SIGNER, {"standing": {"node_key": signer(3).address}}, WANTED, "not signed by"),

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from protocol.encoding import keccak
+from protocol.sampling import PLAIN, Drawing
+from protocol.types import Sampler
 from protocol.units import TOKEN, Wei
 from requester.flow.calls import CallFailed
 from requester.flow.choosing import explain_choice, order_of
 from requester.flow.directory import is_public
 from requester.flow.providers import Choice, draw
 from requester.session_records import Marks
-from tests.requester.fakes import START
+from tests.requester.fakes import CHOICE, START, FakeModels
 from tests.requester.sessions_world import CallWorld
 
 
@@ -68,6 +70,30 @@ def test_choose__one_that_does_not_fit__is_taken_away_by_its_filter(
     assert [(item.name, item.count) for item in choice.removed] == [(name, 1)]
     assert [one.seller.provider for one in choice.weighed] == [world.providers[1].address]
     assert "1 of 2 offers fit: 1 " in choice.explain("Tiny-1M")
+
+
+@pytest.mark.parametrize(("sampler", "fits"), [
+    (PLAIN, 2), (Sampler("gumbel", 1, 1000), 1), (Sampler("greedy", 0, min_tokens=2), 1)])
+def test_choose__profile_that_was_not_calibrated_for_the_sampler__is_passed_over_and_said(
+        world: CallWorld, monkeypatch: pytest.MonkeyPatch, sampler: Sampler, fits: int) -> None:
+    """A provider of such a profile refuses the call, and would be asked in vain."""
+    greedy = keccak(b"of a server")
+    known = replace(CHOICE, profiles={**CHOICE.profiles, greedy: Drawing(("greedy",), 0)})
+    monkeypatch.setattr(FakeModels, "find", lambda *_: known)
+    alter_offer(world, profile=greedy)
+    choice = choose(world, sampler=sampler)
+    assert len(choice.weighed) == fits
+    assert fits == 2 or choice.removed[0].name == "sampler"
+    assert fits == 2 or "does not know temperature" in choice.explain("Tiny-1M")
+
+
+def test_choose__nobody_draws_it__422_that_says_so(world: CallWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = replace(CHOICE, profiles=dict.fromkeys(CHOICE.profiles, Drawing(("greedy",), 0)))
+    monkeypatch.setattr(FakeModels, "find", lambda *_: known)
+    with pytest.raises(CallFailed, match="does not know temperature 1 with min_tokens 4") as caught:
+        world.call(sampler=Sampler("gumbel", 1, 1000, min_tokens=4))
+    assert caught.value.status == 422 and "temperature 0" in caught.value.fix
+    assert world.chain.calls == []
 
 
 @pytest.mark.parametrize(("url", "public"), [

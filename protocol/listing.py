@@ -7,6 +7,7 @@ by GPU challenges and by measured speed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from protocol.encoding import abi_encode, keccak
@@ -21,6 +22,8 @@ LISTING_TYPE = (
 )
 MAX_NAME = 64
 """Characters of a region or a device's name."""
+IPV6, WRAPPED, ASSIGNED = IPv6Network("2000::/3"), IPv6Network("2002::/16"), IPv4Network("192.0.0.0/24")
+"""What IANA has given to hosts, but 6to4, which wraps an IPv4 address, and what it keeps for protocols."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,15 @@ def check_listing(listing: Listing) -> None:
     for what, text in (("region", listing.region), ("device", listing.device)):
         if len(text) > MAX_NAME or not text.isprintable():
             raise Malformed(f"A listing's {what} has at most {MAX_NAME} printable characters.")
+
+
+def is_public_address(address: str) -> bool:
+    """Whether an IP address is one of the internet: none of this machine, of a private network, for many, or that wraps
+    an IPv4 address, as relays between both protocols have them. False for what is no address."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address):
+        return found.is_global and found in IPV6 and found not in WRAPPED
+    return found.is_global and not found.is_multicast and found not in ASSIGNED

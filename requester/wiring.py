@@ -26,11 +26,13 @@ from requester.edges.key_file import KeyFile
 from requester.edges.models import LocalModels
 from requester.edges.oracle_client import TIMEOUT, OracleClient
 from requester.edges.provider_client import ProviderClient
+from requester.edges.public_network import PublicTransport
 from requester.edges.session_chain import SessionChainClient
 from requester.edges.session_store import SessionDatabase
 from requester.edges.wallet import KeyWallet
 from requester.flow.api_keys import KeyRing
 from requester.flow.desk import Desk
+from requester.flow.directory import LOCAL_CHAIN
 from requester.flow.keeping import Keeper
 from requester.flow.receipts import check_receipt
 from requester.gateway.assembly import parts_of
@@ -67,7 +69,8 @@ def build_desk(settings: Settings, limits: Limits, progress: Callable[[str, floa
 
 def desk_of(found: Opened, limits: Limits) -> Desk:
     pool = httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEEP_ALIVE)
-    http = httpx.Client(limits=pool, trust_env=False)
+    is_local = found.market.chain.domain.chain_id == LOCAL_CHAIN  # its providers live on this machine
+    http = httpx.Client(limits=pool, trust_env=False, transport=None if is_local else PublicTransport(pool))
     return Desk(found.market, found.sessions, found.wallet, lambda url: ProviderClient(url, http),
                 found.market.oracles, SessionDatabase(found.folder), limits, time.time, spawn)  # type: ignore[arg-type]
 

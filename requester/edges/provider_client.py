@@ -17,6 +17,7 @@ from protocol.errors import BadInput, Malformed, TooLarge, Unavailable
 from protocol.limits import MAX_JSON_BODY
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
+from requester.edges.public_network import NotPublic
 from requester.session_ports import ProviderSaid
 from requester.session_records import ProviderTotals
 
@@ -113,7 +114,8 @@ class ProviderClient:
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # a provider chooses its URL
-            raise Unavailable(f"The provider at {self.url} does not answer ({type(error).__name__}).",
+            why = str(error.__cause__) if isinstance(error.__cause__, NotPublic) else type(error).__name__
+            raise Unavailable(f"The provider at {self.url} does not answer ({why}).",
                               "Another provider may answer.") from error
 
 

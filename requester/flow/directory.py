@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from protocol.errors import MallaError
-from protocol.listing import Listing, SignedListing, check_listing, listing_digest
+from protocol.listing import Listing, SignedListing, check_listing, is_public_address, listing_digest
 from protocol.messages import Domain, offer_digest
 from protocol.signing import recover
 from protocol.types import SignedOffer
@@ -122,11 +122,11 @@ def _newest(listed: Sequence[SignedListing], standing: Standing, domain: Domain)
 def is_public(url: str) -> bool:
     """False for an address of this machine or of a private network: a stranger names it, and we would send there.
 
-    Names are not resolved here; one that leads inside gets a sealed call that says nothing to whoever answers.
+    Names are looked up when they are connected to, and held to the same (`requester.edges.public_network`).
     """
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
-        return ip_address(host).is_global
+        return is_public_address(str(ip_address(host)))
     except ValueError:
         last = host.rpartition(".")[2]  # 127.1 and 0x7f.0.0.1 are addresses, too, to whatever resolves them
         is_number = last.isdigit() or last.startswith("0x")

@@ -113,6 +113,10 @@ class SessionStore(Protocol):
     def calls(self, session_id: bytes, stage: CallStage | None = None) -> list[CallFile]:
         """In the order in which they were first written."""
 
+    def count(self, session_id: bytes, stage: CallStage) -> int: ...
+    def at_place(self, session_id: bytes, stage: CallStage, place: int) -> CallFile | None:
+        """Of the calls of a stage, in the order of their numbers, the one at that place, from 0. No other is read."""
+
     def aged(self, stage: CallStage, holds: Holds, before: float, limit: int) -> list[CallFile]:
         """Calls of a stage that still hold this and were written last at that second or before, oldest first."""
 

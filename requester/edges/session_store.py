@@ -81,6 +81,15 @@ class SessionDatabase:
             where, values = where + " AND stage = ?", [*values, stage.value]
         return [call_of(body) for (body,) in self._rows(f"SELECT body FROM calls WHERE {where} ORDER BY rowid", values)]
 
+    def count(self, session_id: bytes, stage: CallStage) -> int:
+        query = "SELECT count(*) FROM calls WHERE session = ? AND stage = ?"
+        return int(self._rows(query, (to_hex(session_id), stage.value))[0][0])
+
+    def at_place(self, session_id: bytes, stage: CallStage, place: int) -> CallFile | None:
+        query = "SELECT body FROM calls WHERE session = ? AND stage = ? ORDER BY number LIMIT 1 OFFSET ?"
+        found = self._rows(query, (to_hex(session_id), stage.value, place))
+        return call_of(found[0][0]) if found else None
+
     def aged(self, stage: CallStage, holds: Holds, before: float, limit: int) -> list[CallFile]:
         query = "SELECT body FROM calls WHERE holds = ? AND stage = ? AND at <= ? ORDER BY at LIMIT ?"
         return [call_of(body) for (body,) in self._rows(query, (holds.value, stage.value, int(before), limit))]

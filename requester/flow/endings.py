@@ -39,8 +39,9 @@ class Ending:
     time_to_first_token: float
 
 
-def add_tokens(so_far: Received, part: dict[str, Any], spec: JobSpec, stops: tuple[int, ...]) -> Received:
-    """What came with one more part. Raises ProviderFault: no token, tokens after the stop, more than asked for."""
+def new_tokens(before: int, is_over: bool, part: dict[str, Any], spec: JobSpec, stops: tuple[int, ...]) -> Received:
+    """What came with one more part, after `before` tokens, of which the last may be the stop (`is_over`). Raises
+    ProviderFault: no token, tokens after the stop, more than asked for."""
     ids = part.get("ids")
     fits = isinstance(ids, list) and ids and all(type(i) is int and 0 <= i < 2**32 for i in ids)
     _require(bool(fits), "tokens", "A part of the reply holds no token ids.")
@@ -48,13 +49,12 @@ def add_tokens(so_far: Received, part: dict[str, Any], spec: JobSpec, stops: tup
     logprobs, top = _bytes(part, "logprobs"), _bytes(part, "top")
     _require(len(logprobs) == 4 * len(ids), "logprobs", f"{len(logprobs)} bytes of logprobs for {len(ids)} tokens.")
     _require(len(top) in (0, TOP_BYTES * len(ids)), "top", f"{len(top)} bytes of likeliest tokens for {len(ids)}.")
-    both = Received(so_far.ids + tuple(ids), so_far.logprobs + logprobs, so_far.top + top)
-    count = len(both.ids)
+    count = before + len(ids)
     _require(count <= spec.max_output_tokens, "length", f"{count} tokens came, asked for were "
              f"{spec.max_output_tokens} at most.")
-    _require(not set(both.ids[:-1]) & set(stops), "stop", "Tokens came after the stop token.")
-    check_logprobs(both.logprobs, count)
-    return both
+    _require(not is_over and not set(ids[:-1]) & set(stops), "stop", "Tokens came after the stop token.")
+    check_logprobs(logprobs, len(ids))
+    return Received(tuple(ids), logprobs, top)
 
 
 def check_end(part: dict[str, Any], received: Received, spec: JobSpec, stops: tuple[int, ...], text: str) -> Ending:
@@ -98,7 +98,7 @@ def recovered(part: dict[str, Any], received: Received, spec: JobSpec, stops: tu
             raise Unavailable(f"{count} tokens left the provider, {came} arrived, and it does not show the others.",
                               "Its session is closed: what is missing is not signed for.")
         return received
-    whole = add_tokens(Received(), part, spec, stops)
+    whole = new_tokens(0, False, part, spec, stops)
     _require(whole.ids[:len(received.ids)] == received.ids, "tokens", "It now shows other tokens than it had sent.")
     return whole
 

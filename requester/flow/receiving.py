@@ -11,7 +11,8 @@ from protocol.errors import MallaError, ProviderFault
 from protocol.units import Wei
 from requester.flow.call_records import Tokens, Vector, Waiting
 from requester.flow.desk import Desk, Live
-from requester.flow.endings import Ending, Received, add_tokens, check_end, recovered, vector_of
+from requester.flow.endings import Ending, Received, check_end, recovered, vector_of
+from requester.flow.gathering import Gathering
 from requester.flow.posting import post_voucher
 from requester.ports import ModelChoice
 from requester.session_records import CallFile, CallStage
@@ -36,10 +37,21 @@ class Receiver:
 
     def __init__(self, desk: Desk, live: Live, call: CallFile, model: ModelChoice) -> None:
         self.desk, self.live, self.call, self.model = desk, live, call, model
-        self.received = Received()
+        self._gathering = Gathering(call.spec, model.stop_token_ids)
+        self._whole: Received | None = None
         self.ending: Ending | None = None
         self._parts = 0
         self._first = self._last = desk.clock()
+
+    @property
+    def count(self) -> int:
+        """Tokens that came."""
+        return self._gathering.count if self._whole is None else len(self._whole.ids)
+
+    @property
+    def received(self) -> Received:
+        """All that came, copied: not for every part."""
+        return self._gathering.whole() if self._whole is None else self._whole
 
     def take(self, text: str) -> Tokens | Vector | Waiting:
         """The next part of the stream; `Waiting` where it brings nothing to show. See `ending` after it.
@@ -68,14 +80,15 @@ class Receiver:
         part = open_part(self.call.key, RECOVERED_PART, text)
         if part["kind"] not in ("end", "vector"):
             raise ProviderFault("kind", "What it shows as the end is none.")
-        self.received = recovered(part, self.received, self.call.spec, self.model.stop_token_ids)
+        self._whole = recovered(part, self.received, self.call.spec, self.model.stop_token_ids)
         self.finish(part)
 
     def finish(self, part: dict[str, Any]) -> None:
         """Take the end: the leaf becomes part of the head, and the voucher is signed and on its way. Errors:
         ProviderFault, and then nothing is signed."""
-        text = self.desk.market.models.decode(self.model, self.received.ids) if self.received.ids else ""
-        ending = check_end(part, self.received, self.call.spec, self.model.stop_token_ids, text)
+        received = self.received
+        text = self.desk.market.models.decode(self.model, received.ids) if received.ids else ""
+        ending = check_end(part, received, self.call.spec, self.model.stop_token_ids, text)
         desk, live = self.desk, self.live
         with live.lock:
             if live.meter.is_known(ending.number):
@@ -92,13 +105,13 @@ class Receiver:
 
     def speed(self) -> float:
         """Tokens a second as they came here; 0 where there were too few to tell."""
-        count, passed = len(self.received.ids) - 1, self._last - self._first
+        count, passed = self.count - 1, self._last - self._first
         return count / passed if count >= 8 and passed > 0 else 0.0
 
     def worth(self) -> Wei:
         """What came is worth, input included, wei."""
         offer, spec = self.live.file.offer.offer, self.call.spec
-        return payment(spec.input_tokens, len(self.received.ids), offer.input_price, offer.output_price)
+        return payment(spec.input_tokens, self.count, offer.input_price, offer.output_price)
 
     def most(self) -> Wei:
         """The most that the call can cost, wei."""
@@ -106,19 +119,18 @@ class Receiver:
         return reserve(spec.input_tokens, spec.max_output_tokens, offer.input_price, offer.output_price)
 
     def _tokens(self, part: dict[str, Any]) -> Tokens:
-        before, self._last = self.received, self.desk.clock()
-        if not before.ids:
+        self._last = self.desk.clock()
+        if not self.count:
             self._first = self._last
-        self.received = add_tokens(before, part, self.call.spec, self.model.stop_token_ids)
-        if self.live.meter.receive(self.call.nonce, len(self.received.ids)):
+        new = self._gathering.add(part)
+        if self.live.meter.receive(self.call.nonce, self.count):
             post_voucher(self.desk, self.live)
-        return Tokens(self.received.ids[len(before.ids):], self.received.logprobs[len(before.logprobs):],
-                      self.received.top[len(before.top):])
+        return Tokens(new.ids, new.logprobs, new.top)
 
     def _vector(self, part: dict[str, Any]) -> Vector:
         """A vector comes whole, and its part is the end."""
-        if self.received.ids:
+        if self.count:
             raise ProviderFault("vector", "A vector came besides tokens.")
-        self.received = vector_of(part)
+        self._whole = vector_of(part)
         self.finish(part)
-        return Vector(self.received.vector)
+        return Vector(self._whole.vector)

@@ -80,11 +80,11 @@ def _collect(desk: Desk, file: SessionFile) -> int:
     must not hide those behind it."""
     kept = 0
     for pick in (0.0, desk.market.random()):
-        calls = desk.store.calls(file.session_id, CallStage.ENDED)
-        start = int(pick * len(calls))
-        for call in sorted(calls, key=lambda one: one.number)[start:start + AT_ONCE]:
-            receipt = collect_receipt(desk, call)
-            if receipt is None:
+        place = int(pick * desk.store.count(file.session_id, CallStage.ENDED))
+        for _ in range(AT_ONCE):  # a call with a receipt is ENDED no more: the next one takes its place
+            call = desk.store.at_place(file.session_id, CallStage.ENDED, place)
+            receipt = None if call is None else collect_receipt(desk, call)
+            if call is None or receipt is None:
                 break
             name = f"{to_hex(Digest(call.session_id))}-{call.number}"
             path = desk.store.write_receipt(name, receipt_document(receipt))

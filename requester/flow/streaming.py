@@ -124,9 +124,9 @@ def _receive(receiver: Receiver, parts: Iterator[str], stop: Callable[[], bool])
             raise Unavailable("It goes on though it was asked to stop.")
         if isinstance(event, Tokens):
             last = now
-        elif now - began > limits.first_token and not receiver.received.ids:
+        elif now - began > limits.first_token and not receiver.count:
             raise Unavailable(f"No token came within {limits.first_token:g} s.")
-        elif receiver.received.ids and now - last > limits.silence:
+        elif receiver.count and now - last > limits.silence:
             raise Unavailable(f"No token came for {now - last:.0f} s.")
         yield event
         if not asked and stop():

@@ -16,6 +16,7 @@ from protocol.messages import entries_hash, settlement_digest
 from protocol.types import Decision, Entry, Outcome
 from protocol.units import Digest
 from protocol.wire import to_json
+from requester.edges import session_store
 from requester.flow.session_receipts import collect_receipts, parse_call_receipt
 from requester.session_records import CallStage
 from tests.requester.sessions_world import CallOracle, CallWorld
@@ -106,3 +107,13 @@ def test_collect__first_call_has_none__does_not_hide_the_others(world: CallWorld
         del oracle.receipts[Digest(made[0].report.session_id + (1).to_bytes(8, "big"))]
     world.pick = 0.5
     assert collect_receipts(world.desk) == 2
+
+
+def test_collect__many_calls_and_no_receipt_yet__reads_two_of_them(
+        world: CallWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the whole list every half minute: a session may have thousands, each with its answer."""
+    read: list[int] = []
+    honest = session_store.call_of
+    monkeypatch.setattr(session_store, "call_of", lambda body: read.append(1) or honest(body))
+    assert collect_receipts(world.desk) == 0
+    assert len(read) <= 2 < len(world.store.calls(world.store.sessions()[0].session_id))

@@ -32,9 +32,10 @@ from provider.flow.admission import (
     admit_call,
     busy,
     make_quote,
+    renew,
     require_room,
 )
-from provider.flow.replies import CANCEL, END_AGAIN, whole_part
+from provider.flow.replies import ASK_END, CANCEL, END_AGAIN, TOTALS, whole_part
 from provider.refusals import answer_error
 from provider.reply_ports import Inlet
 from provider.reply_stream import ReplyStream, StreamedReply
@@ -120,26 +121,37 @@ def add_sessions(app: FastAPI, admission: Admission, inlet: Inlet) -> None:
         return {"quote": to_json(made), "signature": to_hex(signature)}
 
     @app.post("/v1/sessions/{session}/vouchers")
-    async def renew(session: str, request: Request) -> Any:
+    async def take_voucher(session: str, request: Request) -> Any:
         voucher = from_json(SignedTotals, await read_object(request), "The voucher")
         if voucher.session_id != digest_from(session, "The session"):
             raise CallRefused(400, "wrong_session", "The voucher is of another session than the address names.")
-        totals = await run_in_threadpool(sessions.accept_voucher, voucher, admission.clock())
+        totals = await run_in_threadpool(renew, admission, voucher)
         return to_json(totals.accepted)
 
-    @app.get("/v1/sessions/{session}")
-    def totals(session: str) -> Any:
-        found = sessions.session_totals(digest_from(session, "The session"))
-        if found is None:
-            raise unknown_session(digest_from(session, "The session"))
-        return to_json(found)
+    @app.post("/v1/sessions/{session}/calls/{nonce}/totals")
+    async def totals(session: str, nonce: str, request: Request) -> Any:
+        body, session_id = await read_object(request), digest_from(session, "The session")
 
-    @app.get("/v1/sessions/{session}/calls/{number}")
-    def ended(session: str, number: str) -> dict[str, str]:
-        found = sessions.ended_call(digest_from(session, "The session"), _whole(number, 2**31))
-        if found is None:
-            raise CallRefused(404, "not_found", f"The session has no ended call {number}.")
-        return {"sealed": seal_part(found.key, END_AGAIN, whole_part(found))}
+        def look() -> Any:
+            if sessions.facts(session_id) is None:
+                raise unknown_session(session_id)
+            _of_caller(admission, session_id, _whole(nonce, 2**64), body, TOTALS, "totals")
+            return to_json(sessions.session_totals(session_id))
+
+        return await run_in_threadpool(look)
+
+    @app.post("/v1/sessions/{session}/calls/{nonce}/end")
+    async def ended(session: str, nonce: str, request: Request) -> dict[str, str]:
+        body, session_id = await read_object(request), digest_from(session, "The session")
+
+        def look() -> dict[str, str]:
+            row = _of_caller(admission, session_id, _whole(nonce, 2**64), body, ASK_END, "end")
+            found = None if row.number is None else sessions.ended_call(session_id, row.number)
+            if found is None:
+                raise CallRefused(404, "not_found", "The call has not ended.")
+            return {"sealed": seal_part(found.key, END_AGAIN, whole_part(found))}
+
+        return await run_in_threadpool(look)
 
     @app.post("/v1/sessions/{session}/calls/{nonce}/cancel")
     async def cancel(session: str, nonce: str, request: Request) -> dict[str, bool]:
@@ -183,14 +195,20 @@ def _sealed_call(body: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _cancel(admission: Admission, inlet: Inlet, session_id: bytes, nonce: int, body: dict[str, Any]) -> dict[str, bool]:
-    """Only who knows the call's key can end it."""
+    row = _of_caller(admission, session_id, nonce, body, CANCEL, "cancel")
+    inlet.leave(row.call_id)
+    return {"cancelled": admission.sessions.cancel_call(row.call_id)}
+
+
+def _of_caller(admission: Admission, session_id: bytes, nonce: int, body: dict[str, Any], number: int,
+               word: str) -> CallRow:
+    """A call whose key the asker has: only its requester may end it, or be told how its session stands."""
     row = admission.sessions.call(call_id(session_id, nonce))
     if row is None or not row.key:  # what failed or is long over has no key any more
         raise CallRefused(404, "not_found", "The session has no such call.")
-    if open_part(row.key, CANCEL, str(body.get("sealed"))) != {"kind": "cancel"}:
-        raise Malformed("The sealed part does not say cancel.")
-    inlet.leave(row.call_id)
-    return {"cancelled": admission.sessions.cancel_call(row.call_id)}
+    if open_part(row.key, number, str(body.get("sealed"))) != {"kind": word}:
+        raise Malformed(f"The sealed part does not say {word}.")
+    return row
 
 
 def _whole(text: str, limit: int) -> int:

@@ -37,7 +37,8 @@ class RedisOutlet:
         self._redis = connect(url)
         self._waiting: deque[tuple[bytes, Entry]] = deque()
         self._changed = threading.Condition()
-        self._sending, self._begun, self._closed = 0, False, False
+        self._sending, self._closed = 0, False
+        self._threads: list[threading.Thread] = []
         self._left: deque[bytes] = deque(maxlen=MOST_LEFT)
         self._lost: set[bytes] = set()
 
@@ -56,17 +57,20 @@ class RedisOutlet:
             self._changed.wait_for(lambda: not self._waiting and not self._sending, SOCKET_SECONDS)
 
     def close(self) -> None:
+        """Ends its threads before the connections that they read from: within a second or so."""
         self.flush()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(SOCKET_SECONDS)
         self._redis.close()
 
     def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._threads:
             for name, run in (("replies", self._send_all), ("left", self._listen)):
-                threading.Thread(target=run, name=name, daemon=True).start()
+                self._threads.append(threading.Thread(target=run, name=name, daemon=True))
+                self._threads[-1].start()
 
     def _send_all(self) -> None:
         while True:

@@ -19,7 +19,7 @@ from provider.ports import Clock, Counter, Journal, Keys, Log
 from provider.records import Served
 from provider.reply_ports import CallBroker
 from provider.session_ports import Sessions
-from provider.session_rows import CallRefused, CallRow, SessionFacts, unknown_session
+from provider.session_rows import CallRefused, CallRow, SessionFacts, SessionTotals, unknown_session
 
 CHAT, COMPLETION, EMBEDDING, PREDICTION = "chat", "completion", "embedding", "prediction"
 BUSY_SECONDS, QUOTE_SECONDS = 1, 60
@@ -94,8 +94,19 @@ def _require_signer(admission: Admission, facts: SessionFacts, voucher: SignedTo
         signer = f"nobody ({error.message})"
     if signer.lower() not in (facts.session.requester.lower(), facts.session.key.lower()):
         raise CallRefused(403, WRONG_SIGNER, f"The voucher is signed by {signer}, which is not of this session.",
-                          "Sign for this chain and escrow with the requester's key or the session's.",
-                          admission.sessions.session_totals(facts.session_id))
+                          "Sign for this chain and escrow with the requester's key or the session's.")
+
+
+def renew(admission: Admission, voucher: SignedTotals) -> SessionTotals:
+    """Take a voucher that renews or closes. Raises CallRefused; to whoever does not sign for the session it says no
+    more than that: how much a session has used is its requester's business."""
+    try:
+        return admission.sessions.accept_voucher(voucher, admission.clock())
+    except CallRefused:
+        facts = admission.sessions.facts(voucher.session_id)
+        if facts is not None:
+            _require_signer(admission, facts, voucher)
+        raise
 
 
 def make_quote(admission: Admission, requester: Address, offer: bytes, input_tokens: int,

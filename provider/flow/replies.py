@@ -14,8 +14,9 @@ from provider.records import Produced
 from provider.reply_ports import Entry, Event, Outlet
 from provider.session_rows import CallRefused, CallRow, EndedCall
 
-END_AGAIN, CANCEL = 2**32, 2**33
-"""Numbers of parts that are no part of a reply: the end part given out again, and a requester's word to stop."""
+END_AGAIN, CANCEL, TOTALS, ASK_END = 2**32, 2**33, 2**34, 2**35
+"""Numbers of parts that are no part of a reply: the end part given out again, a requester's word to stop, and its
+questions how the session stands and how the call ended."""
 
 
 class Reply:

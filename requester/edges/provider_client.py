@@ -64,14 +64,16 @@ class ProviderClient:
         found = from_json(Totals, said, "The totals")
         return ProviderTotals(found.amount, found.units, found.calls, found.head)
 
-    def read_session(self, session_id: bytes) -> ProviderTotals:
-        return _session(self._json("GET", f"/v1/sessions/{to_hex(session_id)}"))
+    def read_session(self, session_id: bytes, nonce: int, sealed: str) -> ProviderTotals:
+        path = f"/v1/sessions/{to_hex(session_id)}/calls/{nonce}/totals"
+        return _session(self._json("POST", path, {"sealed": sealed}))
 
-    def read_call(self, session_id: bytes, number: int) -> str:
-        sealed = self._json("GET", f"/v1/sessions/{to_hex(session_id)}/calls/{number}").get("sealed")
-        if not isinstance(sealed, str):
+    def read_call(self, session_id: bytes, nonce: int, sealed: str) -> str:
+        path = f"/v1/sessions/{to_hex(session_id)}/calls/{nonce}/end"
+        end = self._json("POST", path, {"sealed": sealed}).get("sealed")
+        if not isinstance(end, str):
             raise Malformed("The provider shows no sealed end of the call.")
-        return sealed
+        return end
 
     def cancel_call(self, session_id: bytes, nonce: int, sealed: str) -> None:
         self._json("POST", f"/v1/sessions/{to_hex(session_id)}/calls/{nonce}/cancel", {"sealed": sealed})

@@ -19,7 +19,7 @@ from requester.session_records import CallFile, CallStage
 
 RECOVERED_PART = 2**32
 """Number under which an end is sealed that is asked for again."""
-CANCEL_PART = 2**33
+CANCEL_PART, TOTALS_PART, ASK_END_PART = 2**33, 2**34, 2**35
 
 
 class ReplyFailed(MallaError):

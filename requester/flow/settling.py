@@ -12,9 +12,9 @@ from protocol.envelope import seal_part
 from protocol.errors import BadInput, MallaError, ProviderFault, Unavailable
 from requester.flow.bans import Failure
 from requester.flow.posting import post_voucher
-from requester.flow.receiving import CANCEL_PART, Receiver
+from requester.flow.receiving import ASK_END_PART, CANCEL_PART, TOTALS_PART, Receiver
 from requester.session_ports import ProviderSaid
-from requester.session_records import CallStage, ProviderTotals
+from requester.session_records import CallStage
 
 TRIES = 20
 PAUSE = 0.5
@@ -65,9 +65,10 @@ def _settle(receiver: Receiver) -> None:
     why = "The provider did not say how the call ended."
     for _ in range(TRIES):
         try:
-            said = desk.provider(receiver.live.file.url).read_session(call.session_id)
+            asked = seal_part(call.key, TOTALS_PART, {"kind": "totals"})
+            said = desk.provider(receiver.live.file.url).read_session(call.session_id, call.nonce, asked)
             if said.open_calls is None or call.nonce not in said.open_calls:
-                if _find_end(receiver, said):
+                if _find_end(receiver):
                     return
                 if said.open_calls is not None:
                     abandon_call(receiver, CallStage.VOID, "The provider charges nothing for it.")
@@ -78,23 +79,19 @@ def _settle(receiver: Receiver) -> None:
             return
         except MallaError as error:
             why = error.message
-            if isinstance(error, ProviderSaid) and error.code == "session_unknown":
-                abandon_call(receiver, CallStage.VOID, "The provider never saw the session.")
+            if isinstance(error, ProviderSaid) and error.code in ("session_unknown", "not_found"):
+                abandon_call(receiver, CallStage.VOID, "The provider knows of no such call, and charges nothing.")
                 return
         desk.market.pause(PAUSE)
     abandon_call(receiver, CallStage.LOST, why)
 
 
-def _find_end(receiver: Receiver, said: ProviderTotals) -> bool:
-    """Whether one of the calls that ended unseen is ours: only that one opens with our key."""
-    live, call = receiver.live, receiver.call
-    for number in range(live.meter.finished.calls + 1, min(said.calls, live.meter.last_number) + 1):
-        if live.meter.is_known(number):
-            continue
-        text = receiver.desk.provider(live.file.url).read_call(call.session_id, number)
-        try:
-            receiver.recover(text)
-            return True
-        except BadInput:
-            continue  # another call's, sealed with its key
-    return False
+def _find_end(receiver: Receiver) -> bool:
+    """Whether the provider shows its end: only that opens with our key. Errors: ProviderSaid (it never ended)."""
+    call, desk = receiver.call, receiver.desk
+    asked = seal_part(call.key, ASK_END_PART, {"kind": "end"})
+    try:
+        receiver.recover(desk.provider(receiver.live.file.url).read_call(call.session_id, call.nonce, asked))
+    except BadInput:
+        return False  # another call's, or altered
+    return True

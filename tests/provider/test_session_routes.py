@@ -124,7 +124,8 @@ def test_call__voucher_that_is_not_taken__status_code_and_totals(shop: Shop, kin
     answer = shop.ask(shop.payer.request(voucher(shop.payer, kind)))
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (status, code)
-    assert error["totals"]["owed"] == {"amount": "0", "units": 0, "calls": 0, "head": to_hex(shop.payer.id)}
+    owed = {"amount": "0", "units": 0, "calls": 0, "head": to_hex(shop.payer.id)}
+    assert error.get("totals", {}).get("owed") == (None if code == "wrong_signer" else owed)
     assert shop.desk.backend.runs == 0
 
 

@@ -34,7 +34,7 @@ from requester.session_records import ProviderTotals
 from tests.requester.fakes import signer
 
 STOP = 2
-END_AGAIN, CANCEL = 2**32, 2**33
+END_AGAIN, CANCEL, TOTALS, ASK_END = 2**32, 2**33, 2**34, 2**35
 
 
 def _one_at_a_time(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,9 +138,12 @@ class FakeProvider:
         return ProviderTotals(took.amount, took.units, took.calls, took.head)
 
     @_one_at_a_time
-    def read_session(self, session_id: bytes) -> ProviderTotals:
+    def read_session(self, session_id: bytes, nonce: int, sealed: str) -> ProviderTotals:
         self._reach("session")
         session = self._session(session_id)
+        if nonce not in session.calls:
+            raise ProviderSaid(404, "not_found", "No such call.")
+        assert open_part(session.calls[nonce].request.key, TOTALS, sealed) == {"kind": "totals"}
         owed = session.standing.owed
         for call in list(session.calls.values()):
             if call.cancelled and not call.ended:
@@ -149,10 +152,15 @@ class FakeProvider:
         nonces = tuple(nonce for nonce, call in session.calls.items() if not call.ended)
         return ProviderTotals(owed.amount, owed.units, owed.calls, owed.head, nonces)
 
-    def read_call(self, session_id: bytes, number: int) -> str:
+    def read_call(self, session_id: bytes, nonce: int, sealed: str) -> str:
         self._reach("read_call")
-        key, part = self._session(session_id).numbered[number]
-        return seal_part(key, END_AGAIN, part)
+        its = self._session(session_id)
+        asking = its.calls[nonce].request.key
+        assert open_part(asking, ASK_END, sealed) == {"kind": "end"}
+        for key, part in its.numbered.values():
+            if key == asking:
+                return seal_part(key, END_AGAIN, part)
+        raise ProviderSaid(404, "not_found", "The call has not ended.")
 
     def cancel_call(self, session_id: bytes, nonce: int, sealed: str) -> None:
         self._reach("cancel")

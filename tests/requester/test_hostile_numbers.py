@@ -49,8 +49,8 @@ def test_settle__provider_that_claims_a_billion_calls__is_asked_for_those_that_c
     provider = world.providers[0]
     provider.mode, provider.after = "stops", 2
     honest = provider.read_session
-    monkeypatch.setattr(provider, "read_session", lambda its: replace(honest(its), calls=10**9))
-    monkeypatch.setattr(provider, "read_call", lambda its, number: provider.asked.append("read_call") or "garbage")
+    monkeypatch.setattr(provider, "read_session", lambda *asked: replace(honest(*asked), calls=10**9))
+    monkeypatch.setattr(provider, "read_call", lambda *asked: provider.asked.append("read_call") or "garbage")
     world.call()
     assert provider.asked.count("read_call") == 1
 

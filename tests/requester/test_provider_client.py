@@ -52,7 +52,7 @@ def test_any__no_answer__is_unavailable() -> None:
 
     its = client(refuse)
     asks: list[Callable[[], object]] = [
-        lambda: its.read_session(ID), lambda: its.start_call("chat", ID, b""), lambda: its.send_voucher(TOTALS)]
+        lambda: its.read_session(ID, 1, ""), lambda: its.start_call("chat", ID, b""), lambda: its.send_voucher(TOTALS)]
     for ask in asks:
         with pytest.raises(Unavailable):
             ask()
@@ -61,14 +61,14 @@ def test_any__no_answer__is_unavailable() -> None:
 @pytest.mark.parametrize("url", ["http://[", "http://\ud800", "ftp://x"])
 def test_any__url_that_is_none__is_unavailable(url: str) -> None:
     with pytest.raises(Unavailable):
-        ProviderClient(url, httpx.Client()).read_session(ID)
+        ProviderClient(url, httpx.Client()).read_session(ID, 1, "")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"a":NaN}', b'{"a":1,"a":2}', b"[" * 100_000,
                                   b'{"owed":{}}', b'{"owed":null,"open_calls":[{"nonce":"x"}]}'])
 def test_read_session__what_is_no_session__is_refused(body: bytes) -> None:
     with pytest.raises(BadInput):
-        answering(200, body).read_session(ID)
+        answering(200, body).read_session(ID, 1, "")
 
 
 def test_any__endless_answer__is_cut_off() -> None:
@@ -77,7 +77,7 @@ def test_any__endless_answer__is_cut_off() -> None:
             yield b"x" * 65_536
 
     with pytest.raises(TooLarge):
-        client(lambda request: httpx.Response(200, content=endless())).read_session(ID)
+        client(lambda request: httpx.Response(200, content=endless())).read_session(ID, 1, "")
 
 
 @pytest.mark.parametrize("body", [b"", b"oops", b'{"error":"text"}', b'{"error":{"code":3,"totals":7}}'])
@@ -135,7 +135,7 @@ def test_stream__event_of_endless_lines__is_cut_off() -> None:
 def test_any__answer_that_drips__is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("requester.edges.provider_client.WHOLE", -1.0)
     with pytest.raises(Unavailable):
-        answering(200, {"sealed": "x"}).read_call(ID, 1)
+        answering(200, {"sealed": "x"}).read_call(ID, 1, "")
 
 
 def test_stream__that_breaks__is_unavailable_after_what_came() -> None:
@@ -160,4 +160,4 @@ def test_quote__malformed__is_refused() -> None:
 
 def test_read_call__without_a_sealed_end__is_refused() -> None:
     with pytest.raises(Malformed):
-        answering(200, {"sealed": 3}).read_call(ID, 1)
+        answering(200, {"sealed": 3}).read_call(ID, 1, "")

@@ -82,12 +82,12 @@ def test_client__name_leads_inside__unavailable_and_says_why() -> None:
         transport = PublicTransport(httpx.Limits(), PublicNetwork(looking_up(*answers), network))
         return ProviderClient("http://gpu.example.org:9000", httpx.Client(transport=transport))
 
-    for start in (lambda its: its.read_session(ID), lambda its: its.start_call("chat", ID, b"")):
+    for start in (lambda its: its.read_session(ID, 1, ""), lambda its: its.start_call("chat", ID, b"")):
         with pytest.raises(Unavailable, match=r"192\.168\.1\.1, which is no public address"):
             start(ask(["192.168.1.1"]))
     assert network.connected == []
     with pytest.raises(ProviderSaid, match="404"):  # its own refusal: it was reached
-        ask([GOOD]).read_session(ID)
+        ask([GOOD]).read_session(ID, 1, "")
     assert network.connected == [(GOOD, 9000)]
 
 

@@ -83,3 +83,14 @@ def test_broker_gone__worker_and_route_are_told() -> None:
 
     assert wait_until(told, 20)
     inlet.leave(CALLS[0])  # does not raise
+    outlet.close()
+
+
+def test_close__while_it_listens__its_threads_end_before_their_connection(
+        broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    outlet = RedisOutlet(broker.url)
+    outlet.send(CALLS[0], [Entry(Event.ALIVE)])
+    outlet.close()
+    assert [thread.is_alive() for thread in outlet._threads] == [False, False] and failed == []

@@ -56,10 +56,11 @@ def call(calling: Calling, call_id: bytes) -> bool:
     except Exception as error:
         # Whatever it was, nothing is owed. What is not ours may quote the prompt: only its kind is kept.
         said = error.message if isinstance(error, MallaError) else type(error).__name__
-        if progress.is_left or ((asked := calling.sessions.call(call_id)) is not None and asked.cancel_asked):
-            calling.leavers.note_left(spec.requester, calling.clock())
+        asked = calling.sessions.call(call_id)
         calling.sessions.fail_call(call_id, said)
         reply.fail(error)
+        if progress.is_left or (asked is not None and asked.cancel_asked):
+            calling.leavers.note_left(spec.requester, calling.clock())
         calling.log("call_failed", call_id=call_id.hex(), error=said)
         if isinstance(error, MallaError):
             return False

@@ -32,6 +32,7 @@ def test_from_env__missing__names_variable_option_and_testnet(tmp_path: Path, na
 
 @pytest.mark.parametrize(("name", "value"), [
     ("MALLA_CONFIRMATIONS", "-1"), ("MALLA_CONFIRMATIONS", "two"), ("MALLA_DEPOSIT_JOBS", "0"),
+    ("MALLA_KEEP_ANSWERS", "-1"), ("MALLA_KEEP_ANSWERS", "30d"),
 ])  # fmt: skip
 def test_from_env__no_whole_number__is_refused(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigInvalid, match=name):
@@ -47,7 +48,8 @@ def test_find_deployment__none__says_how_to_get_one(tmp_path: Path) -> None:
 def test_from_env__set__is_taken(tmp_path: Path) -> None:
     found = settings(tmp_path, MALLA_HOME="h", MALLA_CONFIRMATIONS="5")
     assert (found.rpc_url, found.deployment, found.home) == ("http://a", Path("d.json"), Path("h"))
-    assert (found.confirmations, found.deposit_jobs) == (5, 10)
+    assert (found.confirmations, found.deposit_jobs, found.keep_days) == (5, 10, 30)
+    assert settings(tmp_path, **with_options({}, keep_answers=0)).keep_days == 0
 
 
 def test_with_options__given__go_over_the_environment() -> None:

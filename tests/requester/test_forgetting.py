@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from protocol.encoding import to_hex
+from requester import wiring
 from requester.client import Client
 from requester.edges.job_files import JobFolder
 from requester.edges.session_store import SessionDatabase
 from requester.errors import JobNotFound
 from requester.flow.forgetting import forget_jobs, forget_said
+from requester.flow.keeping import Keeper
 from requester.flow.session_receipts import WEEK, collect_receipts
 from requester.flow.taking_up import take_up
 from requester.records import Stage
 from requester.session_records import CallFile, CallStage, Holds
+from scripts.testnet.watching import wait_until
 from tests.requester.sessions_world import DISPUTE_WINDOW, CallWorld
+from tests.requester.test_config import settings
 from tests.requester.test_session_receipts import settle
 from tests.requester.world import World
 
@@ -98,6 +103,23 @@ def test_forget__nothing_left_to_prove__goes(world: CallWorld, stage: CallStage,
     world.time += after
     assert forget_said(world.desk) == 3
     assert on_disk(world, SECRET.encode()) == []
+
+
+def test_keeper__running__forgets(world: CallWorld) -> None:
+    for call in calls_of(world):
+        world.store.write_call(replace(call, stage=CallStage.VOID))
+    keeper = Keeper(world.desk, pace=0.001)
+    keeper.start()
+    assert wait_until(lambda: {call.holds for call in calls_of(world)} == {Holds.NOTHING}, 10)
+    keeper.stop()
+
+
+def test_connect__days_of_the_setting__old_jobs_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, seen = World(), list[float]()
+    monkeypatch.setattr(wiring, "build_market", lambda *_: world.market)
+    monkeypatch.setattr(world.market.files, "older", lambda before: seen.append(before) or iter(()))
+    Client.connect(settings(tmp_path, MALLA_KEEP_ANSWERS="3"))
+    assert time.time() - seen[0] == pytest.approx(3 * 86_400, abs=60)
 
 
 def test_store__of_an_older_version__is_brought_up(world: CallWorld) -> None:

@@ -34,7 +34,8 @@ def serve(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = PORT,
     host: Annotated[str, typer.Option(help="Address; one that others reach needs keys.")] = "127.0.0.1",
-    max_spend: Annotated[str, typer.Option(metavar="MALLA", help="The most that this run may spend.")] = "10",
+    max_spend: Annotated[str, typer.Option(metavar="MALLA", help="The most that this run may spend, open fees "
+                                           "included, gas not.")] = "10",
     session_cap: Annotated[str, typer.Option(metavar="MALLA", help="The most that one session reserves.")] = "2",
     query: Annotated[str, typer.Option("--filter", metavar="FILTER",
                                        help="Providers for every call: 'vram>=24 price<0.2 region in [EU]'.")] = "",

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from oracle.bodies import BodyLimit
 from oracle.config import Settings
 from oracle.flow.health import VERSION
+from oracle.routes_court import add_court
 from oracle.routes_read import add_reads
 from oracle.routes_sessions import add_sessions
 from oracle.routes_write import add_peers, add_writes
@@ -33,6 +34,7 @@ def build_api(parts: Parts) -> FastAPI:
     add_writes(app, parts)
     add_peers(app, parts)
     add_sessions(app, parts)
+    add_court(app, parts)
     return app
 
 

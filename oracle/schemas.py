@@ -8,7 +8,7 @@ from typing import Any
 from oracle.confirmation_rows import AuditCommitment
 from protocol.calls import SessionReport
 from protocol.errors import BadInput, MallaError, Reason, Refused, SignatureInvalid, TooLarge
-from protocol.types import AuditRecord, Decision
+from protocol.types import AuditRecord, Decision, Ruling
 from protocol.units import Address
 
 
@@ -66,6 +66,17 @@ class SettlementBody:
     set_version: int
     decisions: tuple[Decision, ...]
     signature: bytes
+
+
+@dataclass(frozen=True)
+class RulingBody:
+    """`POST /v1/peer/rulings`; the signature is the asking oracle's own, `sealed` the disputed transcript sealed again
+    to this oracle, or empty."""
+
+    case_id: int
+    ruling: Ruling
+    signature: bytes
+    sealed: bytes
 
 
 STATUS = {

@@ -16,11 +16,13 @@ from oracle.config import Settings
 from oracle.flow.canaries import step_canary
 from oracle.flow.challenges import perform_check
 from oracle.flow.findings import perform_audit
+from oracle.flow.reviews import perform_review
 from oracle.ports import Replayer
 from oracle.wiring import (
     CANARY_TASK,
     CHALLENGE_TASK,
     QUEUE,
+    REVIEW_TASK,
     TASK,
     TRANSPORT_OPTIONS,
     Parts,
@@ -60,6 +62,7 @@ class WorkerChild:
             return
         parts.node.store.forget_models()
         parts.node.store.forget_enqueued()
+        parts.node.store.forget_reviews()
         parts.close()
 
     def begin(self, **_: Any) -> None:
@@ -98,6 +101,16 @@ class WorkerChild:
         with node.store.lock(f"audit/{batch_id}/{index}") as held:
             if held:
                 perform_audit(node, self._replayer, batch_id, index)
+
+    def review(self, case_id: int, unit: int) -> None:
+        """Replay one unit for a case of the court."""
+        if self._parts is None or self._replayer is None:
+            self.start()
+        assert self._parts is not None and self._replayer is not None  # start sets both or raises
+        node = self._parts.node
+        with node.store.lock(f"review/{case_id}/{unit}") as held:
+            if held:
+                perform_review(node, self._replayer, case_id, unit)
 
     def check(self, digest: str) -> None:
         """Check one opened GPU challenge; needs no model."""
@@ -152,6 +165,14 @@ def build_app(settings: Settings, load: LoadReplayer = load_replayer) -> Celery:
         except MallaError as error:
             # The audit stays owed; the loop tells the broker of it again.
             open_log("oracle-worker", settings.log_level)("audit_postponed", batch_id=batch_id, index=index,
+                                                          error=error.message)
+
+    @app.task(name=REVIEW_TASK)
+    def review(case_id: int, unit: int) -> None:
+        try:
+            child.review(int(case_id), int(unit))
+        except MallaError as error:
+            open_log("oracle-worker", settings.log_level)("review_postponed", case_id=case_id, unit=unit,
                                                           error=error.message)
 
     @app.task(name=CHALLENGE_TASK)

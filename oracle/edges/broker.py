@@ -13,6 +13,7 @@ QUEUE = "audits"
 TASK = "oracle.audit"
 CHALLENGE_TASK = "oracle.challenge"
 CANARY_TASK = "oracle.canary"
+REVIEW_TASK = "oracle.review"
 SOCKET_SECONDS = 5
 
 TRANSPORT_OPTIONS: dict[str, Any] = {
@@ -45,6 +46,10 @@ class CeleryQueue:
     def enqueue_canary(self, number: int) -> None:
         """Raises Unavailable when the broker does not take it; the step stays due."""
         self._send(CANARY_TASK, number)
+
+    def enqueue_review(self, case_id: int, unit: int) -> None:
+        """Raises Unavailable when the broker does not take it; the replay stays owed."""
+        self._send(REVIEW_TASK, case_id, unit)
 
     def ping(self) -> None:
         """Raises Unavailable."""

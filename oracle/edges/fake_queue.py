@@ -12,6 +12,7 @@ class FakeQueue:
     told: list[tuple[int, int]] = field(default_factory=list)
     challenges: list[bytes] = field(default_factory=list)
     canaries: list[int] = field(default_factory=list)
+    reviews: list[tuple[int, int]] = field(default_factory=list)
     is_down: bool = False
 
     def enqueue_audit(self, batch_id: int, index: int) -> None:
@@ -28,3 +29,8 @@ class FakeQueue:
         if self.is_down:
             raise Unavailable("The broker does not answer.")
         self.canaries.append(number)
+
+    def enqueue_review(self, case_id: int, unit: int) -> None:
+        if self.is_down:
+            raise Unavailable("The broker does not answer.")
+        self.reviews.append((case_id, unit))

@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
+from oracle.edges.fake_court import FakeCall, FakeCourt
 from oracle.edges.fake_queue import FakeQueue as FakeQueue
 from oracle.edges.store import METADATA, SqlProjection, SqlStore
 from oracle.records import Member, PeerAnswer, SettlementRow
 from protocol.chain.records import (
     BatchRecord,
     BlockRef,
+    CourtCase,
     JobRecord,
     KeyPeriod,
     Parameters,
@@ -51,14 +53,8 @@ def fake_store() -> tuple[SqlStore, SqlProjection]:
     return SqlStore(engine), SqlProjection(engine)
 
 
-@dataclass(frozen=True)
-class FakeCall:
-    what: str
-    arguments: tuple[Any, ...] = ()
-
-
 @dataclass
-class FakeChain:
+class FakeChain(FakeCourt):
     """Block n is mined at second `start` + n."""
 
     seat_order: tuple[Address, ...]
@@ -77,6 +73,8 @@ class FakeChain:
     carried_offers: dict[bytes, SignedOffer] = field(default_factory=dict)
     settled: dict[bytes, SettlementRow] = field(default_factory=dict)
     fees: int = 0
+    court_cases: dict[int, CourtCase] = field(default_factory=dict)
+    stored: dict[int, int] = field(default_factory=dict)
     condemned_stake: int = 0
 
     def head(self) -> BlockRef:
@@ -196,6 +194,7 @@ class FakePeers:
     posts: dict[str, Callable[[str, dict[str, Any]], None]] = field(default_factory=dict)
     reveals: dict[str, Callable[[int], bytes | None]] = field(default_factory=dict)
     signs: dict[str, Callable[[dict[str, Any]], PeerAnswer]] = field(default_factory=dict)
+    rules: dict[str, Callable[[dict[str, Any]], PeerAnswer]] = field(default_factory=dict)
 
     def post(self, peer: Member, path: str, key: str, body: dict[str, Any]) -> None:
         self._of(self.posts, peer)(path, body)
@@ -205,6 +204,9 @@ class FakePeers:
 
     def ask_signatures(self, peers: Sequence[Member], body: dict[str, Any]) -> dict[Address, PeerAnswer]:
         return {p.address: self.signs[p.address](body) if p.address in self.signs else PeerAnswer() for p in peers}
+
+    def ask_rulings(self, asked: Sequence[tuple[Member, dict[str, Any]]]) -> dict[Address, PeerAnswer]:
+        return {p.address: self.rules[p.address](b) if p.address in self.rules else PeerAnswer() for p, b in asked}
 
     @staticmethod
     def _of(table: dict[str, Any], peer: Member) -> Any:

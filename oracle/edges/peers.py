@@ -19,6 +19,7 @@ TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 LONGEST = 10.0
 """Seconds for a whole answer: httpx only limits the wait for its next byte, and a peer could send one at a time."""
 SETTLEMENTS = "/v1/peer/settlements"
+RULINGS = "/v1/peer/rulings"
 
 
 class HttpPeers:
@@ -51,6 +52,20 @@ class HttpPeers:
         data = canonical_json(body)
         answers = self._pool.map(lambda peer: self._sign(peer, data), peers)
         return {peer.address: answer for peer, answer in zip(peers, answers, strict=True)}
+
+    def ask_rulings(self, asked: Sequence[tuple[Member, dict[str, Any]]]) -> dict[Address, PeerAnswer]:
+        """As `ask_signatures`, a body for each."""
+        answers = self._pool.map(lambda one: self._rule(one[0], one[1]), asked)
+        return {peer.address: answer for (peer, _), answer in zip(asked, answers, strict=True)}
+
+    def _rule(self, peer: Member, body: dict[str, Any]) -> PeerAnswer:
+        try:
+            answer = self._ask(peer, "POST", RULINGS, canonical_json(body))
+            if "signature" in answer:
+                return PeerAnswer(from_hex(answer["signature"], 65, "signature"))
+            return PeerAnswer(None, {int(body["case_id"]): str(answer["refused"])[:200]})
+        except (MallaError, KeyError, TypeError, ValueError):
+            return PeerAnswer()
 
     def _sign(self, peer: Member, data: bytes) -> PeerAnswer:
         try:

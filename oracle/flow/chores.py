@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from oracle.flow.court_chores import court_due
 from oracle.flow.node import Node
 from oracle.flow.settlement import fresh_key
 from protocol.committee import proposer
@@ -46,6 +47,7 @@ def _due(node: Node, head: Any) -> Iterator[tuple[str, Any]]:
     yield from _forfeits(node, head)
     yield from _defaults(node, head)
     yield from _refunds(node, head)
+    yield from court_due(node, head)
     yield from _burns(node, head)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oracle.flow.batch_view import find_unit, misses_report
+from oracle.flow.court import is_contested
 from oracle.flow.node import Node, find_batch, not_ready, require_provider_key
 from oracle.records import JobRow, OpeningRow
 from protocol.encoding import canonical_json, keccak, to_hex
@@ -10,6 +11,7 @@ from protocol.errors import Reason, Refused, TooLarge
 from protocol.limits import MAX_TELEMETRY, MAX_TRANSCRIPT
 from protocol.messages import opening_digest, report_digest
 from protocol.sealing import OVERHEAD
+from protocol.signing import recover
 from protocol.transcript import telemetry_digest
 from protocol.types import CANARY_ONLY, BatchState, Entry, JobState, Report, SignedReport
 from protocol.units import Address
@@ -45,7 +47,7 @@ def accept_report(node: Node, signed: SignedReport) -> None:
 
 
 def accept_opening(node: Node, batch_id: int, index: int, auditor: str, sealed: bytes, signature: bytes) -> None:
-    """Keep the opening of a drawn leaf, whoever its auditor is.
+    """Keep the opening of a drawn leaf, whoever its auditor is, or of one that a case asks its auditor about.
 
     Raises TooLarge, SignatureInvalid, or Refused with not_found, not_ready, stale, not_drawn, not_member, wrong_signer.
     """
@@ -53,24 +55,26 @@ def accept_opening(node: Node, batch_id: int, index: int, auditor: str, sealed: 
     if len(sealed) > limit:
         raise TooLarge("The sealed opening", len(sealed), limit)
     batch = find_batch(node, batch_id)
-    if batch.state not in ONGOING:
+    contested = is_contested(node, batch_id, index, auditor)
+    if batch.state not in ONGOING and not contested:
         raise Refused(Reason.STALE, f"Batch {batch_id} is {batch.state.name} already.")
     if batch.drawn_at is None:
         raise not_ready(f"Batch {batch_id} is not drawn here yet.")
     entry = find_unit(node, batch_id, index)
     if entry is None and misses_report(node, batch_id, index):
         raise not_ready(f"The calls of unit {index} of batch {batch_id} are not reported here yet.")
-    if entry is None or not entry.drawn:
+    if entry is None or not (entry.drawn or contested):
         raise Refused(Reason.NOT_DRAWN, f"Entry {index} of batch {batch_id} is not drawn.", "Open drawn entries only.")
-    if not entry.is_owed:
+    if not (entry.is_owed or contested):
         raise Refused(Reason.NOT_DRAWN, f"The order of entry {index} of batch {batch_id} keeps its transcript back.",
                       f"Open none of the class {CANARY_ONLY}.")
-    if auditor not in node.chain.members(batch.set_version):
+    if not contested and auditor not in node.chain.members(batch.set_version):
         raise Refused(Reason.NOT_MEMBER, f"{auditor} is no oracle of set version {batch.set_version}.")
     job = node.store.job(entry.entry.job_id)
     opened_at = job.opened_at if job is not None else batch.committed_at
     digest = opening_digest(node.domain, batch_id, index, auditor, keccak(sealed))
-    require_provider_key(node, digest, signature, batch.provider, opened_at)
+    if not (contested and recover(digest, signature) == node.chain.provider(batch.provider).node_key):
+        require_provider_key(node, digest, signature, batch.provider, opened_at)  # of a case its present key will do
     row = OpeningRow(batch_id, index, Address(auditor), sealed, "provider", node.clock())
     node.store.put_opening(row, signature)
 

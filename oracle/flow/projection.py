@@ -9,7 +9,7 @@ from oracle.records import OpeningRow
 from oracle.session_rows import PostedLines
 from protocol.errors import Malformed
 from protocol.openings import PostedOpening, PostedReport, unpack_posted
-from protocol.types import BatchState
+from protocol.types import BatchState, Ruling
 
 
 def apply_block(rows: Projection, block: Any) -> None:
@@ -64,6 +64,12 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
             rows.end_session(event.session_id, event.refunded, at, tx_hash)
         case "VouchersCommitted":  # behind its `BatchCommitted`, in one transaction
             rows.commit_vouchers(event.batch_id, event.claims)
+        case "CaseOpened":
+            rows.open_case(event, at, tx_hash)
+        case "CaseRuled":
+            rows.close_case(event.case_id, event.ruling, at, tx_hash)
+        case "CaseDefaulted":
+            rows.close_case(event.case_id, Ruling.DEFAULT, at, tx_hash)
         case "OffersRevoked":
             rows.revoke_offers(event.provider, event.below)
 

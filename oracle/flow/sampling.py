@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from oracle.flow.call_draw import note_call_draws
+from oracle.flow.court import undrawn_batches
 from oracle.flow.node import Node
 from oracle.records import BatchRow, Member
 from protocol.draw import RevealChain, audit_rate, draw, epoch_end, epoch_of, is_reveal
@@ -42,7 +43,7 @@ def publish_reveals(node: Node, final_block: int) -> int:
 def draw_batches(node: Node, final_block: int) -> int:
     """Draw every batch whose randomness exists, or whose wait for it is over. Returns how many."""
     made = 0
-    for batch in node.store.batches(BatchState.PENDING, BatchState.FROZEN):
+    for batch in [*node.store.batches(BatchState.PENDING, BatchState.FROZEN), *undrawn_batches(node)]:
         if batch.drawn_at is None and final_block >= due_block(node, batch):
             made += _draw(node, batch)
     return made

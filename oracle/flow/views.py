@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from oracle.flow.court import wanted_by_cases
 from oracle.flow.node import Node
 from oracle.flow.shown_verdict import show_verdict
 from oracle.flow.turns import wanted_openings
@@ -119,7 +120,8 @@ def hex_or_none(value: bytes | None) -> str | None:
 def list_wanted(node: Node, provider: str) -> list[dict[str, Any]]:
     """Openings that this oracle asks a provider for, with what names the groups of fingerprints in its draw; the oldest
     MOST_WANTED of them: what was opened makes room for the next."""
-    found = wanted_openings(node, provider)[:MOST_WANTED]
+    by_place = {(e.batch_id, e.index): e for e in [*wanted_by_cases(node, provider), *wanted_openings(node, provider)]}
+    found = list(by_place.values())[:MOST_WANTED]
     seeds = {batch.batch_id: batch.group_seed for batch in node.store.find_batches({e.batch_id for e in found})}
     return [{"batch_id": e.batch_id, "index": e.index, "job_id": to_hex(e.entry.job_id),
              "group_seed": to_hex(seed) if (seed := seeds.get(e.batch_id)) else None} for e in found]

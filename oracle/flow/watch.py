@@ -14,6 +14,8 @@ from oracle.flow.exchange import deliver
 from oracle.flow.findings import want_audits
 from oracle.flow.node import Node
 from oracle.flow.receipts import read_settlements
+from oracle.flow.reviews import want_reviews
+from oracle.flow.rulings import propose_rulings
 from oracle.flow.sampling import draw_batches, publish_reveals
 from oracle.flow.session_reports import read_posted, read_terms
 from oracle.flow.settlement import propose
@@ -47,11 +49,13 @@ class Loop:
         self._attempt("read_posted", lambda: read_posted(node))
         self._attempt("make_units", lambda: make_units(node))
         self._attempt("want_audits", lambda: want_audits(node))
+        self._attempt("want_reviews", lambda: want_reviews(node))
         self._attempt("want_checks", lambda: want_checks(node))
         self._attempt("want_canaries", lambda: want_canaries(node))
         self._attempt("reveal_findings", lambda: reveal_findings(node))
         self._attempt("deliver", lambda: deliver(node))
         self._attempt("propose", lambda: propose(node))
+        self._attempt("propose_rulings", lambda: propose_rulings(node))
         self._attempt("do_chores", lambda: do_chores(node))
         self._attempt("pump", node.sender.pump)
         self._attempt("read_settlements", lambda: read_settlements(node))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from oracle.confirmation_rows import AuditorFault, CommitmentRow
 from oracle.ports.canaries import Canaries
 from oracle.ports.challenges import Challenges
+from oracle.ports.court import CaseProjection, Cases
 from oracle.ports.sessions import Listings, SessionProjection, Sessions
 from oracle.records import (
     AuditRow,
@@ -62,7 +63,7 @@ class Market(Protocol):
     def figures(self) -> dict[str, int]: ...
 
 
-class Projection(SessionProjection, Protocol):
+class Projection(SessionProjection, CaseProjection, Protocol):
     """What the follower writes, all within the follower's own transaction."""
 
     def open_job(self, event: Any, tx_hash: bytes) -> None: ...
@@ -155,6 +156,6 @@ class Scores(Protocol):
     def drop_numbers(self, before: float) -> int: ...
 
 
-class Store(Blobs, Market, Audits, Agreement, Scores, Challenges, Confirmations, Sessions, Listings, Canaries,
+class Store(Blobs, Market, Audits, Agreement, Scores, Challenges, Confirmations, Sessions, Listings, Canaries, Cases,
             Protocol):
     def transaction(self) -> AbstractContextManager[Store]: ...

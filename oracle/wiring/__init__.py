@@ -11,7 +11,15 @@ from typing import Any
 from sqlalchemy import Engine
 
 from oracle.config import Settings
-from oracle.edges.broker import CANARY_TASK, CHALLENGE_TASK, QUEUE, TASK, TRANSPORT_OPTIONS, CeleryQueue
+from oracle.edges.broker import (
+    CANARY_TASK,
+    CHALLENGE_TASK,
+    QUEUE,
+    REVIEW_TASK,
+    TASK,
+    TRANSPORT_OPTIONS,
+    CeleryQueue,
+)
 from oracle.edges.canary_requests import RequesterProgram
 from oracle.edges.catalogue import ReleaseCatalogue
 from oracle.edges.chain import OracleChain
@@ -38,6 +46,7 @@ __all__ = [
     "CANARY_TASK",
     "CHALLENGE_TASK",
     "QUEUE",
+    "REVIEW_TASK",
     "TASK",
     "TRANSPORT_OPTIONS",
     "Parts",

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from protocol.chain.abi import ContractAbi
-from protocol.chain.deployment import Deployment
+from protocol.chain.court_calls import CourtCalls, in_signer_order
 from protocol.chain.records import Call
 from protocol.messages import (
-    Domain,
     decision_tuple,
     entry_tuple,
     head_tuple,
@@ -18,7 +15,7 @@ from protocol.messages import (
     settlement_digest,
     storage_receipt_digest,
 )
-from protocol.signing import compact, recover
+from protocol.signing import compact
 from protocol.types import BatchHead, Commitment, Decision, Entry, Job, Offer, Session, SignedOffer, Voucher
 from protocol.units import Address, in_tokens
 
@@ -26,12 +23,8 @@ NATIVE = b""
 """Call data of a plain transfer of the chain's coin."""
 
 
-class Calls:
+class Calls(CourtCalls):
     """Mixed into `Chain`. Amounts are wei, durations seconds; a digest, a key and a leaf have 32 bytes."""
-
-    deployment: Deployment
-    abis: dict[str, ContractAbi]
-    domain: Domain
 
     # token
     def approve(self, spender: str, amount: int) -> Call:
@@ -190,10 +183,6 @@ class Calls:
     def set_url(self, url: str) -> Call:
         return self._call("committee", "setUrl", [url], f"Publish {url} as the oracle's address.")
 
-    def _call(self, contract: str, function: str, arguments: Sequence[Any], what: str) -> Call:
-        data = self.abis[contract].encode(function, arguments)
-        return Call(self.deployment.addresses[contract], data, what)
-
 
 def send_coin(to: Address, wei: int) -> Call:
     """A plain transfer of the chain's coin, which pays for gas."""
@@ -205,17 +194,6 @@ def offer_tuple(offer: Offer) -> tuple[object, ...]:
         offer.provider, offer.model, offer.profile, offer.input_price, offer.output_price, offer.max_input_tokens,
         offer.max_output_tokens, offer.min_duration, offer.max_outstanding, offer.nonce, offer.expiry,
     )
-
-
-def in_signer_order(digest: bytes, signatures: Sequence[bytes]) -> list[bytes]:
-    """The contract wants strictly ascending signers; of two by one signer the first is kept.
-
-    Raises SignatureInvalid on a signature that recovers to nobody.
-    """
-    by_signer: dict[int, bytes] = {}
-    for signature in signatures:
-        by_signer.setdefault(int(recover(digest, signature), 16), signature)
-    return [by_signer[signer] for signer in sorted(by_signer)]
 
 
 def _batch(batch_id: int, head: BatchHead, entries: Sequence[Entry]) -> list[object]:

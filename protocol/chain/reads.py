@@ -149,6 +149,17 @@ class Reads:
         plaintiff, kind, ruling, *rest = self._one("court", "caseOf", [case_id], block)
         return CourtCase(plaintiff, CaseKind(kind), Ruling(ruling), *rest)
 
+    def case_count(self, block: int | None = None) -> int:
+        return self._one("court", "caseCount", [], block)
+
+    def appeal_of(self, batch_id: int, block: int | None = None) -> int:
+        """The case of a batch's appeal; 0 if none."""
+        return self._one("court", "appealOf", [batch_id], block)
+
+    def dispute_of(self, batch_id: int, index: int, block: int | None = None) -> int:
+        """The last case about an entry; 0 if none."""
+        return self._one("court", "disputeOf", [batch_id, index], block)
+
     # committee
     def set_version(self, block: int | None = None) -> int:
         """Version of the oracle set at the block; 0 is the empty set."""

@@ -15,6 +15,7 @@ from oracle.edges.store.calls import CallStore
 from oracle.edges.store.canaries import CanaryStore
 from oracle.edges.store.challenges import ChallengeStore
 from oracle.edges.store.confirmations import ConfirmationStore
+from oracle.edges.store.court import CourtStore
 from oracle.edges.store.listings import ListingStore
 from oracle.edges.store.market import MarketStore
 from oracle.edges.store.projection import ProjectionStore
@@ -25,7 +26,7 @@ from protocol.errors import ConfigInvalid
 
 
 class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore, ChallengeStore, ScoreStore, ConfirmationStore,
-               CallStore, ListingStore, CanaryStore):
+               CallStore, ListingStore, CanaryStore, CourtStore):
     """Implements `oracle.ports.Store`. Unbound, each method is a transaction of its own."""
 
     @contextmanager
@@ -35,7 +36,7 @@ class SqlStore(BlobStore, MarketStore, AuditStore, AgreementStore, ChallengeStor
             yield SqlStore(self._engine, connection)
 
 
-class SqlProjection(ProjectionStore, SessionProjectionStore, CanaryStore, MarketStore):
+class SqlProjection(ProjectionStore, SessionProjectionStore, CanaryStore, MarketStore, CourtStore):
     """Implements `oracle.ports.Projection` on the follower's connection."""
 
 

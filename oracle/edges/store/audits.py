@@ -16,10 +16,11 @@ from oracle.edges.store.audit_tables import (
     REVEALS,
 )
 from oracle.edges.store.calls import escalate_unit
+from oracle.edges.store.court_tables import CASES
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import BATCHES, ENTRIES
 from oracle.records import AuditRow, OpeningNote, OpeningRow, RecordRow
-from protocol.types import AuditRecord, BatchState, SignedReport, VerdictKind
+from protocol.types import AuditRecord, BatchState, Ruling, SignedReport, VerdictKind
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
 
@@ -86,10 +87,11 @@ class AuditStore(Session):
                       .values(readable=False))
 
     def drop_openings(self, before: float) -> int:
-        """Openings hold a requester's plaintext: they go once the batch is over."""
+        """Openings hold a requester's plaintext: they go once the batch is over and no case about it is open."""
         over = exists().where(BATCHES.c.batch_id == OPENINGS.c.batch_id, BATCHES.c.state.in_(OVER))
+        contested = exists().where(CASES.c.batch_id == OPENINGS.c.batch_id, CASES.c.ruling == int(Ruling.NONE))
         with self._begin() as c:
-            return c.execute(delete(OPENINGS).where(OPENINGS.c.received_at < before, over)).rowcount
+            return c.execute(delete(OPENINGS).where(OPENINGS.c.received_at < before, over, ~contested)).rowcount
 
     def put_record(self, row: RecordRow, escalate: bool) -> bool:
         """Keep an oracle's finding; True when it was new. A PASS or FRAUD stays, others give way to a later one."""

@@ -9,6 +9,7 @@ from typing import Any
 from protocol.encoding import to_hex
 from protocol.types import BatchState, SignedOffer
 from protocol.units import Digest, Wei
+from provider.court_rows import Contested
 from provider.edges.fake_claims import FakeClaims
 from provider.edges.fake_outbox import FakeOutbox
 from provider.figures import Earnings, Speed
@@ -32,8 +33,12 @@ class FakeJournal(FakeOutbox):
     signs: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
     measured: float | None = None
     claims: FakeClaims = field(default_factory=FakeClaims)
+    cases: list[Contested] = field(default_factory=list)
     burns: dict[int, int] = field(default_factory=dict)
     """Wei burned, by block."""
+
+    def contested(self, now: float) -> list[Contested]:
+        return [case for case in self.cases if now < case.deadline]
 
     def jobs(self, *stages: Stage, limit: int = 256) -> list[JournalJob]:
         found = [job for job in self.rows.values() if job.stage in stages]

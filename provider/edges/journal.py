@@ -13,6 +13,7 @@ from protocol.errors import ConfigInvalid
 from protocol.types import BatchState, Entry, Outcome, SignedOffer
 from protocol.units import Address
 from protocol.wire import from_json, to_json
+from provider.edges.court_rows import CourtRows
 from provider.edges.journal_jobs import JobRows
 from provider.edges.reports import ReportRows
 from provider.edges.tables import BATCHES, BEATS, BURNS, DELIVERIES, JOBS, OFFERS, RECEIPTS, REVEALS
@@ -31,7 +32,7 @@ def open_engine(database_url: str, connections: int = 2) -> Engine:
                         "Write it as postgresql+psycopg://user:password@host:port/database.")
 
 
-class PostgresJournal(JobRows, ReportRows):
+class PostgresJournal(JobRows, ReportRows, CourtRows):
     """`provider.ports.Journal`. Safe to share between threads and processes."""
 
     def __init__(self, engine: Engine) -> None:

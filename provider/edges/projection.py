@@ -24,6 +24,7 @@ from protocol.chain.events import (
 )
 from protocol.types import BatchState, Outcome
 from protocol.wire import to_json
+from provider.edges.court_rows import apply_court_event
 from provider.edges.session_projection import apply_session_event
 from provider.edges.tables import BATCHES, BURNS, CONVICTIONS, JOBS
 from provider.ports import Log
@@ -45,6 +46,7 @@ class Projection:
     def _apply(self, connection: Connection, placed: ChainEvent) -> None:
         event = placed.event
         apply_session_event(connection, self._owner, placed, self._log)
+        apply_court_event(connection, self._owner, event)
         if isinstance(event, JobOpened):
             if event.job.provider.lower() == self._owner:
                 self._opened(connection, event)

@@ -20,6 +20,7 @@ from protocol.sealing import new_secret, seal
 from protocol.transcript import parse_transcript, transcript_bytes
 from protocol.types import BatchState
 from protocol.units import Address
+from provider.court_rows import Contested
 from provider.flow.drawing import Opening
 from provider.flow.units import Draws, find_unit, is_kept_back, is_place
 from provider.records import Delivery, DeliveryKind, JournalBatch, Oracle
@@ -42,10 +43,13 @@ class Asking:
 
 def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
     """Ask every oracle what it wants opened and queue it for all oracles. Returns how many openings are new."""
-    if not opening.journal.batches(BatchState.PENDING):
+    cases = opening.journal.contested(opening.clock())
+    if not cases and not opening.journal.batches(BatchState.PENDING):
         return 0
     asked, draws = ask_wanted(opening, oracles), Draws(opening)
-    return sum(_open(opening, asking, place, oracles, {one.auditor.address for one in all_asking}, draws)
+    for_cases = sum(_open_for_case(opening, asking, place, case) for place, all_asking in asked.items()
+                    for case in cases if case.covers(*place) for asking in all_asking)
+    return for_cases + sum(_open(opening, asking, place, oracles, {one.auditor.address for one in all_asking}, draws)
                for place, all_asking in asked.items() for asking in all_asking)
 
 
@@ -115,6 +119,26 @@ def _open(opening: Opening, one: Asking, place: Place, oracles: Sequence[Oracle]
     opening.journal.queue_deliveries(
         [Delivery(DeliveryKind.OPENING, subject, oracle.address, body, batch.batch_id) for oracle in oracles])
     opening.log("leaf_opened", batch_id=batch.batch_id, index=index, auditor=auditor.address)
+    return True
+
+
+def _open_for_case(opening: Opening, one: Asking, place: Place, case: Contested) -> bool:
+    """A member of the set that rules a case gets what it asks for, drawn or not, whatever the order's audit class: its
+    requester, or we ourselves, asked for the ruling."""
+    auditor, (batch_id, index) = one.auditor, place
+    batch = opening.journal.batch(batch_id)
+    members = {member.address for member in opening.chain.oracles(case.set_version)}
+    if batch is None or auditor.address not in members or (found := find_unit(opening, batch, index)) is None:
+        return False
+    # Not under the batch's number: what is owed for a batch ends with it.
+    subject = f"{batch_id}/{index}/{auditor.address}/{case.case_id}"
+    if opening.journal.has_delivery(DeliveryKind.OPENING, subject):
+        opening.journal.repeat_delivery(DeliveryKind.OPENING, subject, auditor.address,
+                                        opening.clock() - REPEAT_SECONDS)
+        return False
+    body = seal_opening(opening, batch, index, auditor, opened_transcript(found, index, one.group_seed))
+    opening.journal.queue_deliveries([Delivery(DeliveryKind.OPENING, subject, auditor.address, body, None)])
+    opening.log("leaf_opened", batch_id=batch_id, index=index, auditor=auditor.address, case_id=case.case_id)
     return True
 
 

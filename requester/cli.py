@@ -12,6 +12,8 @@ from protocol.errors import BadInput
 from protocol.limits import MAX_PROMPT
 from protocol.units import from_tokens, in_tokens
 from protocol.wire import to_json
+from requester.court_ports import Dispute
+from requester.dispute_commands import add_dispute_commands, dispute_fields, dispute_lines
 from requester.errors import REFUNDED
 from requester.gateway_commands import add_gateway
 from requester.records import JobResult
@@ -20,9 +22,10 @@ from requester.terminal import Session, plain_result, result_fields, speaking, t
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 request_app = typer.Typer(no_args_is_help=True, help="Ask for work: deposit, open jobs, read answers.")
-job_app = typer.Typer(no_args_is_help=True, help="One job: submit, watch, result, cancel, list.")
+job_app = typer.Typer(no_args_is_help=True, help="One job: submit, watch, result, cancel, dispute, explain, list.")
 receipt_app = typer.Typer(no_args_is_help=True, help="Check receipts offline.")
 request_app.add_typer(job_app, name="job")
+add_dispute_commands(job_app)
 add_gateway(request_app)
 add_session_commands(request_app)
 app.add_typer(request_app, name="request")
@@ -87,7 +90,8 @@ def submit(
 def watch(context: typer.Context, job_id: JobId, timeout: Timeout = None, as_json: AsJson = False) -> None:
     """Go on with a job, also one of an earlier process, until it has ended."""
     with speaking(as_json) as say:
-        show(context.obj.connect().wait(job_id, timeout=timeout, on_progress=say.progress), say)
+        client = context.obj.connect()
+        show(client.wait(job_id, timeout=timeout, on_progress=say.progress), say, client.case(job_id))
 
 
 @job_app.command("transcript")
@@ -192,8 +196,9 @@ def amount_of(text: str) -> int:
         raise BadInput(str(error)) from error
 
 
-def show(found: JobResult, say: Any) -> None:
-    say.out(result_fields(found), plain_result(found))
+def show(found: JobResult, say: Any, case: Dispute | None = None) -> None:
+    about = {"dispute": dispute_fields(case)} if case else {}
+    say.out(result_fields(found) | about, "\n".join([plain_result(found), *(dispute_lines(case) if case else ())]))
     if found.state == "REFUNDED":
         raise typer.Exit(REFUNDED)
 

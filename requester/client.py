@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from protocol.encoding import from_hex, to_hex
-from protocol.errors import BadInput
+from protocol.errors import BadInput, ConfigInvalid
 from protocol.sampling import CANDIDATES
 from protocol.transcript import parse_prompt
 from protocol.types import AUDIT_ONE, Transcript
 from protocol.units import Address, Digest, Wei
 from requester.config import Settings
+from requester.court_ports import Court, Dispute, DisputePlan
 from requester.errors import JobNotFound
 from requester.flow.answers import transcript_of
+from requester.flow.disputes import dispute_job, view_dispute
 from requester.flow.drive import Patience, await_answer, finish_job, open_job
 from requester.flow.forgetting import forget_jobs
 from requester.flow.funding import Funds
@@ -26,6 +28,10 @@ from requester.ports import Balances, Market
 from requester.records import ENDED, JobResult, Progress, Stage
 
 OnProgress = Callable[[Progress], None]
+
+
+def _agree(_plan: DisputePlan) -> None:
+    return None
 
 
 def _silent(_progress: Progress) -> None:
@@ -121,6 +127,27 @@ class Client:
                            "A committed job is paid if its audit passes, and refunded otherwise.")
         self._market.wallet.wait(self._market.wallet.send(self._market.chain.cancel_call(file.job)))
         return result_of(self._market.files.read(file.job_id))
+
+    def dispute(self, job_id: str, *, again: bool = False,
+                confirm: Callable[[DisputePlan], None] | None = None) -> Dispute:
+        """Open the dispute of a committed job, whose bond the wallet pays, or go on with the one that is there: then
+        what is due (bond, compensation, award) is collected. `confirm` is told the plan before a bond is paid and
+        raises to stop; `again` disputes once more after a case that nobody ruled.
+
+        Errors: JobNotFound, BadInput (not committed, come back, too late), BondMissing, GasMissing, ChainRefused.
+        """
+        file = self._market.files.read(_digest(job_id))
+        return dispute_job(file, self._market, self._court(), self._funds, confirm or _agree, again)
+
+    def case(self, job_id: str) -> Dispute | None:
+        """The job's dispute as it stands on-chain, if there is one; nothing is sent. Errors: JobNotFound."""
+        file = self._market.files.read(_digest(job_id))
+        return None if self._market.court is None else view_dispute(file, self._market, self._market.court)
+
+    def _court(self) -> Court:
+        if self._market.court is None:
+            raise ConfigInvalid("This client was built without a court.", "Use Client.connect().")
+        return self._market.court
 
     def balances(self) -> Balances:
         """Escrow, wallet, gas; wei."""

@@ -33,6 +33,18 @@ class GasMissing(MallaError):
         )
 
 
+class BondMissing(MallaError):
+    """The wallet does not hold the bond of a dispute."""
+
+    code = "bond_missing"
+
+    def __init__(self, account: Address, bond: int, wallet: int, escrow: int) -> None:
+        missing = bond - wallet
+        way = f"malla request withdraw {in_tokens(missing)}" if escrow >= missing else "Transfer them to it first."
+        super().__init__(f"The bond is {in_tokens(bond)} MALLA and comes out of the wallet; {account} has "
+                         f"{in_tokens(wallet)} in it: {in_tokens(missing)} MALLA are missing.", way)
+
+
 class JobNotFound(MallaError):
     """No job file of that id."""
 
@@ -54,7 +66,7 @@ class AnswerInvalid(MallaError):
 EXIT_CODES: dict[str, int] = {
     "config_invalid": 3, "balance_too_low": 4, "gas_missing": 4, "no_provider": 5, "price_over_cap": 5, "busy": 5,
     "offer_expired": 5, "unknown_model": 5, "timeout": 6, "chain_unreachable": 8,
-    "spend_limit": 4, "key_cap_used": 4, "no_capacity": 5,
+    "spend_limit": 4, "bond_missing": 4, "key_cap_used": 4, "no_capacity": 5,
 }  # fmt: skip
 REFUNDED = 7
 """Exit status of a command whose job was refunded."""

@@ -11,6 +11,7 @@ from protocol.messages import Domain
 from protocol.sampling import Drawing
 from protocol.types import BatchHead, Entry, Job, JobState, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Digest, Seconds, Wei
+from requester.court_ports import Court
 from requester.records import JobFile, StorageReceipt
 
 
@@ -218,3 +219,5 @@ class Market:
     """Waits that many seconds, or less."""
     random: Callable[[], float]
     """A number from 0 to 1, 1 excluded."""
+    court: Court | None = None
+    """None where nothing is disputed."""

@@ -21,6 +21,7 @@ from protocol.engine.weights import default_cache_folder
 from protocol.receipt import Check, Receipt
 from requester.config import TESTNET, Settings, find_deployment, local_testnet
 from requester.edges.chain_client import ChainClient
+from requester.edges.court_chain import CourtChainClient
 from requester.edges.job_files import JobFolder
 from requester.edges.key_file import KeyFile
 from requester.edges.models import LocalModels
@@ -122,6 +123,7 @@ def open_wallet(settings: Settings, progress: Callable[[str, float], None] | Non
         files=files,
         pause=time.sleep,
         random=random.SystemRandom().random,
+        court=CourtChainClient(chain),
     )
     return Opened(market, wallet, SessionChainClient(chain), folder)
 

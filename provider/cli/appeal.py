@@ -33,8 +33,8 @@ def appeal(
     password_file: PasswordFile = None, keystore: OwnerKeystore = None, json: Json = False, yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Deposit the bond and let the committee rule again on a batch frozen for FRAUD. Called again it shows the case, and
-    takes back the bond of one that nobody ruled in time."""
+    """Deposit the bond and let the committee rule again on a batch frozen for FRAUD. Called again it shows the case,
+    and takes back the bond of one that nobody ruled in time."""
     from provider.cli.sending import open_chain, open_owner, owner_address
 
     with reporting(json):
@@ -77,7 +77,7 @@ def view_appeal(chain: Any, owner: Any, batch_id: int) -> AppealView:
 
 
 def _send_appeal(chain: Any, owner: Any, view: AppealView) -> str:
-    """Approve the bond if that was not done before, then appeal. Errors: ChainRefused, ChainUnreachable, Unavailable."""
+    """Approve the bond if that was not done before, then appeal. Errors: ChainRefused, Unavailable."""
     from protocol.chain.sender import send_and_wait
 
     court = chain.deployment.court

@@ -41,8 +41,7 @@ class AppealView:
 
 
 def plan_appeal(view: AppealView) -> list[Effect]:
-    """What an appeal changes. Errors: BadInput, each with its cause: not yours, not frozen for fraud, too late, the bond
-    is not there."""
+    """What an appeal changes. Errors: BadInput: not yours, not frozen for fraud, too late, no bond."""
     if view.provider is None:
         raise BadInput(f"The chain has no work batch {view.batch_id}.", "See `malla provider status` for a frozen one.")
     if view.provider.lower() != view.owner.lower():
@@ -50,7 +49,7 @@ def plan_appeal(view: AppealView) -> list[Effect]:
                        "Name a batch of yours, or its owner's keystore.")
     if view.state is not BatchState.FROZEN or view.outcome is not Outcome.FRAUD:
         why = f" for {view.outcome.name}" if view.state is BatchState.FROZEN else ""
-        raise BadInput(f"Batch {view.batch_id} is {view.state.name}{why}: only one that is frozen for FRAUD is appealed.",
+        raise BadInput(f"Batch {view.batch_id} is {view.state.name}{why}: only one frozen for FRAUD is appealed.",
                        "A batch frozen for NOT_OPENED is saved by its openings, which the node posts itself.")
     if view.now >= view.until:
         raise BadInput(f"Batch {view.batch_id} could be appealed until second {view.until}; it is {view.now}.",
@@ -59,9 +58,9 @@ def plan_appeal(view: AppealView) -> list[Effect]:
         raise BadInput(f"The bond is {in_tokens(view.bond)} tokens, {view.owner} has {in_tokens(view.token_balance)}.",
                        "Send tokens to the owner first, or: malla provider withdraw --earnings")
     return [
-        Effect("bond", "", f"{in_tokens(view.bond)} tokens of the owner's; they return if the appeal is upheld or nobody "
-               "rules, and are burned if it is rejected"),
-        Effect("if upheld", "", f"the batch is paid ({in_tokens(view.earns)} tokens, less the fee), nothing is slashed"),
+        Effect("bond", "", f"{in_tokens(view.bond)} tokens of the owner's; they return if the appeal is upheld or "
+               "nobody rules, and are burned if it is rejected"),
+        Effect("if upheld", "", f"the batch is paid ({in_tokens(view.earns)} tokens, less the fee), no slash"),
         Effect("if rejected, or nobody rules", "",
                f"the batch is forfeited and about {in_tokens(view.slash)} tokens of your stake are slashed"),
         Effect("freeze ends", f"second {view.until}", f"with the ruling, at the latest at second "
@@ -75,7 +74,7 @@ def case_line(case: AppealCase, now: int) -> str:
     ends = {
         Ruling.UPHELD: "was UPHELD: the batch is paid and the bond has returned.",
         Ruling.REJECTED: "was REJECTED: the bond is burned and the batch is forfeited.",
-        Ruling.DEFAULT: "was closed by default: nobody ruled, the bond has returned, the batch is forfeited.",
+        Ruling.DEFAULT: "was closed by default: nobody ruled, the bond has returned, the freeze has ended.",
     }
     if case.ruling in ends:
         return f"{name} {ends[case.ruling]}"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from protocol.chain.events import CaseOpened, CaseRuled
 from protocol.types import Ruling
 from tests.e2e.market import Market
@@ -12,9 +9,7 @@ from tests.e2e.market import Market
 LONGEST = 120.0
 
 
-def test_dispute__of_an_honest_settled_job__is_rejected_by_the_oracles_alone(
-    market: Market, record_property: Callable[[str, object], None]
-) -> None:
+def test_dispute__of_an_honest_settled_job__is_rejected_by_the_oracles_alone(market: Market) -> None:
     """R125: a quorum replays the disputed answer, whose transcript the provider opens by itself; half of the bond goes
     to the provider, half is burned, to the wei."""
     client, chain = market.clients["requester-2"], market.chain
@@ -22,7 +17,6 @@ def test_dispute__of_an_honest_settled_job__is_rejected_by_the_oracles_alone(
     market.require_paid_once(result)
     wallet, owner, supply = client.balances().wallet, chain.token_balance(result.provider), chain.total_supply()
     bond, since = chain.court_terms().dispute_bond, chain.head().number
-    began = time.monotonic()
 
     case = client.dispute(result.job_id)
     assert (case.is_new, case.state, case.bond) == (True, "OPEN", bond)
@@ -32,7 +26,6 @@ def test_dispute__of_an_honest_settled_job__is_rejected_by_the_oracles_alone(
     assert client.balances().wallet == wallet - bond
 
     market.wait_until(lambda: chain.court_case(case.case_id).ruling is not Ruling.NONE, "the case is ruled", LONGEST)
-    record_property("seconds_to_ruling", round(time.monotonic() - began, 1))
     found = [one.event for one in chain.events(since, chain.head().number)]
     assert [one.ruling for one in found if isinstance(one, CaseRuled)] == [Ruling.REJECTED]
     assert [one.bond for one in found if isinstance(one, CaseOpened)] == [bond]

@@ -113,6 +113,27 @@ def ask_auditors(url: str) -> list[dict[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
+def fetch_cases(url: str, only_open: bool) -> list[dict[str, Any]]:
+    """The cases that the api of that URL shows. Raises Unavailable."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/v1/cases", timeout=10.0, trust_env=False,
+                           params={"open": "true"} if only_open else {})
+        # Read once here, so that nothing later meets a field that is missing.
+        return [{**{name: plain(row[name]) for name in ("kind", "state", "own_ruling", "waits_for", "plaintiff",
+                                                        "provider", "job_id")},
+                 "bond": str(int(row["bond"])),
+                 **{name: int(row[name]) for name in ("case_id", "batch_id", "index", "deadline", "opened_at")}}
+                for row in answer.json()["cases"]]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        raise Unavailable(f"The api at {url} shows no cases ({type(error).__name__}).",
+                          "Check that it runs: malla oracle status") from error
+
+
+def plain(text: object) -> str | None:
+    """A stranger's words must not steer the terminal."""
+    return None if text is None else "".join(c if c.isprintable() else "?" for c in str(text))[:300]
+
+
 def ask_health(url: str) -> str:
     """"ready", or why not."""
     try:

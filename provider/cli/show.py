@@ -78,7 +78,8 @@ def status(
             f"visible      {'yes' if visible else 'no'}: " + ", ".join(f"{url} {count}" for url, count in seen.items()),
         ]
         if record.frozen_batch:
-            lines.append(f"FROZEN       batch {record.frozen_batch}: oracles signed FRAUD")
+            lines.append(f"FROZEN       batch {record.frozen_batch}: oracles signed against it; if wrongly for FRAUD: "
+                         f"malla provider appeal {record.frozen_batch}")
         if node is not None:
             waiting = ", ".join(node["waiting_for"])
             lines.append("node         " + ("ready" if node["ready"] else f"waiting for {waiting}"))

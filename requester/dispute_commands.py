@@ -26,8 +26,8 @@ def add_dispute_commands(app: typer.Typer) -> None:
 
 def dispute(context: typer.Context, job_id: JobId, again: Again = False, yes: Yes = False,
             as_json: AsJson = False) -> None:
-    """Deposit a bond and let every oracle recompute a job's answer. Called again it shows the case, and collects the
-    bond, the compensation and the award that are due."""
+    """Deposit a bond and let every oracle recompute a job's answer; the oracles rule no vouchers of sessions. Called
+    again it shows the case, and collects the bond, the compensation and the award that are due."""
     with speaking(as_json) as say:
         found = context.obj.connect().dispute(job_id, again=again, confirm=lambda plan: _confirm(plan, yes, as_json))
         say.out({"dispute": dispute_fields(found)}, "\n".join(dispute_lines(found)))

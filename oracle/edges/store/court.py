@@ -67,9 +67,9 @@ class CourtStore(Session):
             return [_review(r) for r in c.execute(select(REVIEWS).where(REVIEWS.c.case_id == case_id))]
 
     def reviews_due(self, before: float, limit: int) -> list[ReviewRow]:
-        """Replays that are owed and of which the broker was not told since `before`."""
-        r = REVIEWS.c
-        owed = and_(r.verdict.is_(None), or_(r.enqueued_at.is_(None), r.enqueued_at < before))
+        """Replays that are owed to open cases and of which the broker was not told since `before`."""
+        r, its = REVIEWS.c, select(_C.case_id).where(_C.ruling == int(Ruling.NONE))
+        owed = and_(r.verdict.is_(None), r.case_id.in_(its), or_(r.enqueued_at.is_(None), r.enqueued_at < before))
         with self._begin() as c:
             rows = c.execute(select(REVIEWS).where(owed).order_by(r.attempts, r.case_id, r.unit).limit(limit))
             return [_review(row) for row in rows]

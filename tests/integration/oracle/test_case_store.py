@@ -49,3 +49,5 @@ def test_reviews__told_once_forgotten_and_told_again(world: World) -> None:
     store.forget_reviews()
     assert len(store.reviews_due(0.0, 9)) == 1
     assert [store.count_review(1, 0), store.count_review(1, 0, -1)] == [1, 0]
+    rule(world, Ruling.UPHELD)
+    assert store.reviews_due(20.0, 9) == []

@@ -43,7 +43,7 @@ def _require_alive(engine: Engine, connection: Any) -> None:
         watch.register(connection.fileno(), POLLIN)
         if watch.poll(0):
             engine.dialect.do_ping(connection)
-    except (DBAPIError, engine.dialect.dbapi.Error) as error:
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
         raise DisconnectionError("The server ended this connection.") from error
 
 

@@ -1,35 +1,44 @@
-"""What a client of the gateway waits for besides the model: `python -m benchmarks.gateway`.
+"""What gateway and provider add to running a model: `python -m benchmarks.gateway`, about four minutes on two cores.
 
-Against the testnet that is up in this clone (`malla testnet up --detach`), or the network of the environment: starts
-`malla request serve`, keeps 1, 8 and 32 streams busy, and compares what the client measured with what the provider's
-worker measured of its own model run, call by call: the rest is gateway, sealing, vouchers, HTTP, queue and scheduling.
-Providers take MALLA_STREAMS calls at once (8 unless set) and refuse more: those are asked for again, and counted.
+It starts what it needs in a folder of its own (chain, one oracle, one provider, `malla request serve`; see
+`benchmarks.gateway_stand`; the contracts have to be built) and ends it again. In turn, with the same questions: the
+provider's backend called directly in this process, and an HTTP client that asks the gateway: voucher, seal, HTTP,
+PostgreSQL, Celery, the worker's engine, sealed parts, chunks. At 1, 8 and 32 streams at once.
+
+Two model runs on a busy machine differ by more than what is added. So most calls of one stream are short and alternate,
+and what is added is also told within one run: what the client measured less what the worker measured of its own model.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import platform
 import statistics
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
-
-from benchmarks.new_user import MODEL, ROOT, end, free_port, wait_for
+from benchmarks.gateway_stand import Stand, running_stand
+from benchmarks.new_user import MODEL
+from protocol.encoding import keccak
+from provider.records import Produced
 
 RESULT = Path(__file__).parent / "results" / "gateway.json"
-STREAMS = (1, 8, 32)
-TOKENS = 32
-QUESTION = "Describe a harbour in the morning, number {}."
+TOKENS, FEW_TOKENS, MANY_TOKENS = 32, 4, 256
+PAIRS = 40
+"""Short calls of one stream, each way."""
+ROUNDS = {1: 6, 8: 3, 32: 3}
+QUESTION = "Describe {} in the year {}, with details."
+TOPICS = ("a harbour", "a mountain", "an old library", "a night train", "a market", "a lighthouse", "a garden")
+WAYS = ("direct", "gateway")
 
 
 @dataclass(frozen=True)
@@ -38,111 +47,148 @@ class Timing:
 
     first: float
     total: float
-    model_first: float
     tokens: int
-    provider: str
-
-
-class Busy(Exception):
-    """All providers are busy, for that many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.seconds = seconds
+    text: str
+    model_first: float
+    refused: int = 0
 
 
 def main() -> int:
-    """Measure, print a line for each number of streams, write the result file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=4, help="calls of each stream")
-    parser.add_argument("--only", help="ask this provider alone (its address)")
-    options = parser.parse_args()
-    port, rows = free_port(), []
-    command = [str(ROOT / ".venv/bin/malla"), "request", "serve", "--port", str(port), "--max-spend", "900",
-               "--session-cap", "100"]
-    with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            wait_for(process, lambda: "Serving OpenAI's API" in Path(log.name).read_text(), Path(log.name))
-            url = f"http://127.0.0.1:{port}/v1/chat/completions"
-            ask(url, "warm", options.only)  # opens the session
-            for streams in STREAMS:
-                rows.append(measure(url, streams, options.calls, options.only))
-                print(json.dumps(rows[-1]), flush=True)
-        finally:
-            end(process)
-    found = {"command": "python -m benchmarks.gateway", "tokens_a_call": TOKENS, "rows": rows,
-             "machine": {"cores": os.cpu_count(), "load_1m": os.getloadavg()[0], "python": platform.python_version(),
-                         "gpu": None}}  # fmt: skip
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=2) + "\n")
-    return 0
+    """Measure, print, write the result file; non-zero when the ways gave other answers, or a call failed."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--result", type=Path, default=RESULT, help="the file that is written")
+    result_file = options.parse_args().result
+    load = os.getloadavg()[0]
+    with running_stand() as stand:
+        ways = {"direct": lambda place, number, most: directly(stand, place, number, most),
+                "gateway": lambda place, number, most: through(stand, place, number, most)}
+        warm(stand)
+        short = [one_round(ways, 1, number, FEW_TOKENS) for number in range(PAIRS)]
+        rows = {count: [one_round(ways, count, number, TOKENS) for number in range(ROUNDS[count])] for count in ROUNDS}
+    streams = {str(count): summarise(found, found if count > 1 else short) for count, found in rows.items()}
+    calls = [row for found in (*rows.values(), short) for row in found]
+    result = {"command": "python -m benchmarks.gateway", "model": MODEL, "tokens_a_call": TOKENS,
+              "short_calls": {"pairs": PAIRS, "tokens": FEW_TOKENS, "used_for": "time to the first token, one stream"},
+              "rounds": {str(count): rounds for count, rounds in ROUNDS.items()}, "streams": streams,
+              "same_text": sum(row["same_text"] for row in calls), "calls": sum(len(row["gateway"]) for row in calls),
+              "refused_as_busy": sum(call.refused for row in calls for call in row["gateway"]),
+              "machine": {"cores": os.cpu_count(), "load_1m_at_the_start": round(load, 2),
+                          "python": platform.python_version(), "gpu": None}}  # fmt: skip
+    result_file.parent.mkdir(exist_ok=True)
+    result_file.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
+    return 0 if result["same_text"] >= 0.95 * result["calls"] else 1
 
 
-def measure(url: str, streams: int, calls: int, only: str | None) -> dict[str, Any]:
-    timings: list[Timing] = []
-    errors: list[str] = []
-    busy: list[int] = []
+def warm(stand: Stand) -> None:
+    """Opens the session, and fills it: long calls are reserved for as they might become, and then end at once."""
+    directly(stand, 0, 0, FEW_TOKENS)
+    through(stand, 0, 0, FEW_TOKENS)
+    at_once(lambda place: through(stand, place, 0, MANY_TOKENS, (" ", ",", ".")), max(ROUNDS))
 
-    def run(stream: int) -> None:
-        call = 0
-        while call < calls:
-            try:
-                timings.append(ask(url, f"{stream}-{call}", only))
-            except Busy as again:
-                busy.append(stream)
-                time.sleep(again.seconds)
-                continue
-            except (httpx.HTTPError, ValueError) as error:
-                errors.append(str(error)[:200])
-            call += 1
 
-    threads = [threading.Thread(target=run, args=(stream,)) for stream in range(streams)]
-    began = time.monotonic()
+def one_round(ways: dict[str, Callable[[int, int, int], Timing]], count: int, number: int, most: int) -> dict[str, Any]:
+    """Both ways, one after the other; who begins alternates, so that a machine that gets busier harms both alike."""
+    found: dict[str, Any] = {"seconds": {}}
+    for name in WAYS if number % 2 else reversed(WAYS):
+        began = time.perf_counter()
+        found[name] = at_once(lambda place, name=name: ways[name](place, number, most), count)  # type: ignore[misc]
+        found["seconds"][name] = time.perf_counter() - began
+    found["same_text"] = sum(a.text == b.text for a, b in zip(found["direct"], found["gateway"], strict=True))
+    return found
+
+
+def at_once(run: Callable[[int], Timing], count: int) -> list[Timing]:
+    """Raises RuntimeError when a call failed."""
+    found: dict[int, Timing] = {}
+    threads = [threading.Thread(target=lambda place=place: found.update({place: run(place)})) for place in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    took = time.monotonic() - began
-    added = [timing.first - timing.model_first for timing in timings]
-    return {
-        "streams": streams, "calls": len(timings), "failed": len(errors), "errors": sorted(set(errors))[:3],
-        "refused_as_busy": len(busy),
-        "added_to_first_token_ms": quantiles(added, 1000), "first_token_s": quantiles([t.first for t in timings]),
-        "total_s": quantiles([t.total for t in timings]),
-        "tokens_per_second": round(sum(t.tokens for t in timings) / took, 1),
-        "providers": len({timing.provider for timing in timings}),
-    }  # fmt: skip
+    if len(found) < count:
+        raise RuntimeError(f"{count - len(found)} of {count} calls failed; the messages are above.")
+    return [found[place] for place in range(count)]
 
 
-def ask(url: str, label: str, only: str | None) -> Timing:
-    """One streamed call. Raises Busy, and ValueError for a reply that is an error."""
-    body: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION.format(label)}],
-                            "max_tokens": TOKENS, "temperature": 0, "stream": True}
-    if only:
-        body["provider"] = {"only": [only]}
-    began, first, last = time.monotonic(), 0.0, {}
-    with httpx.stream("POST", url, json=body, timeout=600, trust_env=False) as reply:
-        if reply.status_code == 429:
-            raise Busy(float(reply.headers["retry-after"]))
-        for line in reply.iter_lines():
-            if not line.startswith("data: {"):
-                continue
-            last = json.loads(line[6:])
-            if not first and last.get("choices") and last["choices"][0]["delta"].get("content"):
-                first = time.monotonic() - began
-        if "malla" not in last or not first:
-            raise ValueError(f"{reply.status_code}: {last}")
-    malla = last["malla"]
-    return Timing(first, time.monotonic() - began, malla["time_to_first_token"], last["usage"]["completion_tokens"],
-                  malla["provider"])
+def question(place: int, number: int) -> str:
+    return QUESTION.format(TOPICS[(place + number) % len(TOPICS)], 1900 + place)
 
 
-def quantiles(values: Sequence[float], factor: float = 1.0) -> dict[str, float]:
-    if len(values) < 2:
-        return {}
-    cuts = statistics.quantiles(values, n=20, method="inclusive")
-    return {"p50": round(statistics.median(values) * factor, 2), "p95": round(cuts[18] * factor, 2)}
+def directly(stand: Stand, place: int, number: int, most: int) -> Timing:
+    """As the worker's threads do it."""
+    began, first = time.perf_counter(), 0.0
+
+    def deliver(new: Produced) -> int:
+        nonlocal first
+        first = first or time.perf_counter() - began
+        return len(new.ids)
+
+    done = stand.backend.run((("user", question(place, number)),), most, lambda _count: None, lambda: False,
+                             fingerprint_seed=keccak(b"seed"), deliver=deliver)
+    return Timing(first, time.perf_counter() - began, len(done.output_token_ids), done.text, first)
+
+
+def through(stand: Stand, place: int, number: int, most: int, stop: Sequence[str] = ()) -> Timing:
+    """One streamed call at the gateway; one that is refused as busy is asked again, and the wait counts. Raises
+    RuntimeError with what the gateway said."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": question(place, number)}], "max_tokens": most,
+            "temperature": 0, "stream": True, **({"stop": list(stop)} if stop else {})}
+    url, refused = urlsplit(stand.url), 0
+    began = time.perf_counter()
+    while True:
+        with closing(http.client.HTTPConnection(url.hostname or "", url.port, timeout=600)) as connection:
+            connection.request("POST", f"{url.path}/chat/completions", json.dumps(body),
+                               {"content-type": "application/json"})
+            reply = connection.getresponse()
+            if reply.status == 200:
+                return read_stream(reply, began, refused)
+            said = reply.read().decode()
+        if reply.status != 429:
+            raise RuntimeError(f"{reply.status}: {said}")
+        refused += 1
+        time.sleep(float(reply.headers["retry-after"]))
+
+
+def read_stream(reply: http.client.HTTPResponse, began: float, refused: int) -> Timing:
+    """Raises RuntimeError for a stream that ends with an error."""
+    first, total, text, last = 0.0, 0.0, "", {}
+    for line in reply:
+        if not line.startswith(b"data: {"):
+            continue
+        last = json.loads(line[6:])
+        if last.get("choices") and (piece := last["choices"][0]["delta"].get("content")):
+            first, text = first or time.perf_counter() - began, text + piece
+        total = time.perf_counter() - began
+    if "malla" not in last:
+        raise RuntimeError(str(last))
+    return Timing(first or total, total, last["usage"]["completion_tokens"], text,
+                  last["malla"]["time_to_first_token"], refused)
+
+
+def summarise(rows: list[dict[str, Any]], firsts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Milliseconds to the first token from `firsts`; seconds in all and tokens a second from `rows`. `added_ms` is the
+    difference of the two ways of the same question in the same round; `around_the_model_ms` that within one run."""
+    pairs = [pair for row in firsts for pair in zip(row["direct"], row["gateway"], strict=True)]
+    summary: dict[str, Any] = {}
+    for at, way in enumerate(WAYS):
+        calls = [call for row in rows for call in row[way]]
+        speed = sum(call.tokens for call in calls) / sum(row["seconds"][way] for row in rows)
+        summary[way] = {"first_ms": spread([1000 * pair[at].first for pair in pairs]),
+                        "total_s": spread([call.total for call in calls], 3), "tokens_per_second": round(speed, 2)}
+    both = [pair for row in rows for pair in zip(row["direct"], row["gateway"], strict=True)]
+    ratio = summary["gateway"]["tokens_per_second"] / summary["direct"]["tokens_per_second"]
+    return summary | {
+        "added_to_first_ms": spread([1000 * (two.first - one.first) for one, two in pairs]),
+        "added_to_total_ms": spread([1000 * (two.total - one.total) for one, two in both]),
+        "around_the_model_first_ms": spread([1000 * (two.first - two.model_first) for _, two in pairs]),
+        "throughput_ratio": round(ratio, 3)}
+
+
+def spread(values: list[float], digits: int = 2) -> dict[str, float]:
+    ranked = sorted(values)
+    late = ranked[int(0.95 * (len(ranked) - 1))]
+    return {"p50": round(statistics.median(ranked), digits), "p95": round(late, digits)}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ each call beyond what was received, so that the requester never pays for more th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from protocol.calls import QUANTUM, Totals, cover
 from protocol.economics import payment
@@ -136,8 +137,12 @@ def held_for(input_tokens: int, granted: int, offer: Offer) -> Wei:
     return payment(input_tokens, granted, offer.input_price, offer.output_price)
 
 
+@lru_cache(maxsize=256)
 def signer_of(session: Session, voucher: SignedTotals, domain: Domain) -> Address:
-    """Who signed. Errors: SignatureInvalid."""
+    """Who signed: asked before a call is counted and again under the session's lock, recovered once.
+
+    Errors: SignatureInvalid.
+    """
     signed = Voucher(session, voucher.amount, voucher.units, voucher.calls, voucher.head, voucher.signature)
     return recover(voucher_digest(domain, voucher.session_id, signed), voucher.signature)
 

@@ -46,7 +46,8 @@ class ReplyStream:
         until = self._clock() + FIRST_SECONDS
         while not self._first and self._clock() < until:
             try:
-                batch = await asyncio.wait_for(anext(self._batches), until - self._clock() + 1)
+                async with asyncio.timeout(until - self._clock() + 1):
+                    batch = await anext(self._batches)
             except (Unavailable, TimeoutError) as error:
                 await run_in_threadpool(self._sessions.fail_call, self._row.call_id, "no reply came")
                 raise CallRefused(503, "unavailable", "The provider's broker does not answer.",

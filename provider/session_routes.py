@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from protocol.encoding import digest_from, to_hex
@@ -44,7 +46,9 @@ from provider.session_rows import CallRefused, CallRow, call_id, unknown_session
 KINDS = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETION, "/v1/embeddings": EMBEDDING,
          "/v1/predictions": PREDICTION}
 
-LOOK_EVERY = 0.5
+LOOK_EVERY, TRUSTED = 0.5, 10.0
+"""Seconds after which the database is asked again whether calls can be taken: beside the calls, and while a call waits.
+A worker counts as gone after 45 s of silence (`provider.flow.status`)."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,32 @@ class QuoteAsked:
 
 class Room:
     """Streams of this process: counted here, before anything is awaited, so that none of two at once slips past. What
-    the database says of calls and of the worker is asked at most twice a second."""
+    the database says of calls and of the worker is asked at most twice a second, beside the calls."""
 
     def __init__(self, streams: int) -> None:
-        self._streams, self._taken, self._looked = streams, 0, 0.0
+        self._streams, self._taken, self._looked, self._asking = streams, 0, -TRUSTED, False
 
     def look(self, admission: Admission) -> None:
-        """Raises CallRefused 429 or 503."""
+        """Asks only where the last answer is old, or was a refusal. Raises CallRefused 429 or 503."""
+        if time.monotonic() - self._looked >= TRUSTED:
+            self._ask(admission)
+
+    def look_again(self, admission: Admission) -> None:
+        """For the calls that come next; nobody waits for it."""
+        if not self._asking and time.monotonic() - self._looked >= LOOK_EVERY:
+            self._asking = True
+            with contextlib.suppress(MallaError, SQLAlchemyError):  # the next call asks itself, and hears it
+                self._ask(admission)
+            self._asking = False
+
+    def _ask(self, admission: Admission) -> None:
         now = time.monotonic()
-        if now - self._looked >= LOOK_EVERY:
+        try:
             require_room(admission)
-            self._looked = now
+        except BaseException:  # whatever it was, the next call asks
+            self._looked = -TRUSTED
+            raise
+        self._looked = now
 
     def take(self) -> Callable[[], None]:
         """Gives what leaves the stream again, once. Raises CallRefused 429."""
@@ -95,13 +114,14 @@ def add_sessions(app: FastAPI, admission: Admission, inlet: Inlet) -> None:
         try:
             session_id, sealed = _sealed_call(await read_object(request))
             row = await run_in_threadpool(_admit, room, admission, KINDS[request.url.path], session_id, sealed)
+            asyncio.get_running_loop().run_in_executor(None, room.look_again, admission)
             return await _stream(admission, inlet, row, leave)
         except BaseException:  # also of a requester that is gone: the stream is free again
             leave()
             raise
 
     for path in KINDS:
-        app.add_api_route(path, take, methods=["POST"])
+        app.add_route(path, take, methods=["POST"])  # nothing of its signature is to be worked out for each call
 
     @app.get("/v1/models")
     def models() -> dict[str, object]:

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 from celery import Celery
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from kombu import Exchange, Queue
 
 from protocol.errors import MallaError
 from provider.config import (
@@ -149,6 +150,10 @@ def build_app(settings: Settings, load_backend: LoadBackend | None = None) -> Ce
     settings name."""
     app = Celery("malla-provider", broker=settings.broker_url)
     app.conf.update(
+        # A call's message is taken and forgotten: to acknowledge it would cost two round trips before its first token,
+        # and a call is never run a second time.
+        task_queues=[Queue(CALL_QUEUE, Exchange(CALL_QUEUE), CALL_QUEUE, no_ack=True),
+                     Queue(QUEUE, Exchange(QUEUE), QUEUE)],
         task_default_queue=QUEUE,
         task_acks_late=True,
         task_reject_on_worker_lost=True,

@@ -5,17 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text, true, update
 
 from protocol.calls import CallLine, add_call
 from protocol.units import Wei
 from protocol.vouchers import grant, held_for, is_claimable
 from provider.edges.said_rows import SILENT
 from provider.edges.session_lock import SessionLock
-from provider.edges.session_reads import IN_FLIGHT, read_call, read_ended, read_speed
+from provider.edges.session_reads import (
+    CALL_COLUMNS,
+    ENDED_COLUMNS,
+    IN_FLIGHT,
+    read_call,
+    read_ended,
+    read_speed,
+)
 from provider.edges.session_tables import CALLS
 from provider.records import Lease
 from provider.session_rows import LEASE_SECONDS, CallRow, CallStage, CallWork, EndedCall
+
+CLAIM = text(
+    f"UPDATE calls SET stage = '{CallStage.RUNNING}', lease_holder = :holder, lease_until = :until "
+    f"WHERE call_id = :call AND stage = '{CallStage.WAITING}' "
+    "AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL "
+    f"RETURNING {', '.join(column.name for column in CALL_COLUMNS)}")
+"""One statement that is its own transaction, and waits for no disk: if the database's machine loses it, the call is one
+that waits and whose lease ends, and its worker finds that it does not hold it. Names of columns only."""
+
+_FINISHED = ("stage", "number", "total_amount", "total_units", "total_head", "leaf", "salt", "fingerprint_root",
+             "input_tokens", "output_tokens", "produced", "finish", "transcript", "fingerprints", "vector", "telemetry",
+             "finished_at", "duration", "first_token", "lease_holder")
+FINISH = text(f"UPDATE calls SET {', '.join(f'{name} = :{name}' for name in _FINISHED)} WHERE call_id = :call "
+              f"RETURNING {', '.join(column.name for column in ENDED_COLUMNS)}").bindparams(
+    bindparam("telemetry", type_=CALLS.c.telemetry.type))
 
 
 class CallRows(SessionLock):
@@ -31,11 +53,14 @@ class CallRows(SessionLock):
         return read_call(row) if row else None
 
     def claim_call(self, call_id: bytes, lease: Lease, now: float) -> CallRow | None:
-        change = (update(CALLS).where(CALLS.c.call_id == call_id, CALLS.c.stage == CallStage.WAITING)
-                  .values(stage=CallStage.RUNNING, lease_holder=lease.holder, lease_until=lease.until).returning(CALLS))
-        with self._engine.begin() as connection:
-            row = connection.execute(change).one_or_none()
-        return read_call(row) if row else None
+        values = {"call": call_id, "holder": lease.holder, "until": lease.until}
+        with self._at_once.connect() as connection:
+            row = connection.execute(CLAIM, values).one_or_none()
+        if row is None:
+            return None
+        call = read_call(row)
+        self._remember(call.call_id, call.session_id)
+        return call
 
     def allowed(self, call_id: bytes, holder: str, produced: int, now: float) -> int:
         with self._call(call_id, holder) as found:
@@ -63,13 +88,14 @@ class CallRows(SessionLock):
                                  f"{call.input_tokens} + {call.granted} that were granted.")
             totals = add_call(held.standing.owed, CallLine(work.leaf, work.input_tokens, work.output_tokens),
                               held.offer)
-            ended = held.connection.execute(update(CALLS).where(CALLS.c.call_id == call_id).values(
-                stage=CallStage.ENDED, number=totals.calls, total_amount=int(totals.amount), total_units=totals.units,
-                total_head=totals.head, leaf=work.leaf, salt=work.salt, fingerprint_root=work.fingerprint_root,
-                input_tokens=work.input_tokens, output_tokens=work.output_tokens, produced=work.output_tokens,
-                finish=work.finish, transcript=work.transcript, fingerprints=work.fingerprints, vector=work.vector,
-                telemetry=work.telemetry, finished_at=work.finished_at, duration=work.duration,
-                first_token=work.time_to_first_token, lease_holder=None).returning(CALLS)).one()
+            ended = held.connection.execute(FINISH, {
+                "call": call_id, "stage": CallStage.ENDED, "number": totals.calls, "total_amount": int(totals.amount),
+                "total_units": totals.units, "total_head": totals.head, "leaf": work.leaf, "salt": work.salt,
+                "fingerprint_root": work.fingerprint_root, "input_tokens": work.input_tokens,
+                "output_tokens": work.output_tokens, "produced": work.output_tokens, "finish": work.finish,
+                "transcript": work.transcript, "fingerprints": work.fingerprints, "vector": work.vector,
+                "telemetry": work.telemetry, "finished_at": work.finished_at, "duration": work.duration,
+                "first_token": work.time_to_first_token, "lease_holder": None}).one()
             left = held.standing.held - held_for(call.input_tokens, call.granted, held.offer)
             held.write(replace(held.standing, owed=totals, held=Wei(left)), more=-1, now=now)
         return read_ended(ended)

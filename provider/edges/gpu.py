@@ -21,20 +21,34 @@ MAX_DEVICES = 16
 
 
 class NvmlGpu:
-    """`provider.ports.Gpu`."""
+    """`provider.ports.Gpu`. Holds the driver from the first job on: to open it for each would hold that one up, and to
+    look for a library that is not installed does, too."""
+
+    def __init__(self) -> None:
+        self._holds, self._absent = False, ""
 
     def start(self) -> NvmlSampling:
-        return NvmlSampling()
+        if not self._holds and not self._absent:
+            try:
+                pynvml.nvmlInit()
+                self._holds = True
+            except pynvml.NVMLError_LibraryNotFound as error:
+                self._absent = f"no NVIDIA GPU: {error}"
+            except pynvml.NVMLError:  # a driver that is not loaded yet: the sampling says it, the next one tries again
+                pass
+        return NvmlSampling(absent=self._absent)
 
 
 class NvmlSampling:
-    """A thread that samples from its making until `stop`."""
+    """A thread that samples from its making until `stop`; none where it is known (`absent`) that there is no driver."""
 
-    def __init__(self, interval: float = INTERVAL) -> None:
+    def __init__(self, interval: float = INTERVAL, absent: str = "") -> None:
         self._interval, self._over = interval, threading.Event()
         self._devices: list[_Device] = []
-        self._note, self._driver = "", ""
+        self._note, self._driver = absent, ""
         self._thread: threading.Thread | None = None
+        if absent:
+            return
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from select import POLLIN, poll
 from typing import Any
 
-from sqlalchemy import Engine, Row, create_engine, func, make_url, or_, select, update
+from sqlalchemy import Engine, Row, create_engine, event, func, make_url, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
 from protocol.errors import ConfigInvalid
 from protocol.types import BatchState, Entry, Outcome, SignedOffer
@@ -24,12 +25,27 @@ def open_engine(database_url: str, connections: int = 2) -> Engine:
     """A small pool: many processes of many nodes share one cluster. Raises ConfigInvalid."""
     try:
         if make_url(database_url).get_backend_name() == "postgresql":
-            return create_engine(database_url, pool_size=connections, max_overflow=connections, pool_pre_ping=True,
-                                 connect_args={"connect_timeout": 5})
+            engine = create_engine(database_url, pool_size=connections, max_overflow=connections,
+                                   connect_args={"connect_timeout": 5})
+            event.listen(engine, "checkout", lambda taken, _record, _pool: _require_alive(engine, taken))
+            return engine
     except (ArgumentError, ValueError, ImportError):
         pass  # the error's own text holds the URL, and the URL a password
     raise ConfigInvalid("The database's URL cannot be read.",
                         "Write it as postgresql+psycopg://user:password@host:port/database.")
+
+
+def _require_alive(engine: Engine, connection: Any) -> None:
+    """Before each use: a server that ended a connection said so on it, so only one that has something to read is asked
+    whether it still works. To ask each time is a round trip that every call would wait for. Raises DisconnectionError,
+    and the pool opens another one."""
+    try:
+        watch = poll()
+        watch.register(connection.fileno(), POLLIN)
+        if watch.poll(0):
+            engine.dialect.do_ping(connection)
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
+        raise DisconnectionError("The server ended this connection.") from error
 
 
 class PostgresJournal(JobRows, ReportRows, CourtRows):

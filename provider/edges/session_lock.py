@@ -14,7 +14,14 @@ from protocol.types import Offer, Session, SignedOffer
 from protocol.units import Digest
 from protocol.vouchers import STATUS, Standing, VoucherRefused
 from protocol.wire import from_json
-from provider.edges.session_reads import IN_FLIGHT, LOCK_STANDING, read_call, read_standing, totals_shown
+from provider.edges.session_reads import (
+    CALL_COLUMNS,
+    IN_FLIGHT,
+    LOCK_STANDING,
+    read_call,
+    read_standing,
+    totals_shown,
+)
 from provider.edges.session_tables import CALLS, SESSIONS
 from provider.edges.tables import OFFERS
 from provider.session_rows import CallRefused, CallRow, CallStage, SessionFacts, unknown_session
@@ -30,6 +37,10 @@ WRITE_AND_ADMIT = text(
     f"VALUES ({', '.join(f':{name}' for name in _ADMITTED)}) ON CONFLICT DO NOTHING RETURNING call_id")
 """As texts, because they run for every voucher and every call: what builds a statement each time costs more than the
 statement. Names of columns only; values are bound."""
+
+_CALL = f"SELECT {', '.join(column.name for column in CALL_COLUMNS)} FROM calls WHERE call_id = :call AND stage"
+CALL_IN_FLIGHT = text(f"{_CALL} IN ({', '.join(f'{stage.value!r}' for stage in IN_FLIGHT)})")
+CALL_OF_HOLDER = text(f"{_CALL} = '{CallStage.RUNNING}' AND lease_holder = :holder")
 
 MOST_KNOWN = 4096
 """Sessions, and calls, whose unchanging facts a process keeps in memory."""
@@ -74,6 +85,8 @@ class SessionLock:
 
     def __init__(self, engine: Engine, domain: Domain) -> None:
         self._engine, self._domain = engine, domain
+        self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
+        """The same connections, for what is one statement: its transaction costs no round trips of its own."""
         self._known: dict[bytes, SessionFacts] = {}
         self._sessions: dict[bytes, bytes] = {}
 
@@ -118,11 +131,8 @@ class SessionLock:
             return
         with self._engine.begin() as connection:
             held = _hold(connection, facts)
-            stages = IN_FLIGHT if holder is None else (CallStage.RUNNING,)
-            query = select(CALLS).where(CALLS.c.call_id == call_id, CALLS.c.stage.in_(stages))
-            if holder is not None:
-                query = query.where(CALLS.c.lease_holder == holder)
-            row = connection.execute(query).one_or_none()
+            query = CALL_IN_FLIGHT if holder is None else CALL_OF_HOLDER
+            row = connection.execute(query, {"call": call_id, "holder": holder}).one_or_none()
             yield None if row is None else (held, read_call(row))
 
     def _facts_of_call(self, call_id: bytes) -> SessionFacts | None:
@@ -132,10 +142,13 @@ class SessionLock:
                 session_id = connection.scalar(select(CALLS.c.session_id).where(CALLS.c.call_id == call_id))
             if session_id is None:
                 return None
-            if len(self._sessions) >= MOST_KNOWN:
-                self._sessions.clear()
-            self._sessions[call_id] = session_id
+            self._remember(call_id, session_id)
         return self.facts(session_id)
+
+    def _remember(self, call_id: bytes, session_id: bytes) -> None:
+        if len(self._sessions) >= MOST_KNOWN:
+            self._sessions.clear()
+        self._sessions[call_id] = session_id
 
 
 def _hold(connection: Connection, facts: SessionFacts) -> Held:

@@ -30,6 +30,17 @@ LOCK_STANDING = SELECT_STANDING.with_for_update(of=SESSIONS)
 """Built once: they run for every voucher."""
 
 
+CALL_COLUMNS = tuple(CALLS.c[name] for name in (
+    "call_id", "session_id", "nonce", "kind", "stage", "spec", "prompt", "key", "input_tokens", "max_output_tokens",
+    "granted", "produced", "cancel_asked", "admitted_at", "reason", "number"))
+"""What `read_call` reads: of a call in flight the rest is empty, of one that ended it is long."""
+ENDED_COLUMNS = tuple(CALLS.c[name] for name in (
+    "call_id", "session_id", "number", "key", "kind", "leaf", "input_tokens", "output_tokens", "salt",
+    "fingerprint_root", "finish", "duration", "first_token", "total_amount", "total_units", "total_head", "vector",
+    "transcript"))
+"""What `read_ended` reads."""
+
+
 def read_standing(row: Row[Any], session: Session) -> Standing:
     # A revoked key is refused at once: what it signs now may not get to the chain in time.
     key_ends_at = 0 if row.revoked or row.key_ends_at is None else row.key_ends_at

@@ -88,10 +88,14 @@ class RedisInlet:
 
 async def _some(queue: asyncio.Queue[Entry | None]) -> list[Entry]:
     """All that is there; waits about a second for the first. Raises Unavailable when the broker is gone."""
-    try:
-        first = await asyncio.wait_for(queue.get(), BLOCK_MS / 1000)
-    except TimeoutError:
-        return []
+    if queue.empty():
+        try:
+            async with asyncio.timeout(BLOCK_MS / 1000):  # no task of its own, as wait_for makes
+                first = await queue.get()
+        except TimeoutError:
+            return []
+    else:
+        first = queue.get_nowait()
     entries = [first, *(queue.get_nowait() for _ in range(queue.qsize()))]
     if None in entries:
         raise Unavailable("The broker does not give the reply of a call.", FIX)

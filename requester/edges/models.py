@@ -33,13 +33,12 @@ class LocalModels:
         self._lock = threading.Lock()
         self._encoders: dict[Digest, PromptEncoder] = {}
         self._text_encoders: dict[str, TextEncoder | None] = {}
+        self._found: dict[str | bytes, tuple[ModelChoice, VectorManifest | None]] = {}
 
     def find(self, name: str | None) -> ModelChoice:
         """By name in any case, or 0x digest; None is the only one there is. Raises Refused(UNKNOWN_MODEL)."""
         if name is not None:
-            asked = bytes.fromhex(name[2:]) if _is_digest(name) else name
-            vector = _find_vector(asked)
-            return _choice(find_model(asked)) if vector is None else _vector_choice(vector)
+            return self._find(bytes.fromhex(name[2:]) if _is_digest(name) else name)[0]
         models = list_models()
         if len(models) != 1:
             raise Refused(Reason.UNKNOWN_MODEL, "No model is named, and there is more than one.",
@@ -47,8 +46,16 @@ class LocalModels:
         return _choice(models[0])
 
     def find_digest(self, digest: Digest) -> ModelChoice:
-        vector = _find_vector(bytes(digest))
-        return _choice(find_model(bytes(digest))) if vector is None else _vector_choice(vector)
+        return self._find(bytes(digest))[0]
+
+    def _find(self, asked: str | bytes) -> tuple[ModelChoice, VectorManifest | None]:
+        """Kept once it was found: every call asks some times, and to read the release's documents takes 8 ms."""
+        key = asked.lower() if isinstance(asked, str) else asked
+        if key not in self._found:
+            vector = _find_vector(asked)
+            choice = _choice(find_model(asked)) if vector is None else _vector_choice(vector)
+            self._found[key] = choice, vector
+        return self._found[key]
 
     def name_of(self, digest: Digest) -> str:
         """The model's name, or its digest when it is not known here."""
@@ -58,7 +65,7 @@ class LocalModels:
             return to_hex(digest)
 
     def count_tokens(self, model: ModelChoice, messages: Sequence[tuple[str, str]]) -> int:
-        if (vector := _find_vector(bytes(model.digest))) is not None:
+        if (vector := self._find(bytes(model.digest))[1]) is not None:
             inputs = inputs_of_prompt(Prompt(tuple(messages), bytes(32)), vector)
             return count_input_tokens(inputs, vector, self._text_encoder(vector))
         return len(self._encoder(model).encode(messages))

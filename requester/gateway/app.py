@@ -78,6 +78,7 @@ def run_gateway(build: Callable[[], Parts], host: str, port: int, on_ready: Call
     shown = f"[{name}]" if ":" in name else name
     config = uvicorn.Config(build_gateway(parts), log_level="warning", access_log=False, timeout_graceful_shutdown=5,
                             server_header=False)
+    listener.listen()  # whoever reads the line below may connect at once, and is served as soon as the server runs
     on_ready(f"http://{shown}:{bound}/v1")
     uvicorn.Server(config).run(sockets=[listener])
 

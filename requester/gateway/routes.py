@@ -91,14 +91,9 @@ class CallRoutes:
         return values, ended
 
     async def _answer(self, request: Request, ask: Ask, key: ApiKey | None) -> Response:
-        model = await run_in_threadpool(self._parts.voices.find, ask.model)
-        if model.max_inputs:
-            raise bad_field("model", f"{model.name} answers with numbers: use /v1/embeddings or /v1/predictions.",
-                            "wrong_model")
+        model, wanted, writer = await run_in_threadpool(self._order, ask, key)
         if ask.json_object:
-            return await self._answer_json(request, ask, model, key)
-        wanted = await run_in_threadpool(order_for, ask, model, key, self._parts.options, self._parts.served)
-        writer = await self._writer(ask, model)
+            return await self._answer_json(request, ask, key)
         voice = self._voice(ask, model, writer)
         if ask.stream:
             return await self._stream(request, wanted, writer, voice, ask.include_usage)
@@ -127,13 +122,11 @@ class CallRoutes:
 
         return StreamingResponse(body(), media_type=EVENT_STREAM, headers={"Cache-Control": "no-cache"})
 
-    async def _answer_json(self, request: Request, ask: Ask, model: ModelChoice, key: ApiKey | None) -> Response:
+    async def _answer_json(self, request: Request, ask: Ask, key: ApiKey | None) -> Response:
         """Up to three calls, until one gives an object; at temperature 0 the second would give what the first gave."""
         ends: list[Ended] = []
         for attempt in range(TRIES if ask.sampling.temperature > 0 else 1):
-            wanted = await run_in_threadpool(order_for, ask, model, key, self._parts.options, self._parts.served,
-                                             attempt)
-            writer = await self._writer(ask, model)
+            model, wanted, writer = await run_in_threadpool(self._order, ask, key, attempt)
             with self._floor.call(partial(self._parts.run, wanted)) as running:
                 async with watched(request, running):
                     text, _ = await collect(running, writer, has_closed)
@@ -154,9 +147,15 @@ class CallRoutes:
             {**voice.last("stop"), **spent}]
         return StreamingResponse(_sent([*map(event_of, chunks), DONE]), media_type=EVENT_STREAM)
 
-    async def _writer(self, ask: Ask, model: ModelChoice) -> Writer:
-        spell = await run_in_threadpool(self._parts.voices.token_bytes, model)
-        return Writer(spell, frozenset(model.stop_token_ids), ask.stops, ask.top_logprobs)
+    def _order(self, ask: Ask, key: ApiKey | None, attempt: int = 0) -> tuple[ModelChoice, CallWanted, Writer]:
+        """All that reads files before a call begins, in one way to a thread and back. Errors: Refusal, MallaError."""
+        model = self._parts.voices.find(ask.model)
+        if model.max_inputs:
+            raise bad_field("model", f"{model.name} answers with numbers: use /v1/embeddings or /v1/predictions.",
+                            "wrong_model")
+        wanted = order_for(ask, model, key, self._parts.options, self._parts.served, attempt)
+        spell = self._parts.voices.token_bytes(model)
+        return model, wanted, Writer(spell, frozenset(model.stop_token_ids), ask.stops, ask.top_logprobs)
 
     def _voice(self, ask: Ask, model: ModelChoice, writer: Writer) -> Voice:
         kind, prefix = (Chat, "chatcmpl-") if ask.is_chat else (Completion, "cmpl-")

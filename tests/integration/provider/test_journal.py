@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert, text, update
 
 from protocol.encoding import keccak
 from protocol.types import BatchState, Entry, Job
@@ -44,6 +44,19 @@ def add(engine: Engine, name: str, stage: Stage, **values: Any) -> Digest:
     with engine.begin() as connection:
         connection.execute(insert(JOBS).values(row))
     return job_id
+
+
+def test_connection__ended_by_the_server__replaced_before_its_use(engine: Engine, database_url: str) -> None:
+    which, other = text("SELECT pg_backend_pid()"), open_engine(database_url)
+    with engine.connect() as connection:
+        ended = connection.scalar(which)
+    with engine.connect() as connection:
+        assert connection.scalar(which) == ended
+    with other.connect() as connection:
+        assert connection.scalar(text("SELECT pg_terminate_backend(:ended, 5000)"), {"ended": ended})
+    other.dispose()
+    with engine.connect() as connection:
+        assert connection.scalar(which) != ended
 
 
 def test_migrate__twice_and_by_two_at_once__same_tables_as_the_code(database_url: str) -> None:

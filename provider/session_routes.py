@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from protocol.encoding import digest_from, to_hex
@@ -32,23 +29,18 @@ from provider.flow.admission import (
     PREDICTION,
     Admission,
     admit_call,
-    busy,
     make_quote,
     renew,
-    require_room,
 )
 from provider.flow.replies import ASK_END, CANCEL, END_AGAIN, TOTALS, whole_part
 from provider.refusals import answer_error
 from provider.reply_ports import Inlet
 from provider.reply_stream import ReplyStream, StreamedReply
+from provider.room import Room
 from provider.session_rows import CallRefused, CallRow, call_id, unknown_session
 
 KINDS = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETION, "/v1/embeddings": EMBEDDING,
          "/v1/predictions": PREDICTION}
-
-LOOK_EVERY, TRUSTED = 0.5, 10.0
-"""Seconds after which the database is asked again whether calls can be taken: beside the calls, and while a call waits.
-A worker counts as gone after 45 s of silence (`provider.flow.status`)."""
 
 
 @dataclass(frozen=True)
@@ -57,50 +49,6 @@ class QuoteAsked:
     offer: Digest
     input_tokens: int
     max_output_tokens: int
-
-
-class Room:
-    """Streams of this process: counted here, before anything is awaited, so that none of two at once slips past. What
-    the database says of calls and of the worker is asked at most twice a second, beside the calls."""
-
-    def __init__(self, streams: int) -> None:
-        self._streams, self._taken, self._looked, self._asking = streams, 0, -TRUSTED, False
-
-    def look(self, admission: Admission) -> None:
-        """Asks only where the last answer is old, or was a refusal. Raises CallRefused 429 or 503."""
-        if time.monotonic() - self._looked >= TRUSTED:
-            self._ask(admission)
-
-    def look_again(self, admission: Admission) -> None:
-        """For the calls that come next; nobody waits for it."""
-        if not self._asking and time.monotonic() - self._looked >= LOOK_EVERY:
-            self._asking = True
-            with contextlib.suppress(MallaError, SQLAlchemyError):  # the next call asks itself, and hears it
-                self._ask(admission)
-            self._asking = False
-
-    def _ask(self, admission: Admission) -> None:
-        now = time.monotonic()
-        try:
-            require_room(admission)
-        except BaseException:  # whatever it was, the next call asks
-            self._looked = -TRUSTED
-            raise
-        self._looked = now
-
-    def take(self) -> Callable[[], None]:
-        """Gives what leaves the stream again, once. Raises CallRefused 429."""
-        if self._taken >= self._streams:
-            raise busy(self._streams)
-        self._taken += 1
-        left = False
-
-        def leave() -> None:
-            nonlocal left
-            if not left:
-                left, self._taken = True, self._taken - 1
-
-        return leave
 
 
 def add_sessions(app: FastAPI, admission: Admission, inlet: Inlet) -> None:

@@ -215,9 +215,6 @@ class Market:
     oracles: Callable[[], Sequence[Oracle]]
     models: Models
     files: JobFiles
-    pause: Callable[[float], None]
-    """Waits that many seconds, or less."""
-    random: Callable[[], float]
-    """A number from 0 to 1, 1 excluded."""
-    court: Court | None = None
-    """None where nothing is disputed."""
+    pause: Callable[[float], None]  # waits that many seconds, or less
+    random: Callable[[], float]  # a number from 0 to 1, 1 excluded
+    court: Court | None = None  # None where nothing is disputed

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from protocol.calls import CallLine, Totals, add_call, begin, cover
+from protocol.calls import NOTHING_IN_FLIGHT, CallLine, Totals, add_call, begin, cover
 from protocol.encoding import from_hex, keccak, to_hex
 from protocol.envelope import CallRequest, SignedTotals, open_part, seal_request
 from protocol.messages import Domain, offer_digest, session_id, voucher_digest
@@ -52,7 +52,7 @@ class Client:
 
     def voucher(self, amount: int) -> SignedTotals:
         at = self.known
-        unsigned = Voucher(self.session, Wei(amount), at.units, at.calls, at.head, b"")
+        unsigned = Voucher(self.session, Wei(amount), at.units, at.calls, at.head, NOTHING_IN_FLIGHT, b"")
         return SignedTotals(self.id, Wei(amount), at.units, at.calls, at.head,
                             self.signer.sign(voucher_digest(self.domain, self.id, unsigned)))
 

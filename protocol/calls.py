@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from protocol.economics import payment
 from protocol.encoding import abi_encode, canonical_json, keccak, to_hex
+from protocol.errors import Malformed
 from protocol.messages import Domain
 from protocol.types import Offer
 from protocol.units import Address, Digest, Wei
@@ -28,6 +30,10 @@ MAX_BATCH_CALLS = 8_192
 """Calls that all vouchers of a work batch may add: what an oracle draws and weighs at every look has a bound."""
 UNIT_STRIDE = 128
 """Entries of a batch: the audited unit of call j of the voucher at index i has the number i + 128 · (1 + j)."""
+MAX_IN_FLIGHT = 64
+"""Calls in flight that one voucher may name."""
+NOTHING_IN_FLIGHT = Digest(bytes(32))
+"""The `in_flight` of a voucher that pays for ended calls only."""
 
 SESSION_REPORT_TYPE = "SessionReport(uint64 batchId,uint16 index,bytes32 session,uint32 first,bytes32 calls)"
 QUOTE_TYPE = (
@@ -92,6 +98,28 @@ def chain_heads(head: bytes, leaves: Sequence[bytes]) -> Digest:
     for leaf in leaves:
         head = next_head(head, leaf)
     return Digest(head)
+
+
+def in_flight_digest(specs: Sequence[Digest]) -> Digest:
+    """What a voucher says of the calls in flight: keccak of their spec digests one after the other, zero if there are
+    none. Errors: Malformed unless they ascend strictly, or if there are more than `MAX_IN_FLIGHT`."""
+    if len(specs) > MAX_IN_FLIGHT:
+        raise Malformed(f"A voucher names at most {MAX_IN_FLIGHT} calls in flight, not {len(specs)}.",
+                        "Wait until calls have ended.")
+    if any(left >= right for left, right in pairwise(specs)):
+        raise Malformed("The spec digests of the calls in flight must ascend, each once.")
+    return keccak(b"".join(specs)) if specs else NOTHING_IN_FLIGHT
+
+
+def link(spec_digest: bytes, leaf: bytes) -> Digest:
+    """What is committed of an ended call beyond a voucher's: keccak(spec digest ‖ leaf)."""
+    return keccak(spec_digest + leaf)
+
+
+def claimed_head(head: bytes, in_flight: bytes, links: Sequence[bytes]) -> Digest:
+    """The head that an entry names. Without links it is the voucher's; with links h₀ = keccak(head ‖ in_flight) and
+    h_i = keccak(h_(i−1) ‖ link_i)."""
+    return chain_heads(next_head(head, in_flight), links) if links else Digest(head)
 
 
 def add_call(totals: Totals, line: CallLine, offer: Offer) -> Totals:

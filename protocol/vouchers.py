@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from protocol.calls import QUANTUM, Totals, cover
+from protocol.calls import NOTHING_IN_FLIGHT, QUANTUM, Totals, cover
 from protocol.economics import payment
 from protocol.envelope import SignedTotals
 from protocol.errors import MallaError, SignatureInvalid
@@ -138,7 +138,8 @@ def held_for(input_tokens: int, granted: int, offer: Offer) -> Wei:
 
 def signer_of(session: Session, voucher: SignedTotals, domain: Domain) -> Address:
     """Who signed. Errors: SignatureInvalid."""
-    signed = Voucher(session, voucher.amount, voucher.units, voucher.calls, voucher.head, voucher.signature)
+    signed = Voucher(session, voucher.amount, voucher.units, voucher.calls, voucher.head, NOTHING_IN_FLIGHT,
+                     voucher.signature)
     return recover(voucher_digest(domain, voucher.session_id, signed), voucher.signature)
 
 

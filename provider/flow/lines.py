@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocol.calls import reportable
+from protocol.calls import NOTHING_IN_FLIGHT, reportable
 from protocol.encoding import keccak
 from protocol.types import Commitment, Voucher
 from protocol.units import Digest
@@ -44,7 +44,7 @@ def commitment_of(job: JournalJob) -> Commitment:
 
 def voucher_of(one: Claiming) -> Voucher:
     said = one.voucher
-    return Voucher(one.session, said.amount, said.units, said.calls, said.head, said.signature)
+    return Voucher(one.session, said.amount, said.units, said.calls, said.head, NOTHING_IN_FLIGHT, said.signature)
 
 
 def commit_key(jobs: Sequence[JournalJob], vouchers: Sequence[Claimable], alone: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from protocol.calls import QUANTUM, CallLine, Totals, add_call, cover
+from protocol.calls import NOTHING_IN_FLIGHT, QUANTUM, CallLine, Totals, add_call, cover
 from protocol.economics import payment, reserve
 from protocol.envelope import SignedTotals
 from protocol.errors import MallaError
@@ -144,6 +144,6 @@ class Meter:
 
 def sign_totals(totals: Totals, session_id: bytes, session: Session, domain: Domain, signer: Signer) -> SignedTotals:
     """The voucher that both sides know the session of."""
-    said = Voucher(session, totals.amount, totals.units, totals.calls, totals.head, b"")
+    said = Voucher(session, totals.amount, totals.units, totals.calls, totals.head, NOTHING_IN_FLIGHT, b"")
     signature = signer.sign(voucher_digest(domain, session_id, said))
     return SignedTotals(Digest(session_id), totals.amount, totals.units, totals.calls, totals.head, signature)

@@ -110,7 +110,7 @@ class Batch:
 
 def voucher_tuple(voucher: Voucher) -> tuple[object, ...]:
     """A voucher as `commitBatch` takes it, with its signature in two words (EIP-2098)."""
-    total = voucher.amount, voucher.units, voucher.calls, voucher.head
+    total = voucher.amount, voucher.units, voucher.calls, voucher.head, voucher.in_flight
     return session_tuple(voucher.session), *total, *compact(voucher.signature)
 
 

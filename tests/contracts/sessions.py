@@ -8,6 +8,7 @@ from typing import Any
 
 from brownie import chain
 
+from protocol.calls import NOTHING_IN_FLIGHT
 from protocol.encoding import keccak
 from protocol.messages import offer_digest, session_id, voucher_digest
 from protocol.types import Entry, Offer, Session, SessionState, Voucher
@@ -91,7 +92,7 @@ class Sessions(Stage):
         `amount`, `units` and `calls` are totals since the opening. `nouns.voucher_tuple` is what the chain takes.
         """
         head = keccak(b"head" + opened.id + amount.to_bytes(32, "big")) if head is None else head
-        plain = Voucher(opened.session, amount, units, calls, head, b"")
+        plain = Voucher(opened.session, amount, units, calls, head, NOTHING_IN_FLIGHT, b"")
         who = signer or opened.key or opened.requester
         return dataclasses.replace(
             plain, signature=who.signer.sign(voucher_digest(self.domain, opened.id, plain))

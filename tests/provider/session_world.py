@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from protocol.calls import Totals, add_call, begin, cover
+from protocol.calls import NOTHING_IN_FLIGHT, Totals, add_call, begin, cover
 from protocol.encoding import ZERO, keccak
 from protocol.envelope import CallRequest, SignedTotals
 from protocol.messages import Domain, offer_digest, session_id, voucher_digest
@@ -54,7 +54,7 @@ class Payer:
         fields = {"amount": Wei(amount), "units": at.units, "calls": at.calls, "head": at.head}
         domain, by = changes.pop("domain", self.domain), changes.pop("by", self.sub_key or self.signer)
         fields |= changes
-        unsigned = Voucher(self.session, signature=b"", **fields)
+        unsigned = Voucher(self.session, in_flight=NOTHING_IN_FLIGHT, signature=b"", **fields)
         signature = by.sign(voucher_digest(domain, self.id, unsigned))
         return SignedTotals(self.id, signature=signature, **fields)
 

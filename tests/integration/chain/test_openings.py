@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from protocol.calls import NOTHING_IN_FLIGHT
 from protocol.chain import events
 from protocol.chain.records import SkipReason
 from protocol.committee import proposer
@@ -133,5 +136,5 @@ def _proposer(market: Market) -> Signer:
 
 
 def _signed(market: Market, session: Session, its_id: bytes, amount: Wei, key: Signer) -> Voucher:
-    bare = Voucher(session, amount, 7, 2, Digest(keccak(b"head")), b"")
-    return Voucher(session, amount, 7, 2, bare.head, key.sign(voucher_digest(market.domain, its_id, bare)))
+    bare = Voucher(session, amount, 7, 2, Digest(keccak(b"head")), NOTHING_IN_FLIGHT, b"")
+    return replace(bare, signature=key.sign(voucher_digest(market.domain, its_id, bare)))

@@ -23,10 +23,11 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     uint256 internal constant MAX_BATCH = 128;
 
     /// @inheritdoc IEscrowBatches
-    function commitBatch(Commitment[] calldata commitments, IEscrowSessions.Voucher[] calldata vouchers)
-        external
-        returns (uint64 batchId)
-    {
+    function commitBatch(
+        Commitment[] calldata commitments,
+        IEscrowSessions.Voucher[] calldata vouchers,
+        IEscrowSessions.InFlightClaim[] calldata claims
+    ) external returns (uint64 batchId) {
         (address provider, uint96 active) = _staking.speakerOf(msg.sender);
         if (provider == address(0)) revert UnknownNodeKey(msg.sender);
         uint256 jobs = commitments.length;
@@ -43,7 +44,10 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
             _commitJob(commitments[i], i, draft);
         }
         for (uint256 i = jobs; i < size; ++i) {
-            _commitVoucher(vouchers[i - jobs], i, draft);
+            _commitVoucher(vouchers[i - jobs], claims, i, draft);
+        }
+        if (draft.inFlight != claims.length) {
+            revert IEscrowSessions.ClaimMisplaced(draft.inFlight, claims[draft.inFlight].voucher);
         }
         _requireDeterrence(provider, active, _neededStake(draft));
         if (jobs != 0) _state.providers[provider].reserved -= draft.reserved;
@@ -115,10 +119,15 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         if (price > draft.largest) draft.largest = price;
     }
 
-    function _commitVoucher(IEscrowSessions.Voucher calldata voucher, uint256 index, Draft memory draft) private {
-        (bytes32 sessionId, address requester, uint96 added, uint16 version) = _claim(voucher, draft);
+    function _commitVoucher(
+        IEscrowSessions.Voucher calldata voucher,
+        IEscrowSessions.InFlightClaim[] calldata claims,
+        uint256 index,
+        Draft memory draft
+    ) private {
+        (bytes32 sessionId, uint96 added, bytes32 head, uint16 version) = _claim(voucher, claims, draft);
         _requireSameTerms(sessionId, version, draft);
-        EntryList.put(draft.entries, index, sessionId, requester, added, added, voucher.head, 0);
+        EntryList.put(draft.entries, index, sessionId, voucher.session.requester, added, added, head, 0);
         draft.vouchers += added;
         uint96 unit = voucher.session.largestCall;
         if (added < unit) unit = added;

@@ -48,12 +48,12 @@ abstract contract Vouchers is Standing {
         if (_isConvicted(session.openedAt, draft.convictedAt)) {
             revert IEscrowSessions.SessionOfConvictedProvider(sessionId, draft.convictedAt);
         }
-        if (voucher.amount > slot.cap()) revert IEscrowSessions.VoucherOverCap(sessionId, voucher.amount, slot.cap());
-        if (voucher.head == 0) revert IEscrowJobs.ZeroDigest();
         uint96 amount;
         (amount, head) = _claimedOf(voucher, claims, sessionId, draft);
         uint96 before = slot.committed();
         if (amount <= before) revert IEscrowSessions.VoucherAddsNothing(sessionId, amount, before);
+        if (voucher.amount > slot.cap()) revert IEscrowSessions.VoucherOverCap(sessionId, voucher.amount, slot.cap());
+        if (voucher.head == 0) revert IEscrowJobs.ZeroDigest();
         _requireVoucherSignature(voucher, sessionId, session.requester);
 
         added = amount - before;

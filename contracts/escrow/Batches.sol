@@ -43,12 +43,7 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         for (uint256 i; i < jobs; ++i) {
             _commitJob(commitments[i], i, draft);
         }
-        for (uint256 i = jobs; i < size; ++i) {
-            _commitVoucher(vouchers[i - jobs], claims, i, draft);
-        }
-        if (draft.inFlight != claims.length) {
-            revert IEscrowSessions.ClaimMisplaced(draft.inFlight, claims[draft.inFlight].voucher);
-        }
+        _commitVouchers(vouchers, claims, jobs, draft);
         _requireDeterrence(provider, active, _neededStake(draft));
         if (jobs != 0) _state.providers[provider].reserved -= draft.reserved;
         _expose(draft.vouchers);
@@ -119,15 +114,28 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         if (price > draft.largest) draft.largest = price;
     }
 
-    function _commitVoucher(
-        IEscrowSessions.Voucher calldata voucher,
+    /// @param jobs Entries before the first voucher's.
+    function _commitVouchers(
+        IEscrowSessions.Voucher[] calldata vouchers,
         IEscrowSessions.InFlightClaim[] calldata claims,
-        uint256 index,
+        uint256 jobs,
         Draft memory draft
     ) private {
-        (bytes32 sessionId, uint96 added, bytes32 head, uint16 version) = _claim(voucher, claims, draft);
+        uint256 next;
+        for (uint256 i; i < vouchers.length; ++i) {
+            if (next != claims.length && claims[next].voucher == i) {
+                (draft.claim, draft.hasClaim) = (claims[next], true);
+                ++next;
+            }
+            _commitVoucher(vouchers[i], jobs + i, draft);
+        }
+        if (next != claims.length) revert IEscrowSessions.ClaimMisplaced(next, claims[next].voucher);
+    }
+
+    function _commitVoucher(IEscrowSessions.Voucher calldata voucher, uint256 index, Draft memory draft) private {
+        (bytes32 sessionId, address requester, uint96 added, bytes32 head, uint16 version) = _claim(voucher, draft);
         _requireSameTerms(sessionId, version, draft);
-        EntryList.put(draft.entries, index, sessionId, voucher.session.requester, added, added, head, 0);
+        EntryList.put(draft.entries, index, sessionId, requester, added, added, head, 0);
         draft.vouchers += added;
         uint96 unit = voucher.session.largestCall;
         if (added < unit) unit = added;

@@ -14,12 +14,13 @@ abstract contract Vouchers is Standing {
     /// @dev A work batch in the making.
     /// @param entries An `EntryList`.
     /// @param claims A `ClaimList`.
-    /// @param inFlight Claims on calls in flight that have met their voucher.
+    /// @param hasClaim Whether `claim` is about the next voucher.
     /// @param largest Price of the largest unit that an audit may draw, wei.
     struct Draft {
         uint256 entries;
         uint256 claims;
-        uint256 inFlight;
+        IEscrowSessions.InFlightClaim claim;
+        bool hasClaim;
         address provider;
         uint64 batchId;
         uint40 convictedAt;
@@ -30,11 +31,10 @@ abstract contract Vouchers is Standing {
     }
 
     /// @dev Commits a voucher of the batch's provider and returns what its entry names; `added` in wei.
-    function _claim(
-        IEscrowSessions.Voucher calldata voucher,
-        IEscrowSessions.InFlightClaim[] calldata claims,
-        Draft memory draft
-    ) internal returns (bytes32 sessionId, uint96 added, bytes32 head, uint16 termsVersion) {
+    function _claim(IEscrowSessions.Voucher calldata voucher, Draft memory draft)
+        internal
+        returns (bytes32 sessionId, address requester, uint96 added, bytes32 head, uint16 termsVersion)
+    {
         IEscrowSessions.Session calldata session = voucher.session;
         sessionId = EscrowHashes.givenSessionId(address(this), session);
         if (session.provider != draft.provider) revert IEscrowJobs.NotProvider(sessionId, msg.sender);
@@ -48,44 +48,40 @@ abstract contract Vouchers is Standing {
         if (_isConvicted(session.openedAt, draft.convictedAt)) {
             revert IEscrowSessions.SessionOfConvictedProvider(sessionId, draft.convictedAt);
         }
-        uint96 amount;
-        (amount, head) = _claimedOf(voucher, claims, sessionId, draft);
+        uint96 amount = voucher.amount;
+        if (amount > slot.cap()) revert IEscrowSessions.VoucherOverCap(sessionId, amount, slot.cap());
+        head = voucher.head;
+        if (head == 0) revert IEscrowJobs.ZeroDigest();
+        if (draft.hasClaim || voucher.inFlight != 0) (amount, head) = _claimedOf(voucher, sessionId, draft);
+        else ClaimList.push(draft.claims, amount, voucher.units, voucher.calls);
         uint96 before = slot.committed();
         if (amount <= before) revert IEscrowSessions.VoucherAddsNothing(sessionId, amount, before);
-        if (voucher.amount > slot.cap()) revert IEscrowSessions.VoucherOverCap(sessionId, voucher.amount, slot.cap());
-        if (voucher.head == 0) revert IEscrowJobs.ZeroDigest();
-        _requireVoucherSignature(voucher, sessionId, session.requester);
+        requester = session.requester;
+        _requireVoucherSignature(voucher, sessionId, requester);
 
         added = amount - before;
         termsVersion = slot.termsVersion();
         _state.sessions[sessionId] = slot.withCommitted(amount);
     }
 
-    /// @dev What the provider claims of a voucher: all of it, or what the next of `claims` says if that is this
-    /// voucher's. Notes the totals. Returns the cumulative wei, at most the voucher's, and the entry's head.
-    function _claimedOf(
-        IEscrowSessions.Voucher calldata voucher,
-        IEscrowSessions.InFlightClaim[] calldata claims,
-        bytes32 sessionId,
-        Draft memory draft
-    ) private pure returns (uint96 amount, bytes32 head) {
-        (amount, head) = (voucher.amount, voucher.head);
-        uint256 next = draft.inFlight;
-        if (next == claims.length || claims[next].voucher != ClaimList.length(draft.claims)) {
-            if (voucher.inFlight != 0) revert IEscrowSessions.ClaimMissing(sessionId);
-            ClaimList.push(draft.claims, amount, voucher.units, voucher.calls);
-            return (amount, head);
-        }
-        IEscrowSessions.InFlightClaim calldata claim = claims[next];
-        draft.inFlight = next + 1;
-        if (claim.amount > amount) revert IEscrowSessions.ClaimOverVoucher(sessionId, claim.amount, amount);
-        amount = claim.amount;
+    /// @dev What the draft's claim takes of its voucher: cumulative wei, at most the voucher's, and the entry's head.
+    /// Notes the totals.
+    function _claimedOf(IEscrowSessions.Voucher calldata voucher, bytes32 sessionId, Draft memory draft)
+        private
+        pure
+        returns (uint96 amount, bytes32 head)
+    {
+        if (!draft.hasClaim) revert IEscrowSessions.ClaimMissing(sessionId);
+        draft.hasClaim = false;
+        IEscrowSessions.InFlightClaim memory claim = draft.claim;
+        (amount, head) = (claim.amount, voucher.head);
+        if (amount > voucher.amount) revert IEscrowSessions.ClaimOverVoucher(sessionId, amount, voucher.amount);
         uint256 linked = claim.links.length;
         if (linked != 0) {
             if (voucher.inFlight == 0) revert IEscrowSessions.NothingInFlight(sessionId);
             head = EscrowHashes.claimedHead(head, voucher.inFlight, claim.links);
         }
-        // Calldata holds fewer links than 32 bits count.
+        // No calldata holds as many links as 32 bits count.
         ClaimList.push(draft.claims, amount, voucher.units + claim.units, voucher.calls + uint32(linked));
     }
 

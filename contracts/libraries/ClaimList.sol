@@ -20,22 +20,15 @@ library ClaimList {
         }
     }
 
-    /// @notice Claims so far.
-    function length(uint256 list) internal pure returns (uint256 count) {
-        assembly ("memory-safe") {
-            count := mload(add(list, 0x20))
-        }
-    }
-
     /// @notice Adds one, for which there must be room.
     function push(uint256 list, uint96 amount, uint64 units, uint32 calls) internal pure {
         assembly ("memory-safe") {
-            let count := mload(add(list, 0x20))
-            let claim := add(add(list, HEAD), mul(count, CLAIM))
+            let length := mload(add(list, 0x20))
+            let claim := add(add(list, HEAD), mul(length, CLAIM))
             mstore(claim, amount)
             mstore(add(claim, 0x20), units)
             mstore(add(claim, 0x40), calls)
-            mstore(add(list, 0x20), add(count, 1))
+            mstore(add(list, 0x20), add(length, 1))
         }
     }
 

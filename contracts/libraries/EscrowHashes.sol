@@ -146,7 +146,7 @@ library EscrowHashes {
     }
 
     /// @notice h = keccak256(head, inFlight), then h = keccak256(h, link) for each link.
-    function claimedHead(bytes32 head, bytes32 inFlight, bytes32[] calldata links) internal pure returns (bytes32 h) {
+    function claimedHead(bytes32 head, bytes32 inFlight, bytes32[] memory links) internal pure returns (bytes32 h) {
         h = Hashes.efficientKeccak256(head, inFlight);
         for (uint256 i; i < links.length; ++i) {
             h = Hashes.efficientKeccak256(h, links[i]);

@@ -47,8 +47,8 @@ interface IEscrowSessions {
     /// @param units Cumulative tokens, input and output.
     /// @param calls Cumulative number of calls.
     /// @param head Chained head of the transcripts.
-    /// @param inFlight Names the calls for which `amount` pays beyond `calls`: keccak256 of their spec digests one after
-    /// the other, in ascending order; zero if there are none. A voucher that names some needs an `InFlightClaim`.
+    /// @param inFlight Names the calls for which `amount` pays beyond `calls`: keccak256 of their spec digests, one
+    /// after the other in ascending order; zero if there are none. A voucher that names some needs an `InFlightClaim`.
     /// @param r First word of the signature over `Voucher(bytes32 session,uint96 amount,uint64 units,uint32
     /// calls,bytes32 head,bytes32 inFlight)` in the escrow's EIP-712 domain, by the requester or the session's key.
     /// @param vs Second word, compact (EIP-2098).
@@ -68,8 +68,8 @@ interface IEscrowSessions {
     /// @param amount Cumulative wei claimed, at most the voucher's.
     /// @param units Tokens of the linked calls, on top of the voucher's.
     /// @param links keccak256(spec digest, leaf) of each call beyond the voucher's `calls`, in the order of their
-    /// numbers. With links the entry's head is h = keccak256(head, inFlight), then h = keccak256(h, link) for each: what
-    /// is claimed of calls in flight is fixed before it is drawn, and has specs that the requester signed.
+    /// numbers. With links the entry's head is h = keccak256(head, inFlight), then h = keccak256(h, link) for each:
+    /// what is claimed of calls in flight is fixed before it is drawn, and has specs that the requester signed.
     struct InFlightClaim {
         uint16 voucher;
         uint96 amount;
@@ -108,7 +108,7 @@ interface IEscrowSessions {
     error ClaimOverVoucher(bytes32 sessionId, uint256 claimed, uint256 signed);
     /// @notice Links claim calls beyond the voucher's, and it names none.
     error NothingInFlight(bytes32 sessionId);
-    /// @notice Claims stand in the order of their vouchers, at most one for each: this one fits no voucher of the batch.
+    /// @notice Claims stand in the order of their vouchers, at most one for each; this one fits no voucher.
     error ClaimMisplaced(uint256 claim, uint256 voucher);
     error VoucherSignatureInvalid(bytes32 sessionId, address recovered);
     error KeyNotAuthorised(address requester, address key);

@@ -187,7 +187,8 @@ def measure_vouchers(stand: Stand, times: int = 60) -> dict[str, Any]:
         unsealed.append(time.perf_counter() - began)
         standing = read_standing_of(client) if standing is None else standing
         began = time.perf_counter()
-        open_call(take_voucher(standing, request.voucher, client.known, DOMAIN, now), count, OUTPUT_TOKENS, stand.offer)
+        taken = take_voucher(standing, request.voucher, client.known, request.voucher.in_flight, DOMAIN, now)
+        open_call(taken, count, OUTPUT_TOKENS, stand.offer)
         rule.append(time.perf_counter() - began)
         began = time.perf_counter()
         row = sessions.admit(request, "chat", count, now)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from protocol.calls import CallLine, Totals, add_call, begin, cover
+from protocol.calls import CallLine, Totals, add_call, begin, cover, in_flight_digest
 from protocol.encoding import from_hex, keccak, to_hex
 from protocol.envelope import CallRequest, SignedTotals, open_part, seal_request
 from protocol.messages import Domain, offer_digest, session_id, voucher_digest
 from protocol.sealing import new_secret, public_key
 from protocol.signing import Signer
-from protocol.transcript import prompt_bytes
+from protocol.transcript import prompt_bytes, spec_digest
 from protocol.types import JobSpec, Offer, Prompt, Sampler, Session, Voucher
 from protocol.units import Address, Digest, Wei
 
@@ -50,10 +50,10 @@ class Client:
         self.id = session_id(self.domain.chain_id, self.domain.contract, self.session)
         self.known: Totals = begin(self.id)
 
-    def voucher(self, amount: int) -> SignedTotals:
-        at = self.known
-        unsigned = Voucher(self.session, Wei(amount), at.units, at.calls, at.head, b"")
-        return SignedTotals(self.id, Wei(amount), at.units, at.calls, at.head,
+    def voucher(self, amount: int, *running: JobSpec) -> SignedTotals:
+        at, named = self.known, tuple(sorted(spec_digest(spec) for spec in running))
+        unsigned = Voucher(self.session, Wei(amount), at.units, at.calls, at.head, in_flight_digest(named), b"")
+        return SignedTotals(self.id, Wei(amount), at.units, at.calls, at.head, named,
                             self.signer.sign(voucher_digest(self.domain, self.id, unsigned)))
 
     def request(self, messages: tuple[tuple[str, str], ...], input_tokens: int, most: int) -> CallRequest:
@@ -63,7 +63,7 @@ class Client:
                        self.offer.model, self.offer.profile, Sampler("greedy", 0), input_tokens, most, keccak(prompt),
                        Digest(self.id), public_key(new_secret()), self.calls)
         amount = self.known.amount + cover(input_tokens, 0, most, self.offer)
-        return CallRequest(spec, prompt, self.voucher(amount), new_secret())
+        return CallRequest(spec, prompt, self.voucher(amount, spec), new_secret())
 
     def body(self, key: bytes, request: CallRequest) -> dict[str, str]:
         return {"session": to_hex(self.id), "sealed": base64.b64encode(seal_request(request, key)).decode()}

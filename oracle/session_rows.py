@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from protocol.calls import CallLine, SessionReport
-from protocol.types import Entry, Session, SessionState
+from protocol.types import Entry, Offer, Session, SessionState
 from protocol.units import Address, Digest, Wei
 
 
@@ -70,28 +70,31 @@ class VoucherNote:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything that is to be audited of it is known here."""
-        return self.added_calls == 0 or (self.is_reported and self.has_units)
+        """Whether everything that is to be audited of it is known here. What adds no call is not explained by any."""
+        return self.is_reported and self.has_units
 
 
 @dataclass(frozen=True)
 class CallNote:
     """What an audited unit's row says of its call: its number in the session, its line of the report, and since when it
-    can be opened."""
+    can be opened. `spec` is the digest of the spec that is committed with it, None where the voucher's own head has it.
+    """
 
     number: int
     line: CallLine
     since: float
+    spec: Digest | None = None
 
 
 @dataclass(frozen=True)
 class DrawnCall:
-    """A call that the draw names. `auditor` is a position in the set of oracles."""
+    """A call that the draw names. `auditor` is a position in the set of oracles; `spec` as of `CallNote`."""
 
     unit: int
     number: int
     line: CallLine
     auditor: int
+    spec: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,9 @@ class PostedLines:
     index: int
     calls: tuple[CallLine, ...]
     at: int
+    offer: Offer
+    in_flight: tuple[Digest, ...] = ()
+    specs: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True)

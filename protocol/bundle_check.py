@@ -21,7 +21,7 @@ from protocol.bundle import (
     read_float,
     statistics_of,
 )
-from protocol.calls import SessionReport, chain_heads, session_report_digest, split_unit
+from protocol.calls import SessionReport, reported_head, session_report_digest, split_unit
 from protocol.documents import DocumentInvalid, document_digest, document_from_json
 from protocol.draw import draw, is_drawn
 from protocol.encoding import (
@@ -169,7 +169,7 @@ def _check_session(bundle: Any) -> str:
     require(same and call is not None and call < len(report.calls), "The session's report is of another voucher.")
     require(report.calls[call or 0].leaf == digest_from(entry["leaf"], "entry.leaf"),
              "The session's report has another leaf for this call.")
-    head = chain_heads(digest_from(shown["before"], "session.before"), [line.leaf for line in report.calls])
+    head = reported_head(digest_from(shown["before"], "session.before"), report)
     require(head == digest_from(shown["head"], "session.head"), "The report's leaves do not lead to the head.")
     if not shown["signature"]:
         return "the session's report, posted on-chain"

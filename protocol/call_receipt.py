@@ -1,7 +1,8 @@
 """The receipt of a session's call: what its requester can verify offline, as `protocol.receipt` is of a job.
 
 The settled entry names the head of the session's transcripts; the report's lines lead to it from the head before, and
-one of them is the leaf that the requester recomputes from what it asked and what it got.
+one of them is the leaf that the requester recomputes from what it asked and what it got. A call beyond its session's
+last voucher is committed as a link of spec and leaf, and the voucher names the spec.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.calls import CallLine, SessionReport, chain_heads, session_report_digest
+from protocol.calls import CallLine, SessionReport, reported_head, session_report_digest, worth
 from protocol.committee import quorum
 from protocol.errors import Malformed, MallaError
-from protocol.messages import Domain, entries_hash, session_id, settlement_digest
+from protocol.messages import Domain, entries_hash, offer_digest, session_id, settlement_digest
 from protocol.receipt import Check
 from protocol.signing import recover
-from protocol.transcript import leaf
+from protocol.transcript import leaf, spec_digest
 from protocol.types import Answer, Decision, Entry, JobSpec, Outcome, Session
 from protocol.units import Address, Digest
 
@@ -73,8 +74,15 @@ def _checks(r: CallReceipt, chain_id: int, escrow: Address, seats: frozenset[str
     sizes = (r.answer.input_tokens, len(r.answer.output_token_ids))
     counted = line is not None and (line.input_tokens, line.output_tokens) == sizes
     yield Check("units", counted, f"{sizes[0]} tokens in, {sizes[1]} out")
-    leads = entry is not None and chain_heads(r.before, [one.leaf for one in r.report.calls]) == entry.leaf
+    asked = r.report.spec_of(r.number - r.report.first) if line is not None else None
+    yield Check("link", asked in (None, spec_digest(r.spec)), "the committed spec is the one that was asked" if asked
+                else "the call is under a voucher's own head")
+    leads = entry is not None and _head(r) == entry.leaf
     yield Check("head", leads, f"{len(r.report.calls)} calls lead to the head that was committed")
+    offer = r.report.offer
+    priced = offer_digest(Domain(r.chain_id, r.escrow), offer) == r.session.offer_digest
+    exact = entry is not None and worth(r.report.calls, offer) == entry.amount
+    yield Check("amount", priced and exact, "the calls cost what was committed, at the session's prices")
     yield Check("report", _report_holds(r, own_id), f"signed by the node key {r.node_key}" if r.signature
                 else "posted on-chain by its provider")
     decision = next((d for d in r.decisions if d.batch_id == r.batch_id), None)
@@ -87,6 +95,13 @@ def _checks(r: CallReceipt, chain_id: int, escrow: Address, seats: frozenset[str
     signers, needed = _signers(r), quorum(len(r.members))
     yield Check("quorum", len(signers) >= needed,
                 f"{len(signers)} of {len(r.members)} oracles signed, {needed} are needed")
+
+
+def _head(r: CallReceipt) -> Digest | None:
+    try:
+        return reported_head(r.before, r.report)
+    except Malformed:
+        return None  # links that no voucher allows lead nowhere
 
 
 def _line(r: CallReceipt) -> CallLine | None:

@@ -6,16 +6,19 @@ head_i = keccak(head_(i−1) ‖ leaf_i) with the session's id as head_0. The re
 the head, so a session's voucher says for every call: this is what I asked, and these are the tokens that I got.
 
 While a call runs the requester owes what it has received, and is covered for one quantum of tokens more: neither side
-risks more than that.
+risks more than that. The voucher names the specs of such calls; what its provider claims of them is a link of spec and
+leaf for each one that has ended, so that every wei is explained by a call that can be drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from protocol.economics import payment
 from protocol.encoding import abi_encode, canonical_json, keccak, to_hex
+from protocol.errors import Malformed
 from protocol.messages import Domain
 from protocol.types import Offer
 from protocol.units import Address, Digest, Wei
@@ -28,8 +31,15 @@ MAX_BATCH_CALLS = 8_192
 """Calls that all vouchers of a work batch may add: what an oracle draws and weighs at every look has a bound."""
 UNIT_STRIDE = 128
 """Entries of a batch: the audited unit of call j of the voucher at index i has the number i + 128 · (1 + j)."""
+MAX_IN_FLIGHT = 64
+"""Calls in flight that one voucher may name."""
+NOTHING_IN_FLIGHT = Digest(bytes(32))
+"""The `in_flight` of a voucher that pays for ended calls only."""
 
-SESSION_REPORT_TYPE = "SessionReport(uint64 batchId,uint16 index,bytes32 session,uint32 first,bytes32 calls)"
+SESSION_REPORT_TYPE = (
+    "SessionReport(uint64 batchId,uint16 index,bytes32 session,uint32 first,bytes32 calls,bytes32 inFlight,"
+    "bytes32 specs)"
+)
 QUOTE_TYPE = (
     "Quote(address requester,bytes32 offer,uint32 inputTokens,uint32 maxOutputTokens,uint96 most,uint40 validUntil)"
 )
@@ -58,7 +68,10 @@ class CallLine:
 class SessionReport:
     """A provider's signed claim of the calls under one committed voucher, sent to every oracle after the commitment.
 
-    `first` is the number of the first call (the one after the voucher committed before), counted from 1.
+    `first` is the number of the first call (the one after the voucher committed before), counted from 1. The last calls
+    may be linked ones, beyond those of the voucher: then `specs` are their spec digests, one for each of the last
+    `len(specs)` lines, and `in_flight` is what the voucher names. Both are empty where nothing was linked. `offer` is
+    the session's, whose digest the session's id holds: so everybody can say what the calls cost, without asking anyone.
     """
 
     batch_id: int
@@ -66,6 +79,14 @@ class SessionReport:
     session_id: Digest
     first: int
     calls: tuple[CallLine, ...]
+    offer: Offer
+    in_flight: tuple[Digest, ...] = ()
+    specs: tuple[Digest, ...] = ()
+
+    def spec_of(self, call: int) -> Digest | None:
+        """The spec digest that is committed with a call, counted from 0; None of one under the voucher's own head."""
+        place = call - len(self.calls) + len(self.specs)
+        return self.specs[place] if place >= 0 else None
 
 
 @dataclass(frozen=True)
@@ -92,6 +113,50 @@ def chain_heads(head: bytes, leaves: Sequence[bytes]) -> Digest:
     for leaf in leaves:
         head = next_head(head, leaf)
     return Digest(head)
+
+
+def in_flight_digest(specs: Sequence[Digest]) -> Digest:
+    """What a voucher says of the calls in flight: keccak of their spec digests one after the other, zero if there are
+    none. Errors: Malformed unless they ascend strictly, or if there are more than `MAX_IN_FLIGHT`."""
+    if len(specs) > MAX_IN_FLIGHT:
+        raise Malformed(f"A voucher names at most {MAX_IN_FLIGHT} calls in flight, not {len(specs)}.",
+                        "Wait until calls have ended.")
+    if any(left >= right for left, right in pairwise(specs)):
+        raise Malformed("The spec digests of the calls in flight must ascend, each once.")
+    return keccak(b"".join(specs)) if specs else NOTHING_IN_FLIGHT
+
+
+def link(spec_digest: bytes, leaf: bytes) -> Digest:
+    """What is committed of an ended call beyond a voucher's: keccak(spec digest ‖ leaf)."""
+    return keccak(spec_digest + leaf)
+
+
+def claimed_head(head: bytes, in_flight: bytes, links: Sequence[bytes]) -> Digest:
+    """The head that an entry names. Without links it is the voucher's; with links h₀ = keccak(head ‖ in_flight) and
+    h_i = keccak(h_(i−1) ‖ link_i)."""
+    return chain_heads(next_head(head, in_flight), links) if links else Digest(head)
+
+
+def reported_head(before: bytes, report: SessionReport) -> Digest:
+    """The head to which a report's calls lead from the one committed before. Errors: Malformed for links that no
+    voucher allows."""
+    leaves, linked = [line.leaf for line in report.calls], len(report.specs)
+    if not linked:
+        if report.in_flight:
+            raise Malformed(f"The report names {len(report.in_flight)} calls in flight and links none of them.")
+        return chain_heads(before, leaves)
+    if linked > len(leaves):
+        raise Malformed(f"The report has {linked} specs for {len(leaves)} calls.")
+    if len(set(report.specs)) != linked or not set(report.specs) <= set(report.in_flight):
+        raise Malformed("The specs of linked calls are each one of those that the voucher names, and each once.")
+    links = [link(spec, leaf) for spec, leaf in zip(report.specs, leaves[-linked:], strict=True)]
+    return claimed_head(chain_heads(before, leaves[:-linked]), in_flight_digest(report.in_flight), links)
+
+
+def worth(lines: Iterable[CallLine], offer: Offer) -> Wei:
+    """What calls cost together at an offer's prices, wei."""
+    prices = offer.input_price, offer.output_price
+    return Wei(sum(payment(line.input_tokens, line.output_tokens, *prices) for line in lines))
 
 
 def add_call(totals: Totals, line: CallLine, offer: Offer) -> Totals:
@@ -138,8 +203,9 @@ def split_unit(unit: int) -> tuple[int, int | None]:
 
 def session_report_digest(domain: Domain, report: SessionReport) -> Digest:
     lines = [[to_hex(line.leaf), line.input_tokens, line.output_tokens] for line in report.calls]
-    values = [report.batch_id, report.index, report.session_id, report.first, keccak(canonical_json(lines))]
-    return domain.digest(_struct(SESSION_REPORT_TYPE, "uint64,uint16,bytes32,uint32,bytes32", values))
+    values = [report.batch_id, report.index, report.session_id, report.first, keccak(canonical_json(lines)),
+              keccak(b"".join(report.in_flight)), keccak(b"".join(report.specs))]
+    return domain.digest(_struct(SESSION_REPORT_TYPE, "uint64,uint16,bytes32,uint32,bytes32,bytes32,bytes32", values))
 
 
 def quote_digest(domain: Domain, quote: Quote) -> Digest:

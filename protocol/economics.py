@@ -1,7 +1,7 @@
 """The contracts' arithmetic in Python, to the wei: prices, fees, bounds and slashes of `JobEscrow`.
 
 Its siblings are `protocol.shares` (stakes and delegations) and `protocol.rewards`; `tests/parity` holds all three
-against the contracts over 120,000 random cases.
+against the contracts over 128,000 random cases.
 """
 
 from __future__ import annotations

@@ -27,13 +27,15 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class SignedTotals:
-    """A voucher between requester and provider, who both know its session. `signature` has 65 bytes."""
+    """A voucher between requester and provider, who both know its session. `in_flight` are the spec digests of the
+    calls that it may pay beyond `calls`, ascending. `signature` has 65 bytes."""
 
     session_id: Digest
     amount: Wei
     units: int
     calls: int
     head: Digest
+    in_flight: tuple[Digest, ...]
     signature: bytes
 
 

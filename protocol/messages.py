@@ -43,7 +43,7 @@ AUDIT_COMMITMENT_TYPE = "AuditCommitment(uint64 batchId,uint32 index,bytes32 lea
 OPENING_TYPE = "Opening(uint64 batchId,uint32 index,address auditor,bytes32 sealed)"
 NODE_KEY_TYPE = "NodeKey(address provider,address nodeKey)"
 RULING_TYPE = "Ruling(uint64 caseId,uint8 ruling)"
-VOUCHER_TYPE = "Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head)"
+VOUCHER_TYPE = "Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head,bytes32 inFlight)"
 
 JOB_ABI = "(address,address,bytes32,bytes32,uint32,uint32,uint96,uint64)"
 ENTRY_ABI = "(bytes32,address,uint96,uint96,bytes32,bytes32)"
@@ -137,8 +137,8 @@ def node_key_digest(staking_domain: Domain, provider: str, node_key: str) -> Dig
 
 def voucher_digest(domain: Domain, session: bytes, voucher: Voucher) -> Digest:
     """What the requester or the session's key signs; `session` is the session's id."""
-    values = [session, voucher.amount, voucher.units, voucher.calls, voucher.head]
-    return domain.digest(_struct(VOUCHER_TYPE, "bytes32,uint96,uint64,uint32,bytes32", values))
+    values = [session, voucher.amount, voucher.units, voucher.calls, voucher.head, voucher.in_flight]
+    return domain.digest(_struct(VOUCHER_TYPE, "bytes32,uint96,uint64,uint32,bytes32,bytes32", values))
 
 
 def session_id(chain_id: int, escrow: str, session: Session) -> Digest:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from protocol.findings import AuditRecord, AuditStatistics, Decision, Verdict
-from protocol.sessions import Session, Voucher
+from protocol.sessions import InFlightClaim, Session, Voucher
 from protocol.states import (
     BatchState,
     CaseKind,
@@ -25,8 +25,8 @@ from protocol.units import Address, Digest, Seconds, Wei
 
 __all__ = [
     "Answer", "AuditRecord", "AuditStatistics", "BatchHead", "BatchState", "CaseKind", "Commitment",
-    "Decision", "Entry", "Job", "JobSpec", "JobState", "Offer", "Outcome", "Prompt", "RefundReason", "Report",
-    "Ruling", "Sampler", "Session", "SessionState", "SignedOffer", "SignedReport", "Transcript", "Verdict",
+    "Decision", "Entry", "InFlightClaim", "Job", "JobSpec", "JobState", "Offer", "Outcome", "Prompt", "RefundReason",
+    "Report", "Ruling", "Sampler", "Session", "SessionState", "SignedOffer", "SignedReport", "Transcript", "Verdict",
     "VerdictKind", "Voucher",
 ]
 

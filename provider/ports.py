@@ -11,6 +11,7 @@ from protocol.messages import Domain
 from protocol.types import (
     BatchState,
     Commitment,
+    InFlightClaim,
     Job,
     JobState,
     Sampler,
@@ -20,6 +21,7 @@ from protocol.types import (
     Voucher,
 )
 from protocol.units import Address, Digest
+from provider.claims import Claimable
 from provider.court_rows import Contested
 from provider.figures import Earnings, Speed
 from provider.records import (
@@ -39,7 +41,6 @@ from provider.records import (
     Wanted,
     Work,
 )
-from provider.session_rows import Claimable
 
 Clock = Callable[[], float]
 """Unix seconds."""
@@ -120,13 +121,15 @@ class Sender(Protocol):
     """Transactions of the node key, each sent once; ChainRefused when one would revert."""
 
     def decline(self, key: str, job: Job) -> None: ...
-    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> None: ...
+    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = (),
+               claims: Sequence[InFlightClaim] = ()) -> None: ...
     def close_session(self, key: str, session: Session) -> None: ...
     def record_stored(self, key: str, batch: JournalBatch, indexes: Sequence[int],
                       signatures: Sequence[Sequence[bytes]]) -> None: ...
     def mature_by_default(self, key: str, batch: JournalBatch) -> None: ...
     def post_openings(self, key: str, batch: JournalBatch, openings: Sequence[bytes]) -> None: ...
-    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> str | None:
+    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = (),
+                      claims: Sequence[InFlightClaim] = ()) -> str | None:
         """Why the chain would refuse this batch now; nothing is sent."""
         ...
 

@@ -7,17 +7,15 @@ from typing import Protocol
 
 from protocol.calls import CallLine
 from protocol.envelope import CallRequest, SignedTotals
+from provider.claims import Claimable, OverSession, VoucherClaim
 from provider.records import Lease, Left
 from provider.session_rows import (
     CallRow,
     CallUnit,
     CallWork,
-    Claimable,
     EndedCall,
-    OverSession,
     SessionFacts,
     SessionTotals,
-    VoucherClaim,
 )
 
 
@@ -83,10 +81,11 @@ class Sessions(Protocol):
 
 
 class Claims(Protocol):
-    """Vouchers on their way to the chain, and what is told of them afterwards."""
+    """Vouchers on their way to the chain, and what is told of them afterwards. Their calls include linked ones."""
 
     def claimable(self) -> list[Claimable]:
-        """The last voucher of every session that adds to what is committed, unless one of it is on its way."""
+        """The last voucher of every session of which more is owed than is committed, unless one of it is on its way or
+        calls beyond a voucher were linked."""
         ...
 
     def committing_vouchers(self) -> dict[str, list[VoucherClaim]]:
@@ -94,7 +93,7 @@ class Claims(Protocol):
         ...
 
     def drop_claims(self, key: str, reason: str) -> None:
-        """The chain did not take the batch of this key: its vouchers are claimable again."""
+        """The chain did not take the batch of this key: its vouchers are claimable again, and go on."""
         ...
 
     def unreported(self, limit: int = 32) -> list[VoucherClaim]:
@@ -115,12 +114,13 @@ class Claims(Protocol):
         """How many calls each voucher entry of a batch of ours added, by the entry's index."""
         ...
 
-    def calls_of(self, batch_id: int) -> dict[int, list[CallLine]]:
-        """Those calls themselves."""
+    def claims_of(self, batch_id: int) -> list[VoucherClaim]:
+        """Those claims themselves."""
         ...
 
     def over_sessions(self, now: float) -> list[OverSession]:
-        """Sessions whose time is over and of which nothing can be claimed any more; none that was asked to close."""
+        """Sessions whose time is over, or that links have ended, and of which nothing can be claimed any more; none
+        that was asked to close."""
         ...
 
     def mark_close_sent(self, session_id: bytes) -> None: ...

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from protocol.calls import CallLine, Totals
 from protocol.encoding import keccak
-from protocol.envelope import SignedTotals
 from protocol.errors import MallaError
 from protocol.types import Offer, Session, SessionState
 from protocol.units import Digest, Wei
@@ -28,17 +27,6 @@ class CallStage(StrEnum):
     """It has its number and is owed."""
     FAILED = "FAILED"
     """It gave nothing that is owed: no output, or lost with its process."""
-
-
-class ClaimStage(StrEnum):
-    """How far the node is with a voucher that it commits."""
-
-    COMMITTING = "COMMITTING"
-    COMMITTED = "COMMITTED"
-    SETTLED = "SETTLED"
-    REFUNDED = "REFUNDED"
-    DROPPED = "DROPPED"
-    """The chain did not take it; what it claims stays claimable by a later one."""
 
 
 @dataclass(frozen=True)
@@ -139,51 +127,6 @@ class EndedCall:
     @property
     def tokens_per_second(self) -> float:
         return self.line.output_tokens / self.duration if self.duration > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class VoucherClaim:
-    """A voucher on its way to the chain, or there. It covers the calls from number `first` to `voucher.calls`."""
-
-    claim_id: int
-    voucher: SignedTotals
-    session: Session
-    first: int
-    stage: ClaimStage
-    commit_key: str = ""
-    batch_id: int | None = None
-    index: int | None = None
-
-
-@dataclass(frozen=True)
-class Claimable:
-    """The last voucher of a session that adds to what is committed; `first` is the number of the first call it adds.
-
-    `ends_at` is the session's own end, `commit_by` the second from which the chain takes its vouchers no more, None
-    while there is none; `key_ends_at` is that of what the session's key signed, 0 for a session without a key. `ended`
-    and `running` count the session's calls, `touched_at` is when the last one ended or the last voucher came: they tell
-    whether an exact voucher may still be on its way. `attempts` were given up before.
-    """
-
-    voucher: SignedTotals
-    session: Session
-    first: int
-    ends_at: int
-    commit_by: int | None
-    committed: Wei
-    ended: int
-    running: int
-    touched_at: float
-    attempts: int = 0
-    key_ends_at: int = 0
-
-
-@dataclass(frozen=True)
-class OverSession:
-    """A session that is over, with nothing left to claim: closing it gives the requester its money back."""
-
-    session_id: Digest
-    session: Session
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from protocol.calls import MAX_IN_FLIGHT
 from protocol.errors import MallaError
-from protocol.units import Address, in_tokens
+from protocol.units import Address, Wei, in_tokens
 
 
 class BalanceTooLow(MallaError):
@@ -75,3 +76,22 @@ REFUNDED = 7
 def exit_code(error: MallaError) -> int:
     """Exit status of a command that ends with the error; 1 where no other number says more, 2 is for wrong usage."""
     return EXIT_CODES.get(error.code, 1)
+
+
+class CapReached(MallaError):
+    """The session's cap does not hold what the call may cost. `missing` is wei."""
+
+    code = "cap_reached"
+
+    def __init__(self, missing: int) -> None:
+        self.missing = Wei(missing)
+        super().__init__(f"The session's cap lacks {missing} wei for this call.", "Top the session up.")
+
+
+class TooManyCalls(MallaError):
+    """One more call than a voucher can name. It waits until others have ended."""
+
+    code = "busy"
+
+    def __init__(self) -> None:
+        super().__init__(f"{MAX_IN_FLIGHT} calls of this session wait for their end.", "Ask again in a moment.")

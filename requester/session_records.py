@@ -10,7 +10,7 @@ from protocol.envelope import SignedTotals
 from protocol.types import Answer, JobSpec, Session, SignedOffer
 from protocol.units import TOKEN, Address, Digest, Wei
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Phase(StrEnum):

@@ -36,14 +36,11 @@ def digest(value):
 def add(one, two):
     if one is None or two is None:
         return one or two
-    rise, run = (3 * one[0] ** 2, 2 * one[1]) if one == two else (two[1] - one[1], two[0] - one[0])
-    slope = rise * pow(run, -1, P)
-    x = (slope * slope - one[0] - two[0]) % P
-    return x, (slope * (one[0] - x) - one[1]) % P
+    slope = 3 * one[0] ** 2 * pow(2 * one[1], -1, P) if one == two else (two[1] - one[1]) * pow(two[0] - one[0], -1, P)
+    return (x := (slope * slope - one[0] - two[0]) % P), (slope * (one[0] - x) - one[1]) % P
 
 def times(point, count):
-    twice = times(add(point, point), count >> 1) if count > 1 else None
-    return add(twice, point) if count & 1 else twice
+    return add(times(add(point, point), count >> 1) if count > 1 else None, point if count & 1 else None)
 
 def signer(message, signature):
     r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64] - 27
@@ -75,9 +72,13 @@ def check_draw(b):
 
 def check_session(b):
     report, entry, call = b["session"]["report"], b["entry"], b["entry"]["index"] // 128 - 1
+    leaves, named, specs = [raw(line["leaf"]) for line in report["calls"]], report["in_flight"], report["specs"]
     need(call >= 0 and report["index"] == entry["index"] % 128 and report["session_id"] == entry["job_id"], "session")
-    need(report["calls"][call]["leaf"] == entry["leaf"], "other call")
-    heads = reduce(lambda head, line: keccak(head + raw(line["leaf"])), report["calls"], raw(b["session"]["before"]))
+    need(leaves[call] == raw(entry["leaf"]), "other call")
+    need(named == sorted({*named}) and len({*specs} & {*named}) == len(specs) and bool(specs) == bool(named), "specs")
+    links = [keccak(raw(spec) + leaf) for spec, leaf in zip(specs, leaves[len(leaves) - len(specs):], strict=True)]
+    ended, beyond = leaves[: len(leaves) - len(specs)], [keccak(b"".join(map(raw, named)))] * bool(specs) + links
+    heads = reduce(lambda head, one: keccak(head + one), ended + beyond, raw(b["session"]["before"]))
     need(heads == raw(b["session"]["head"]), "head")
 
 def floats(values):
@@ -123,9 +124,9 @@ def beyond(profile, found):
 
 def p_value(profile, name, value, alpha):
     honest, value = profile["statistics"][name], D(value)
+    passed = [float(1 - D(q)) for q, top in honest["quantiles"].items() if value > D(top)]
     if value <= D(honest["numeric_floor"]):
         return 1.0
-    passed = [float(1 - D(q)) for q, top in honest["quantiles"].items() if value > D(top)]
     return alpha if value > D(honest["maximum"]) else max(alpha, min(passed, default=1.0))
 
 def judge(profile, sampler, found, noise):
@@ -173,8 +174,7 @@ def verify(b):
     check_records(b)
     check_draw(b) if b["draw"] is not None else None
     check_session(b) if "session" in b else None
-    evidence, said = b["records"][0]["evidence"], b["records"][0]["record"]["verdict"]
-    value, convicts = None, False
+    evidence, said, value, convicts = b["records"][0]["evidence"], b["records"][0]["record"]["verdict"], None, False
     if b["numbers"] is None:
         return {"verdict": said, "p_value": 1.0, "log_e": None, "score": None, "recomputed": False}
     need(digest(b["numbers"]) == raw(evidence["numbers"]), "numbers")

@@ -23,10 +23,11 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
     uint256 internal constant MAX_BATCH = 128;
 
     /// @inheritdoc IEscrowBatches
-    function commitBatch(Commitment[] calldata commitments, IEscrowSessions.Voucher[] calldata vouchers)
-        external
-        returns (uint64 batchId)
-    {
+    function commitBatch(
+        Commitment[] calldata commitments,
+        IEscrowSessions.Voucher[] calldata vouchers,
+        IEscrowSessions.InFlightClaim[] calldata claims
+    ) external returns (uint64 batchId) {
         (address provider, uint96 active) = _staking.speakerOf(msg.sender);
         if (provider == address(0)) revert UnknownNodeKey(msg.sender);
         uint256 jobs = commitments.length;
@@ -42,9 +43,7 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         for (uint256 i; i < jobs; ++i) {
             _commitJob(commitments[i], i, draft);
         }
-        for (uint256 i = jobs; i < size; ++i) {
-            _commitVoucher(vouchers[i - jobs], i, draft);
-        }
+        _commitVouchers(vouchers, claims, jobs, draft);
         _requireDeterrence(provider, active, _neededStake(draft));
         if (jobs != 0) _state.providers[provider].reserved -= draft.reserved;
         _expose(draft.vouchers);
@@ -115,10 +114,28 @@ abstract contract Batches is Jobs, Vouchers, IEscrowBatches {
         if (price > draft.largest) draft.largest = price;
     }
 
+    /// @param jobs Entries before the first voucher's.
+    function _commitVouchers(
+        IEscrowSessions.Voucher[] calldata vouchers,
+        IEscrowSessions.InFlightClaim[] calldata claims,
+        uint256 jobs,
+        Draft memory draft
+    ) private {
+        uint256 next;
+        for (uint256 i; i < vouchers.length; ++i) {
+            if (next != claims.length && claims[next].voucher == i) {
+                (draft.claim, draft.hasClaim) = (claims[next], true);
+                ++next;
+            }
+            _commitVoucher(vouchers[i], jobs + i, draft);
+        }
+        if (next != claims.length) revert IEscrowSessions.ClaimMisplaced(next, claims[next].voucher);
+    }
+
     function _commitVoucher(IEscrowSessions.Voucher calldata voucher, uint256 index, Draft memory draft) private {
-        (bytes32 sessionId, address requester, uint96 added, uint16 version) = _claim(voucher, draft);
+        (bytes32 sessionId, address requester, uint96 added, bytes32 head, uint16 version) = _claim(voucher, draft);
         _requireSameTerms(sessionId, version, draft);
-        EntryList.put(draft.entries, index, sessionId, requester, added, added, voucher.head, 0);
+        EntryList.put(draft.entries, index, sessionId, requester, added, added, head, 0);
         draft.vouchers += added;
         uint96 unit = voucher.session.largestCall;
         if (added < unit) unit = added;

@@ -100,12 +100,12 @@ abstract contract Sessions is SubKeys {
     }
 
     /// @inheritdoc IEscrowSessions
-    function voucherDigest(bytes32 sessionId, uint96 amount, uint64 units, uint32 calls, bytes32 head)
+    function voucherDigest(bytes32 sessionId, uint96 amount, uint64 units, uint32 calls, bytes32 head, bytes32 inFlight)
         external
         view
         returns (bytes32)
     {
-        return _hashTypedDataV4(EscrowHashes.hashVoucher(sessionId, amount, units, calls, head));
+        return _hashTypedDataV4(EscrowHashes.hashVoucher(sessionId, amount, units, calls, head, inFlight));
     }
 
     /// @inheritdoc IEscrowSessions

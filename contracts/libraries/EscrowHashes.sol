@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.35;
 
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {IEscrowBatches} from "../interfaces/escrow/IEscrowBatches.sol";
 import {IEscrowJobs} from "../interfaces/escrow/IEscrowJobs.sol";
 import {IEscrowSessions} from "../interfaces/escrow/IEscrowSessions.sol";
@@ -23,7 +24,7 @@ library EscrowHashes {
     bytes32 private constant STORAGE_RECEIPT_TYPEHASH = keccak256("StorageReceipt(bytes32 blob)");
 
     bytes32 private constant VOUCHER_TYPEHASH =
-        keccak256("Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head)");
+        keccak256("Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head,bytes32 inFlight)");
 
     /// @notice keccak256(abi.encode(OFFER_TYPEHASH, offer)); in calldata its eleven words are their own encoding.
     function hashOffer(IEscrowJobs.Offer calldata offer) internal pure returns (bytes32 hash) {
@@ -118,16 +119,16 @@ library EscrowHashes {
     }
 
     /// @notice What the requester or its key signs, without the domain.
-    function hashVoucher(bytes32 session, uint96 amount, uint64 units, uint32 calls, bytes32 head)
+    function hashVoucher(bytes32 session, uint96 amount, uint64 units, uint32 calls, bytes32 head, bytes32 inFlight)
         internal
         pure
         returns (bytes32)
     {
-        return keccak256(abi.encode(VOUCHER_TYPEHASH, session, amount, units, calls, head));
+        return keccak256(abi.encode(VOUCHER_TYPEHASH, session, amount, units, calls, head, inFlight));
     }
 
-    /// @notice The same for a voucher that lies in calldata: amount, units, calls and head stand there one after the
-    /// other.
+    /// @notice The same for a voucher that lies in calldata: amount, units, calls, head and inFlight stand there one
+    /// after the other.
     /// @dev Dirty high bits hash to something that nobody signed.
     function hashGivenVoucher(bytes32 session, IEscrowSessions.Voucher calldata voucher)
         internal
@@ -139,8 +140,16 @@ library EscrowHashes {
             let free := mload(0x40)
             mstore(free, typehash)
             mstore(add(free, 0x20), session)
-            calldatacopy(add(free, 0x40), add(voucher, 0xe0), 0x80)
-            hash := keccak256(free, 0xc0)
+            calldatacopy(add(free, 0x40), add(voucher, 0xe0), 0xa0)
+            hash := keccak256(free, 0xe0)
+        }
+    }
+
+    /// @notice h = keccak256(head, inFlight), then h = keccak256(h, link) for each link.
+    function claimedHead(bytes32 head, bytes32 inFlight, bytes32[] memory links) internal pure returns (bytes32 h) {
+        h = Hashes.efficientKeccak256(head, inFlight);
+        for (uint256 i; i < links.length; ++i) {
+            h = Hashes.efficientKeccak256(h, links[i]);
         }
     }
 

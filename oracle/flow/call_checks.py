@@ -11,7 +11,7 @@ from oracle.session_rows import CallNote, SessionRow
 from protocol.claim import FinishReason
 from protocol.encoding import keccak, to_hex
 from protocol.errors import BadInput, ProviderFault
-from protocol.transcript import answer_of, check_logprobs, leaf
+from protocol.transcript import answer_of, check_logprobs, leaf, spec_digest
 from protocol.types import Offer, Transcript
 from protocol.verdict import judge_fault
 
@@ -43,6 +43,8 @@ def examine_call(case: Case, session: SessionRow, call: CallNote, transcript: Tr
 def require_reported(case: Case, transcript: Transcript, call: CallNote) -> None:
     """Raises Unreadable unless this is the transcript that the line's leaf was made of: whoever sealed it again can
     have altered nothing."""
+    if call.spec is not None and spec_digest(transcript.spec) != call.spec:
+        raise Unreadable("The transcript's spec is not the one that is committed with the call.")
     if keccak(transcript.prompt) != transcript.spec.prompt_digest:
         raise Unreadable("The transcript's prompt is not the one that its spec names.")
     answer = answer_of(transcript, case.entry.entry.job_id, call.line.input_tokens, "", "")

@@ -50,5 +50,6 @@ def name_calls(batch: BatchRow, voucher: VoucherRow, members: int) -> list[Drawn
     for unit in draw_calls(made, voucher.index, len(lines), rate):
         call = split_unit(unit)[1] or 0
         auditor = auditor_of_unit(made, unit, members)
-        found.append(DrawnCall(unit, voucher.before_calls + 1 + call, lines[call], auditor))
+        spec = voucher.report.spec_of(call) if voucher.report is not None else None
+        found.append(DrawnCall(unit, voucher.before_calls + 1 + call, lines[call], auditor, spec))
     return found

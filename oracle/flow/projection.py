@@ -45,8 +45,9 @@ def _apply(rows: Projection, kind: str, found: Any) -> None:
             posted = _posted(event)
             rows.reopen_batch(event.batch_id, [_opening(event, one, at) for one in posted
                                                if isinstance(one, PostedOpening)], at)
-            rows.post_reports([PostedLines(event.batch_id, one.index, one.calls, at) for one in posted
-                               if isinstance(one, PostedReport)])
+            rows.post_reports([
+                PostedLines(event.batch_id, one.index, one.calls, at, one.offer, one.in_flight, one.specs)
+                for one in posted if isinstance(one, PostedReport)])
         # Other reasons may be brought about at will, by sending an old settlement again: they hold up nothing.
         case "BatchSkipped" if event.reason.name == "SLASH_CEILING":
             rows.skip_batch(event.batch_id, at)

@@ -1,4 +1,4 @@
-"""Session reports: what a provider says of the calls under a committed voucher, held against the chain (R113)."""
+"""Session reports: what a provider says of the calls under a committed voucher, held against the chain (R113, R123)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from oracle.records import BatchRow
 from oracle.session_rows import VoucherRow
 from protocol.calls import (
     MAX_CALLS,
-    CallLine,
     SessionReport,
-    chain_heads,
     reportable,
+    reported_head,
     session_report_digest,
+    worth,
 )
 from protocol.encoding import to_hex
-from protocol.errors import Malformed, MallaError, Reason, Refused
+from protocol.errors import Malformed, Reason, Refused
 from protocol.limits import MAX_BATCH
+from protocol.messages import offer_digest
 from protocol.types import BatchState
 
 ONGOING = (BatchState.PENDING, BatchState.FROZEN)
@@ -43,7 +44,8 @@ def accept_session_report(node: Node, report: SessionReport, signature: bytes) -
     if batch.state not in ONGOING:
         raise Refused(Reason.STALE, f"Batch {batch.batch_id} is {batch.state.name} already.")
     _require_reportable(node, voucher)
-    require_lines(voucher, report.first, report.calls)
+    require_lines(voucher, report)
+    require_amount(node, voucher, report)
     _require_same(node.store.put_session_report(report, signature, node.clock()), report)
     node.log("session_reported", batch_id=batch.batch_id, index=report.index, calls=len(report.calls))
 
@@ -57,14 +59,18 @@ def find_voucher(node: Node, batch: BatchRow, index: int) -> VoucherRow:
     return voucher
 
 
-def require_lines(voucher: VoucherRow, first: int, calls: tuple[CallLine, ...]) -> None:
+def require_lines(voucher: VoucherRow, report: SessionReport) -> None:
     """Raises Refused(tampered) unless these are the calls, in this order, between the voucher and the one before."""
-    added, expected = voucher.added_calls, voucher.before_calls + 1
-    if first != expected:
-        raise _tampered(f"The first call has the number {first}, the voucher before ended with {voucher.before_calls}.")
+    calls, added, expected = report.calls, voucher.added_calls, voucher.before_calls + 1
+    if report.first != expected:
+        raise _tampered(f"The first call has the number {report.first}, the voucher before ended with "
+                        f"{voucher.before_calls}.")
     if len(calls) != added:
         raise _tampered(f"{len(calls)} calls are reported, the voucher added {added}.")
-    head = chain_heads(voucher.before_head, [line.leaf for line in calls])
+    try:
+        head = reported_head(voucher.before_head, report)
+    except Malformed as error:
+        raise _tampered(error.message) from error
     if head != voucher.entry.leaf:
         raise _tampered(f"The leaves lead from {to_hex(voucher.before_head)} to {to_hex(head)}, committed was "
                         f"{to_hex(voucher.entry.leaf)}.")
@@ -73,20 +79,31 @@ def require_lines(voucher: VoucherRow, first: int, calls: tuple[CallLine, ...]) 
         raise _tampered(f"The calls have {units} tokens, the voucher added {voucher.units - voucher.before_units}.")
 
 
+def require_amount(node: Node, voucher: VoucherRow, report: SessionReport) -> None:
+    """Raises Refused(tampered) unless the calls cost what the voucher added, at the prices of the session's offer."""
+    session, digest = node.store.session(voucher.session_id), offer_digest(node.domain, report.offer)
+    if session is None or digest != session.session.offer_digest:
+        raise _tampered(f"The offer {to_hex(digest)} of the report is not the one of its session.")
+    cost = worth(report.calls, report.offer)
+    if cost != voucher.entry.amount:
+        raise _tampered(f"The calls cost {cost} wei, the voucher added {voucher.entry.amount} wei.")
+
+
 def read_posted(node: Node) -> int:
     """Take the reports that came on-chain, by the provider's own transaction. Returns how many fit."""
     taken = 0
     for posted in node.store.posted_lines():
         voucher = node.store.voucher(posted.batch_id, posted.index)
         if voucher is not None and voucher.report is None:
+            report = SessionReport(posted.batch_id, posted.index, voucher.session_id, voucher.before_calls + 1,
+                                   posted.calls, posted.offer, posted.in_flight, posted.specs)
             try:
                 _require_reportable(node, voucher)
-                require_lines(voucher, voucher.before_calls + 1, posted.calls)
-            except MallaError as error:
+                require_lines(voucher, report)
+                require_amount(node, voucher, report)
+            except Refused as error:
                 node.log("posted_report_refused", batch_id=posted.batch_id, index=posted.index, error=error.message)
             else:
-                report = SessionReport(posted.batch_id, posted.index, voucher.session_id, voucher.before_calls + 1,
-                                       posted.calls)
                 node.store.put_session_report(report, b"", node.clock())
                 taken += 1
         node.store.drop_posted(posted.batch_id, posted.index)

@@ -23,15 +23,14 @@ def weigh(node: Node, view: BatchView) -> list[EntryEvidence]:
 
 
 def _weigh_voucher(node: Node, view: BatchView, entry: EntryRow) -> EntryEvidence:
-    """Who pays it signed it. What it owes is the report of its calls; as long as that is missing, drawn calls count as
-    not opened, or a cheat would report none."""
+    """Who pays it signed it. What it owes is the report of its calls; as long as that is missing, it counts as not
+    opened whether a call of it is drawn or not: an amount that no call explains is paid to nobody (R123)."""
     voucher, name = entry.voucher, f"the report of voucher {entry.index}"
     if voucher is None or voucher.is_complete:
         return EntryEvidence(report_valid=voucher is not None, drawn=False, name=name)
     since = view.batch.turns_from or node.clock()
     deadline = since + _longest_opening(node, view)
-    return EntryEvidence(report_valid=False, drawn=voucher.drawn_calls > 0 and not voucher.is_reported,
-                         open_deadline=ceil(deadline), name=name)
+    return EntryEvidence(report_valid=False, drawn=not voucher.is_reported, open_deadline=ceil(deadline), name=name)
 
 
 def _longest_opening(node: Node, view: BatchView) -> float:

@@ -16,7 +16,18 @@ from protocol.messages import (
     storage_receipt_digest,
 )
 from protocol.signing import compact
-from protocol.types import BatchHead, Commitment, Decision, Entry, Job, Offer, Session, SignedOffer, Voucher
+from protocol.types import (
+    BatchHead,
+    Commitment,
+    Decision,
+    Entry,
+    InFlightClaim,
+    Job,
+    Offer,
+    Session,
+    SignedOffer,
+    Voucher,
+)
 from protocol.units import Address, in_tokens
 
 NATIVE = b""
@@ -92,12 +103,15 @@ class Calls(CourtCalls):
         return self._call("escrow", "revokeKey", [key], f"Let {key} sign no vouchers any more.")
 
     # escrow: work batches
-    def commit_batch(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> Call:
+    def commit_batch(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = (),
+                     claims: Sequence[InFlightClaim] = ()) -> Call:
+        """Every voucher that names calls in flight needs one of `claims`, which stand in the order of the vouchers."""
         rows = [(job_tuple(c.job), c.amount, c.leaf, c.answer_digest) for c in commitments]
-        totals = [(session_tuple(v.session), v.amount, v.units, v.calls, v.head, *compact(v.signature))
+        totals = [(session_tuple(v.session), v.amount, v.units, v.calls, v.head, v.in_flight, *compact(v.signature))
                   for v in vouchers]
+        claimed = [(claim.voucher, claim.amount, claim.units, list(claim.links)) for claim in claims]
         what = f"Commit a work batch of {len(rows)} jobs" + (f" and {len(totals)} vouchers." if totals else ".")
-        return self._call("escrow", "commitBatch", [rows, totals], what)
+        return self._call("escrow", "commitBatch", [rows, totals, claimed], what)
 
     def settle(self, set_version: int, decisions: Sequence[Decision], heads: Sequence[BatchHead],
                entries_lists: Sequence[Sequence[Entry]], signatures: Sequence[bytes]) -> Call:

@@ -10,7 +10,7 @@ from protocol.chain.records import Call, Parameters
 from protocol.chain.sender import Sender
 from protocol.errors import ChainRefused
 from protocol.messages import Domain
-from protocol.types import BatchState, Commitment, Job, JobState, Session, Voucher
+from protocol.types import BatchState, Commitment, InFlightClaim, Job, JobState, Session, Voucher
 from protocol.units import Address
 from provider.records import Head, JournalBatch, Oracle, Terms, Tx
 
@@ -109,8 +109,9 @@ class NodeSender:
     def decline(self, key: str, job: Job) -> None:
         self._sender.submit(key, self._chain.decline_job(job))
 
-    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> None:
-        self._sender.submit(key, self._chain.commit_batch(list(commitments), list(vouchers)))
+    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = (),
+               claims: Sequence[InFlightClaim] = ()) -> None:
+        self._sender.submit(key, self._chain.commit_batch(list(commitments), list(vouchers), list(claims)))
 
     def close_session(self, key: str, session: Session) -> None:
         self._submit_late(key, self._chain.close_session(session))
@@ -128,10 +129,12 @@ class NodeSender:
         """Raises ChainRefused when it is too late, or done already."""
         self._sender.submit(key, self._chain.post_openings(batch.batch_id, batch.head(self._owner), openings))
 
-    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> str | None:
+    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = (),
+                      claims: Sequence[InFlightClaim] = ()) -> str | None:
         """Why the chain would refuse this batch now, or None."""
         try:
-            self._chain.simulate(self._chain.commit_batch(list(commitments), list(vouchers)), self._address)
+            call = self._chain.commit_batch(list(commitments), list(vouchers), list(claims))
+            self._chain.simulate(call, self._address)
         except ChainRefused as error:
             return error.message
         return None

@@ -9,12 +9,12 @@ from typing import Any
 from protocol.encoding import to_hex
 from protocol.types import BatchState, SignedOffer
 from protocol.units import Digest, Wei
+from provider.claims import Claimable
 from provider.court_rows import Contested
 from provider.edges.fake_claims import FakeClaims
 from provider.edges.fake_outbox import FakeOutbox
 from provider.figures import Earnings, Speed
 from provider.records import JournalBatch, JournalJob, Lease, Stage, StoredReceipt, Work
-from provider.session_rows import Claimable
 
 LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 UNFINISHED = (Stage.SEEN, Stage.DECLINING, *LIVE, Stage.DONE, Stage.COMMITTING)

@@ -11,7 +11,17 @@ from protocol.listing import SignedListing
 from protocol.messages import Domain, storage_receipt_digest
 from protocol.sealing import derive_secret, public_key
 from protocol.signing import Signer
-from protocol.types import BatchState, Commitment, Job, JobState, Session, SignedOffer, SignedReport, Voucher
+from protocol.types import (
+    BatchState,
+    Commitment,
+    InFlightClaim,
+    Job,
+    JobState,
+    Session,
+    SignedOffer,
+    SignedReport,
+    Voucher,
+)
 from protocol.units import Address
 from provider.edges.fakes import DOMAIN, FakeClock
 from provider.records import Head, JournalBatch, Oracle, Terms, Tx, Wanted
@@ -77,6 +87,7 @@ class FakeSender:
     bad: set[bytes] = field(default_factory=set)
     """Spec digests of jobs, and heads of vouchers, that the chain refuses."""
     vouchers: dict[str, tuple[Voucher, ...]] = field(default_factory=dict)
+    claims: dict[str, tuple[InFlightClaim, ...]] = field(default_factory=dict)
     refuses: bool = False
     """Everything is refused at the moment of sending."""
     pumped: int = 0
@@ -84,9 +95,10 @@ class FakeSender:
     def decline(self, key: str, job: Job) -> None:
         self._send(key, "decline", job)
 
-    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> None:
+    def commit(self, key: str, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = (),
+               claims: Sequence[InFlightClaim] = ()) -> None:
         self._send(key, "commit", tuple(commitments))
-        self.vouchers[key] = tuple(vouchers)
+        self.vouchers[key], self.claims[key] = tuple(vouchers), tuple(claims)
 
     def close_session(self, key: str, session: Session) -> None:
         self._send(key, "close_session", session)
@@ -101,7 +113,8 @@ class FakeSender:
     def post_openings(self, key: str, batch: JournalBatch, openings: Sequence[bytes]) -> None:
         self._send(key, "post_openings", (batch.batch_id, tuple(openings)))
 
-    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = ()) -> str | None:
+    def refuse_commit(self, commitments: Sequence[Commitment], vouchers: Sequence[Voucher] = (),
+                      claims: Sequence[InFlightClaim] = ()) -> str | None:
         if any(one.job.spec_digest in self.bad for one in commitments):
             return "The chain refuses this job."
         if any(one.head in self.bad for one in vouchers):

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from protocol.calls import CallLine, Totals, add_call, begin
+from protocol.encoding import keccak
 from protocol.envelope import CallRequest, SignedTotals
 from protocol.messages import Domain
-from protocol.transcript import spec_bytes
+from protocol.transcript import spec_bytes, spec_digest
 from protocol.types import Offer, Session, SessionState
 from protocol.units import Digest, Wei
 from protocol.vouchers import (
@@ -17,6 +18,7 @@ from protocol.vouchers import (
     STATUS,
     Standing,
     VoucherRefused,
+    adds_nothing,
     grant,
     held_for,
     is_claimable,
@@ -81,9 +83,10 @@ class FakeSessions:
         row = self._row(voucher.session_id)
         identity = call_id(voucher.session_id, spec.nonce)
         try:
-            if is_known(voucher, row.standing):
+            if adds_nothing(voucher, row.standing):
                 raise VoucherRefused(STALE, "This voucher was taken before: a call needs one that goes on from it.")
-            standing = open_call(self._take(row, voucher, now), input_tokens, spec.max_output_tokens, row.facts.offer)
+            taken = self._take(row, voucher, now, spec_digest(spec))
+            standing = open_call(taken, input_tokens, spec.max_output_tokens, row.facts.offer)
         except VoucherRefused as error:
             raise self._refused(row, error) from error
         if identity in self.calls:
@@ -152,8 +155,7 @@ class FakeSessions:
         ended = EndedCall(Digest(call_id), call.session_id, totals.calls, call.key, call.kind, line, work.salt,
                           work.fingerprint_root, work.finish, work.duration, work.time_to_first_token, totals,
                           work.vector, work.transcript)
-        self.ended[call.session_id, totals.calls] = ended
-        return ended
+        return self.ended.setdefault((call.session_id, totals.calls), ended)
 
     def fail_call(self, call_id: bytes, reason: str) -> bool:
         call = self.calls.get(call_id)
@@ -165,19 +167,17 @@ class FakeSessions:
 
     def cancel_call(self, call_id: bytes) -> bool:
         call = self.calls.get(call_id)
-        if call is None or call.stage not in IN_FLIGHT:
-            return False
-        self.calls[call_id] = replace(call, cancel_asked=True)
-        return True
+        if call is not None and call.stage in IN_FLIGHT:
+            self.calls[call_id] = replace(call, cancel_asked=True)
+        return call is not None and call.stage in IN_FLIGHT
 
     def fail_lost(self, now: float, holders: Sequence[str] = ()) -> int:
-        lost = [identity for identity, call in self.calls.items() if call.stage in IN_FLIGHT
-                and (self.leases[identity].until < now or self.leases[identity].holder in holders)]
-        return sum(self.fail_call(identity, "lost: its process ended or left it alone") for identity in lost)
+        lost = [at for at, call in self.calls.items() if call.stage in IN_FLIGHT
+                and (self.leases[at].until < now or self.leases[at].holder in holders)]
+        return sum(self.fail_call(at, "lost: its process ended or left it alone") for at in lost)
 
     def call_holders(self) -> list[str]:
-        running = [identity for identity, call in self.calls.items() if call.stage is CallStage.RUNNING]
-        return sorted({self.leases[identity].holder for identity in running})
+        return sorted({self.leases[at].holder for at, call in self.calls.items() if call.stage is CallStage.RUNNING})
 
     def session_totals(self, session_id: bytes) -> SessionTotals | None:
         return self._shown(self.rows[session_id]) if session_id in self.rows else None
@@ -191,18 +191,19 @@ class FakeSessions:
         return sum(work.output_tokens for work in works) / seconds if seconds else None
 
     def _row(self, session_id: bytes) -> FakeSession:
-        if session_id not in self.rows:
+        if (row := self.rows.get(session_id)) is None:
             raise unknown_session(session_id)
-        return self.rows[session_id]
+        return row
 
-    def _take(self, row: FakeSession, voucher: SignedTotals, now: float) -> Standing:
+    def _take(self, row: FakeSession, voucher: SignedTotals, now: float, *new: Digest) -> Standing:
         reached = row.ends[voucher.calls] if 0 <= voucher.calls < len(row.ends) else None
-        return take_voucher(row.standing, voucher, reached, self.domain, now)
+        mine = (call for call in self.calls.values() if call.session_id == voucher.session_id)
+        beyond = [keccak(call.spec) for call in mine if call.stage in IN_FLIGHT or (call.number or 0) > voucher.calls]
+        return take_voucher(row.standing, voucher, reached, [*new, *beyond], self.domain, now)
 
     def _running(self, call_id: bytes, holder: str) -> CallRow | None:
         call = self.calls.get(call_id)
-        ours = call is not None and call.stage is CallStage.RUNNING and self.leases[call_id].holder == holder
-        return call if ours else None
+        return call if call and (call.stage, self.leases[call_id].holder) == (CallStage.RUNNING, holder) else None
 
     def _release(self, row: FakeSession, call: CallRow) -> None:
         held = held_for(call.input_tokens, call.granted, row.facts.offer)

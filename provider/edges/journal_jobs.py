@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from protocol.types import Job
 from protocol.units import Digest, Wei
 from protocol.wire import from_json
-from provider.edges.claim_rows import insert_claims
+from provider.claims import Claimable
+from provider.edges.claim_rows import ClaimOvertaken, insert_claims
 from provider.edges.tables import JOBS
 from provider.figures import Speed
 from provider.records import JournalJob, Lease, Stage, Work
-from provider.session_rows import Claimable
 
 _LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 
@@ -110,8 +110,8 @@ class JobRows:
                     connection.rollback()
                     return False
                 insert_claims(connection, vouchers, key)
-        except IntegrityError:
-            return False  # a voucher of one of these sessions is on its way already
+        except (IntegrityError, ClaimOvertaken):
+            return False  # a voucher of one of these sessions is on its way already, or something came meanwhile
         return True
 
     def committing(self) -> dict[str, list[JournalJob]]:

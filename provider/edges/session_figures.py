@@ -9,16 +9,16 @@ from sqlalchemy import Connection, Engine, func, select
 from protocol.encoding import to_hex
 from protocol.types import SessionState
 from protocol.units import Wei
+from provider.claims import ClaimStage
 from provider.edges.session_tables import CLAIMS, SESSIONS
 from provider.edges.tables import BATCHES
-from provider.session_rows import ClaimStage
 
 ALIVE = (SessionState.OPEN.name, SessionState.CLOSING.name)
 
 
 @dataclass(frozen=True)
 class VoucherFigures:
-    """`pending` wei are committed and not matured yet; `unclaimed` wei are signed and not committed yet."""
+    """`pending` wei are committed and not matured yet; `unclaimed` wei are owed and not committed yet."""
 
     pending: Wei
     unclaimed: Wei
@@ -29,8 +29,9 @@ def sum_vouchers(connection: Connection) -> VoucherFigures:
     on_its_way = (select(func.coalesce(func.sum(CLAIMS.c.added), 0))
                   .join_from(CLAIMS, BATCHES, BATCHES.c.batch_id == CLAIMS.c.batch_id)
                   .where(BATCHES.c.state.in_(("PENDING", "FROZEN"))))
-    more = SESSIONS.c.accepted_amount - SESSIONS.c.committed_amount
-    signed = select(func.coalesce(func.sum(more), 0)).where(SESSIONS.c.state.in_(ALIVE), more > 0)
+    more = SESSIONS.c.owed_amount - SESSIONS.c.committed_amount
+    signed = select(func.coalesce(func.sum(more), 0)).where(SESSIONS.c.state.in_(ALIVE), more > 0,
+                                                            SESSIONS.c.linked.is_(False))
     paid = select(func.count()).where(CLAIMS.c.stage == ClaimStage.SETTLED)
     return VoucherFigures(Wei(int(connection.scalar(on_its_way) or 0)), Wei(int(connection.scalar(signed) or 0)),
                           int(connection.scalar(paid) or 0))

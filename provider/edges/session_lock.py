@@ -27,8 +27,8 @@ from provider.edges.tables import OFFERS
 from provider.session_rows import CallRefused, CallRow, CallStage, SessionFacts, unknown_session
 
 _WRITTEN = ("owed_amount", "owed_units", "owed_calls", "owed_head", "accepted_amount", "accepted_units",
-            "accepted_calls", "accepted_head", "held", "signature", "running", "touched_at")
-_ADMITTED = ("call_id", "session_id", "nonce", "kind", "stage", "spec", "prompt", "key", "input_tokens",
+            "accepted_calls", "accepted_head", "in_flight", "held", "signature", "running", "touched_at")
+_ADMITTED = ("call_id", "session_id", "nonce", "kind", "stage", "spec", "spec_digest", "prompt", "key", "input_tokens",
              "max_output_tokens", "granted", "admitted_at", "lease_until")
 _WRITE = f"UPDATE sessions SET {', '.join(f'{name} = :{name}' for name in _WRITTEN)} WHERE session_id = :wanted"
 WRITE = text(_WRITE)
@@ -75,7 +75,8 @@ class Held:
             "wanted": self.session_id, "owed_amount": int(owed.amount), "owed_units": owed.units,
             "owed_calls": owed.calls, "owed_head": owed.head, "accepted_amount": int(accepted.amount),
             "accepted_units": accepted.units, "accepted_calls": accepted.calls, "accepted_head": accepted.head,
-            "held": int(standing.held), "signature": row.signature if voucher is None else voucher,
+            "in_flight": b"".join(standing.in_flight), "held": int(standing.held),
+            "signature": row.signature if voucher is None else voucher,
             "running": row.running + more, "touched_at": row.touched_at if now is None else now,
         }
 

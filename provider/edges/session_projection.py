@@ -23,11 +23,11 @@ from protocol.chain.events import (
 )
 from protocol.types import Entry, Session, SessionState
 from protocol.wire import from_json, to_json
+from provider.claims import ClaimStage
 from provider.edges.claim_rows import end_claims
 from provider.edges.session_tables import CLAIMS, SESSION_KEYS, SESSIONS
 from provider.edges.tables import BATCHES
 from provider.ports import Log
-from provider.session_rows import ClaimStage
 
 
 def apply_session_event(connection: Connection, owner: str, placed: ChainEvent, log: Log) -> None:
@@ -88,15 +88,22 @@ def _claimed(connection: Connection, batch_id: int, index: int, entry: Entry, cl
     first = before + 1
     values = {"stage": ClaimStage.COMMITTED, "batch_id": batch_id, "batch_index": index, "added": int(entry.amount),
               "first": first}
-    ours = update(CLAIMS).where(CLAIMS.c.session_id == entry.job_id, CLAIMS.c.amount == int(claim.amount),
-                                CLAIMS.c.calls == claim.calls, CLAIMS.c.head == entry.leaf,
-                                CLAIMS.c.stage == ClaimStage.COMMITTING)
-    if connection.execute(ours.values(values)).rowcount == 0:
-        # Committed by a node with another journal, or given up by this one too early: it is on-chain all the same.
+    # Also what this journal has given up, too early: it is on-chain all the same.
+    ours = connection.execute(
+        select(CLAIMS.c.claim_id, CLAIMS.c.linked)
+        .where(CLAIMS.c.session_id == entry.job_id, CLAIMS.c.claimed == int(claim.amount),
+               CLAIMS.c.calls + CLAIMS.c.linked == claim.calls, CLAIMS.c.entry_head == entry.leaf,
+               CLAIMS.c.stage.in_((ClaimStage.COMMITTING, ClaimStage.DROPPED)))
+        .order_by(CLAIMS.c.claim_id.desc()).limit(1)).one_or_none()
+    committed: dict[str, Any] = {"committed_amount": int(claim.amount), "committed_calls": claim.calls}
+    if ours is None:  # committed by a node with another journal
         connection.execute(insert(CLAIMS).values(
             session_id=entry.job_id, amount=int(claim.amount), units=claim.units, calls=claim.calls, head=entry.leaf,
-            signature=b"", **values))
-    _set(connection, entry.job_id, committed_amount=int(claim.amount), committed_calls=claim.calls)
+            claimed=int(claim.amount), entry_head=entry.leaf, signature=b"", **values))
+    else:
+        connection.execute(update(CLAIMS).where(CLAIMS.c.claim_id == ours.claim_id).values(values))
+        committed |= {"linked": True} if ours.linked else {}
+    _set(connection, entry.job_id, **committed)
 
 
 def _key(connection: Connection, requester: str, key: str, **values: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select, text
 
 from protocol.calls import CallLine, Totals, begin
 from protocol.types import Session, SessionState
@@ -26,6 +26,9 @@ def _standing_of() -> Select[Any]:
 
 
 SELECT_STANDING = _standing_of()
+_SPECS_BEYOND = text(
+    "SELECT spec_digest FROM calls WHERE session_id = :wanted AND (number > :calls OR number IS NULL AND stage IN "
+    f"('{CallStage.WAITING}', '{CallStage.RUNNING}'))")
 LOCK_STANDING = SELECT_STANDING.with_for_update(of=SESSIONS)
 """Built once: they run for every voucher."""
 
@@ -47,7 +50,18 @@ def read_standing(row: Row[Any], session: Session) -> Standing:
     owed = Totals(Wei(int(row.owed_amount)), row.owed_units, row.owed_calls, Digest(row.owed_head))
     accepted = Totals(Wei(int(row.accepted_amount)), row.accepted_units, row.accepted_calls, Digest(row.accepted_head))
     return Standing(session, SessionState[row.state], Wei(int(row.cap)), row.ends_at, key_ends_at, owed, accepted,
-                    Wei(int(row.held)))
+                    Wei(int(row.held)), split_digests(row.in_flight), row.linked)
+
+
+def split_digests(data: bytes) -> tuple[Digest, ...]:
+    """Digests that stand one behind the other."""
+    return tuple(Digest(data[at : at + 32]) for at in range(0, len(data), 32))
+
+
+def specs_beyond(connection: Connection, session_id: bytes, calls: int) -> list[Digest]:
+    """Spec digests of the calls in flight, and of those that ended after so many."""
+    found = connection.execute(_SPECS_BEYOND, {"wanted": session_id, "calls": calls})
+    return [Digest(digest) for (digest,) in found]
 
 
 def totals_after(standing: Standing, session_id: bytes, connection: Connection, calls: int) -> Totals | None:

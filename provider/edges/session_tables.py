@@ -41,6 +41,7 @@ SESSIONS = Table(
     Column("accepted_units", BigInteger, nullable=False, server_default="0"),
     Column("accepted_calls", BigInteger, nullable=False, server_default="0"),
     Column("accepted_head", LargeBinary, nullable=False),
+    Column("in_flight", LargeBinary, nullable=False, server_default=text("''")),
     Column("signature", LargeBinary, nullable=False, server_default=text("''")),
     Column("held", Numeric(30, 0), nullable=False, server_default="0"),
     Column("running", Integer, nullable=False, server_default="0"),
@@ -49,10 +50,12 @@ SESSIONS = Table(
     Column("committed_calls", BigInteger, nullable=False, server_default="0"),
     Column("refunded", Numeric(30, 0)),
     Column("close_sent", Boolean, nullable=False, server_default="false"),
+    Column("linked", Boolean, nullable=False, server_default="false"),
     Index("ix_sessions_state", "state"),
 )
 """One row a session of ours. `owed_*` are the totals after all ended calls, `accepted_*` the last voucher taken,
-`committed_*` the last one on-chain; `held` is what the `running` calls in flight may consume."""
+`committed_*` the last one on-chain; `held` is what the `running` calls in flight may consume. `in_flight` are the spec
+digests that the last voucher names, one behind the other; `linked` when calls beyond one were claimed."""
 
 SESSION_KEYS = Table(
     "session_keys",
@@ -73,6 +76,7 @@ CALLS = Table(
     Column("kind", String(16), nullable=False),
     Column("stage", String(8), nullable=False),
     Column("spec", LargeBinary, nullable=False),
+    Column("spec_digest", LargeBinary, nullable=False),
     Column("prompt", LargeBinary, nullable=False),
     Column("key", LargeBinary, nullable=False),
     Column("input_tokens", BigInteger, nullable=False),
@@ -126,7 +130,11 @@ CLAIMS = Table(
     Column("units", BigInteger, nullable=False),
     Column("calls", BigInteger, nullable=False),
     Column("head", LargeBinary, nullable=False),
+    Column("in_flight", LargeBinary, nullable=False, server_default=text("''")),
     Column("signature", LargeBinary, nullable=False),
+    Column("claimed", Numeric(30, 0), nullable=False),
+    Column("linked", BigInteger, nullable=False, server_default="0"),
+    Column("entry_head", LargeBinary, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("added", Numeric(30, 0), nullable=False, server_default="0"),
     Column("stage", String(12), nullable=False),
@@ -141,4 +149,5 @@ CLAIMS = Table(
     Index("ix_claims_stage", "stage"),
     Index("ix_claims_calls", "session_id", "first"),
 )
-"""Vouchers that were put into a batch; of a session one at a time is on its way."""
+"""Vouchers that were put into a batch; of a session one at a time is on its way. `claimed` wei are claimed of the
+`amount`, with `linked` calls beyond `calls`; `entry_head` is what the batch's entry names."""

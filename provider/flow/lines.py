@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocol.calls import reportable
+from protocol.calls import link, reportable
 from protocol.encoding import keccak
-from protocol.types import Commitment, Voucher
+from protocol.types import Commitment, InFlightClaim, Voucher
 from protocol.units import Digest
+from protocol.vouchers import on_chain
+from provider.claims import Claimable, VoucherClaim
 from provider.ports import Chain
 from provider.records import JournalJob
-from provider.session_rows import Claimable, VoucherClaim
 
 Claiming = Claimable | VoucherClaim
 
@@ -34,6 +35,12 @@ class Lines:
     def signed(self) -> list[Voucher]:
         return [voucher_of(one) for one in self.vouchers]
 
+    @property
+    def claims(self) -> list[InFlightClaim]:
+        """Of the vouchers of which less than all is claimed, or calls that they only name."""
+        found = [claim_of(one, place) for place, one in enumerate(self.vouchers)]
+        return [claim for claim in found if claim is not None]
+
 
 def commitment_of(job: JournalJob) -> Commitment:
     """The line of a work batch for a finished job."""
@@ -43,16 +50,29 @@ def commitment_of(job: JournalJob) -> Commitment:
 
 
 def voucher_of(one: Claiming) -> Voucher:
-    said = one.voucher
-    return Voucher(one.session, said.amount, said.units, said.calls, said.head, said.signature)
+    return on_chain(one.session, one.voucher)
+
+
+def claim_of(one: Claiming, place: int = 0) -> InFlightClaim | None:
+    """What stands beside a voucher at a place of the batch; None for one that is exact and names no call."""
+    if one.claimed is None or (one.claimed.amount == one.voucher.amount and not one.voucher.in_flight):
+        return None
+    linked = one.claimed.linked
+    units = sum(call.line.input_tokens + call.line.output_tokens for call in linked)
+    return InFlightClaim(place, one.claimed.amount, units, tuple(link(call.spec, call.line.leaf) for call in linked))
 
 
 def commit_key(jobs: Sequence[JournalJob], vouchers: Sequence[Claimable], alone: bool) -> str:
     """The same jobs and vouchers, tried for the same time, have the same key, so nothing is sent twice."""
     parts = b"".join(job.job_id + (job.work.leaf if job.work else b"") for job in jobs)
     parts += b"".join(one.voucher.session_id + one.voucher.amount.to_bytes(12, "big") + one.voucher.head
-                      + one.attempts.to_bytes(4, "big") for one in vouchers)
+                      + one.attempts.to_bytes(4, "big") + _claimed_bytes(one) for one in vouchers)
     return ("commit-alone/" if alone else "commit/") + keccak(parts).hex()
+
+
+def _claimed_bytes(one: Claimable) -> bytes:
+    claim = claim_of(one)
+    return b"" if claim is None else claim.amount.to_bytes(12, "big") + b"".join(claim.links)
 
 
 def alike(chain: Chain, jobs: Sequence[JournalJob], vouchers: Sequence[Claimable], most: int) -> Lines:
@@ -66,5 +86,5 @@ def alike(chain: Chain, jobs: Sequence[JournalJob], vouchers: Sequence[Claimable
     version = of_job(jobs[0]) if jobs else of_voucher(vouchers[0])
     taken = tuple(job for job in jobs if of_job(job) == version)[:most]
     beside = [one for one in vouchers if of_voucher(one) == version][: most - len(taken)]
-    fitting = reportable({place: one.voucher.calls - one.first + 1 for place, one in enumerate(beside)})
+    fitting = reportable({place: one.last - one.first + 1 for place, one in enumerate(beside)})
     return Lines(taken, tuple(one for place, one in enumerate(beside) if place in fitting))

@@ -16,6 +16,7 @@ from protocol.sealing import new_secret, seal
 from protocol.types import BatchState, Outcome
 from provider.flow.drawing import Opening, draw_batch
 from provider.flow.openings import ask_wanted, opened_transcript
+from provider.flow.session_reports import make_session_report
 from provider.flow.units import all_units, drawn_units, find_unit, is_kept_back, is_place
 from provider.ports import Sender
 from provider.records import DeliveryKind, JournalBatch, Oracle
@@ -70,9 +71,12 @@ def make_openings(opening: Opening, batch: JournalBatch, oracles: Sequence[Oracl
 def _reports(opening: Opening, batch: JournalBatch) -> list[bytes]:
     """What each voucher's calls are: an oracle that was never told of them cannot know which ones it drew."""
     made: list[bytes] = []
-    for index, calls in sorted((opening.claims.calls_of(batch.batch_id) if opening.claims is not None else {}).items()):
-        packed = pack_report(PostedReport(index, tuple(calls)))
-        if calls and sum(map(len, made)) + len(packed) <= MAX_POSTED_OPENINGS:
+    if opening.claims is None:
+        return made
+    found = (make_session_report(opening.claims, claim) for claim in opening.claims.claims_of(batch.batch_id))
+    for report in sorted((one for one in found if one is not None), key=lambda one: one.index):
+        packed = pack_report(PostedReport(report.index, report.calls, report.offer, report.in_flight, report.specs))
+        if report.calls and sum(map(len, made)) + len(packed) <= MAX_POSTED_OPENINGS:
             made.append(packed)
     return made
 

@@ -12,10 +12,10 @@ from protocol.calls import SessionReport, session_report_digest
 from protocol.encoding import canonical_json, to_hex
 from protocol.messages import Domain
 from protocol.wire import to_json
+from provider.claims import VoucherClaim
 from provider.ports import Journal, Keys, Log
 from provider.records import Delivery, DeliveryKind, Oracle
 from provider.session_ports import Claims
-from provider.session_rows import VoucherClaim
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ def queue_session_reports(reporting: Reporting, oracles: Sequence[Oracle]) -> in
     """Write the report of every committed voucher that has none, for each oracle. Returns how many."""
     queued = 0
     for claim in reporting.claims.unreported() if oracles else []:
-        report = make_session_report(reporting, claim)
+        report = make_session_report(reporting.claims, claim)
         if report is None:
             # Another journal has served these calls: there is nothing here that could be said of them.
             reporting.log("calls_missing", session_id=claim.voucher.session_id.hex(), first=claim.first,
-                          calls=claim.voucher.calls)
+                          calls=claim.last)
         else:
             body = report_body(reporting, report)
             subject = f"{report.batch_id}/{report.index}"
@@ -46,15 +46,16 @@ def queue_session_reports(reporting: Reporting, oracles: Sequence[Oracle]) -> in
     return queued
 
 
-def make_session_report(reporting: Reporting, claim: VoucherClaim) -> SessionReport | None:
-    """What is claimed of the voucher's calls; None if this journal lacks one of them."""
-    if claim.batch_id is None or claim.index is None:
+def make_session_report(claims: Claims, claim: VoucherClaim) -> SessionReport | None:
+    """What is claimed of the voucher's calls, and of those that are linked; None if this journal lacks one of them."""
+    if claim.batch_id is None or claim.index is None or claim.offer is None:
         return None
-    said = claim.voucher
-    lines = reporting.claims.lines(said.session_id, claim.first, said.calls)
-    if len(lines) != said.calls - claim.first + 1:
+    said, specs = claim.voucher, tuple(call.spec for call in claim.claimed.linked)
+    lines = claims.lines(said.session_id, claim.first, claim.last)
+    if len(lines) != claim.last - claim.first + 1:
         return None
-    return SessionReport(claim.batch_id, claim.index, said.session_id, claim.first, tuple(lines))
+    return SessionReport(claim.batch_id, claim.index, said.session_id, claim.first, tuple(lines),
+                         claim.offer, said.in_flight if specs else (), specs)
 
 
 def report_body(reporting: Reporting, report: SessionReport) -> bytes:

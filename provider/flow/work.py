@@ -6,16 +6,16 @@ that the chain refuses is tried line by line, so that a bad one cannot hold up t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from protocol.errors import ChainRefused
 from protocol.types import JobState
-from provider.flow.claiming import COMMIT_MARGIN, is_due
-from provider.flow.lines import Lines, alike, commit_key, commitment_of, voucher_of
+from provider.claims import Claimable
+from provider.flow.claiming import COMMIT_MARGIN, find_claim
+from provider.flow.lines import Lines, alike, commit_key, commitment_of
 from provider.ports import Chain, Clock, Journal, Log, Sender
 from provider.records import JournalJob, Stage
 from provider.session_ports import Claims
-from provider.session_rows import Claimable
 
 REFUSED_SECONDS, VOUCHER_REFUSED_SECONDS = 5.0, 20.0
 
@@ -68,9 +68,9 @@ def _due_vouchers(committing: Committing) -> list[Claimable]:
     if committing.claims is None:
         return []
     now, head = committing.clock(), committing.chain.head().timestamp
-    return [one for one in committing.claims.claimable()
-            if committing.refused.get(one.voucher.session_id, 0.0) <= now
-            and is_due(one, head, now - one.touched_at, committing.voucher_wait)]
+    free = [one for one in committing.claims.claimable() if committing.refused.get(one.voucher.session_id, 0.0) <= now]
+    found = [replace(one, claimed=find_claim(one, head, now - one.touched_at, committing.voucher_wait)) for one in free]
+    return [one for one in found if one.claimed is not None]
 
 
 def _send(committing: Committing, lines: Lines) -> int:
@@ -87,7 +87,7 @@ def _send(committing: Committing, lines: Lines) -> int:
 
 def _submit(committing: Committing, key: str, lines: Lines) -> bool:
     try:
-        committing.sender.commit(key, lines.commitments, lines.signed)
+        committing.sender.commit(key, lines.commitments, lines.signed, lines.claims)
     except ChainRefused as error:
         _after_revert(committing, key, lines, error.message)
         return False
@@ -98,7 +98,7 @@ def _submit(committing: Committing, key: str, lines: Lines) -> bool:
 def _without_culprits(committing: Committing, lines: Lines) -> Lines:
     """The lines that the chain would take together. A job that it would not take alone is dropped if it is not open;
     a voucher is left alone for a while: what it claims stays claimable."""
-    if committing.sender.refuse_commit(lines.commitments, lines.signed) is None:
+    if committing.sender.refuse_commit(lines.commitments, lines.signed, lines.claims) is None:
         return lines
     taken = []
     for job in lines.jobs:
@@ -113,7 +113,8 @@ def _without_culprits(committing: Committing, lines: Lines) -> Lines:
             committing.log("commit_refused", job_id=job.job_id.hex(), reason=refusal)
     vouchers = []
     for one in lines.vouchers:
-        refusal = committing.sender.refuse_commit([], [voucher_of(one)])
+        alone = Lines((), (one,))
+        refusal = committing.sender.refuse_commit([], alone.signed, alone.claims)
         if refusal is None:
             vouchers.append(one)
         else:

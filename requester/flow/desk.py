@@ -12,7 +12,8 @@ from protocol.units import Address, Digest, Wei
 from requester.flow.bans import Bans
 from requester.flow.directory import Directory
 from requester.flow.funding import Funds
-from requester.flow.vouchers import Meter, sign_totals
+from requester.flow.signed_totals import sign_totals
+from requester.flow.vouchers import Meter
 from requester.ports import Market
 from requester.session_ports import CallOracle, Provider, SessionChain, SessionStore, Signers, Spawn
 from requester.session_records import CallFile, Limits, Phase, SessionFile
@@ -120,12 +121,14 @@ class Desk:
     def sign(self, live: Live, *calls: CallFile, is_new: bool = False) -> SignedTotals:
         """The next voucher of a session, on disk together with the given calls before anybody sees it."""
         with live.lock:
-            totals, session, last = live.meter.following(is_new), live.file.session, live.meter.signed
+            totals, named = live.meter.following(is_new), live.meter.named
+            session, last = live.file.session, live.meter.signed
             assert session is not None  # only an opened session is live
-            if last is not None and (last.amount, last.calls) == (totals.amount, totals.calls):
+            said = totals.amount, totals.calls, named
+            if last is not None and (last.amount, last.calls, last.in_flight) == said:
                 signed = last
             else:
-                signed = sign_totals(totals, live.file.session_id, session, self.market.chain.domain,
+                signed = sign_totals(totals, named, live.file.session_id, session, self.market.chain.domain,
                                      self.signers.signer_of(live.file.key_id))
             if calls or signed is not last:
                 self.save(live, *calls, signed=signed)

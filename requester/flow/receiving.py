@@ -8,6 +8,7 @@ from typing import Any
 from protocol.economics import payment, reserve
 from protocol.envelope import open_part
 from protocol.errors import MallaError, ProviderFault
+from protocol.transcript import spec_digest
 from protocol.units import Wei
 from requester.flow.call_records import Tokens, Vector, Waiting
 from requester.flow.desk import Desk, Live
@@ -96,7 +97,7 @@ class Receiver:
             if ending.number > live.meter.last_number:
                 raise ProviderFault("number", f"It gives the number {ending.number}, and at most "
                                     f"{live.meter.last_number} calls can have ended.")
-            live.meter.end(self.call.nonce, ending.number, ending.line)
+            live.meter.end(self.call.nonce, spec_digest(self.call.spec), ending.number, ending.line)
             self.call = replace(self.call, stage=CallStage.ENDED, number=ending.number, line=ending.line,
                                 answer=ending.answer)
             desk.sign(live, self.call)

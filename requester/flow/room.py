@@ -7,27 +7,37 @@ from contextlib import suppress
 from protocol.economics import reserve
 from protocol.encoding import keccak
 from protocol.errors import ChainRefused, MallaError
+from protocol.transcript import spec_digest
 from protocol.units import Digest, Wei
+from requester.errors import CapReached, TooManyCalls
+from requester.flow.bans import Failure
 from requester.flow.desk import Desk, Live
+from requester.flow.failing import AttemptFailed
 from requester.flow.spending import KeyUsedUp, SpendLimit, amount_within
-from requester.flow.vouchers import CapReached
+from requester.session_records import CallFile
 
 PAUSE, PATIENCE = 0.1, 20.0
-"""Seconds that a call waits for others to end when the limits leave no room for one more."""
+"""Seconds that a call waits for others to end when the limits, or what a voucher can name, leave no room for it."""
 
 
-def take_in(desk: Desk, live: Live, nonce: int, input_tokens: int, most: int) -> None:
-    """Count a call into a session, topping it up first if need be, and beside the call when the next one would not fit.
+def take_in(desk: Desk, live: Live, call: CallFile, most: int) -> None:
+    """Count a call of at most so many output tokens into a session, topping it up first if need be, and beside the call
+    when the next one would not fit.
 
-    Errors: SpendLimit, KeyUsedUp, BalanceTooLow, GasMissing, ChainRefused, Unavailable.
+    Errors: SpendLimit, KeyUsedUp, BalanceTooLow, GasMissing, ChainRefused, Unavailable, AttemptFailed.
     """
-    offer = live.file.offer.offer
+    offer, spec, input_tokens = live.file.offer.offer, spec_digest(call.spec), call.spec.input_tokens
     price = reserve(input_tokens, most, offer.input_price, offer.output_price)
     waited = 0.0
     while True:
         try:
-            live.meter.begin(nonce, input_tokens, most)
+            live.meter.begin(call.nonce, spec, input_tokens, most)
             break
+        except TooManyCalls as error:
+            if live.stopped or waited >= PATIENCE:
+                raise AttemptFailed(error.code, error.message, Failure.NONE, 429, 1.0) from error
+            desk.market.pause(PAUSE)
+            waited += PAUSE
         except CapReached:
             try:
                 top_up(desk, live, price)

@@ -1,7 +1,7 @@
 """What became of a call whose end was not seen: asked of its provider, checked as any end, else never signed.
 
-A provider that stopped half way is paid for what arrived, exactly. One that shows an end which does not hold is paid
-nothing more than the last voucher covers, and its session is closed.
+A provider that stopped half way is paid for what arrived, exactly. One that shows an end which does not hold can claim
+of the last voucher only what it links to the call's spec, where an audit can draw it, and its session is closed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from protocol.envelope import seal_part
 from protocol.errors import BadInput, MallaError, ProviderFault, Unavailable
+from protocol.transcript import spec_digest
 from requester.flow.bans import Failure
 from requester.flow.posting import post_voucher
 from requester.flow.receiving import ASK_END_PART, CANCEL_PART, TOTALS_PART, Receiver
@@ -49,12 +50,13 @@ def ask_to_cancel(receiver: Receiver) -> None:
 
 
 def abandon_call(receiver: Receiver, stage: CallStage, why: str) -> None:
-    """End a call without an end: VOID costs nothing, LOST stops its session. Its voucher stays what it was."""
+    """End a call without an end: VOID costs nothing, LOST stops its session. Its voucher stays what it was; the next
+    one names it only if it is LOST."""
     desk, live = receiver.desk, receiver.live
     with live.lock:
         if stage is CallStage.LOST:
             live.stopped = live.stopped or why
-        live.meter.drop(receiver.call.nonce, stage is CallStage.LOST)
+        live.meter.drop(receiver.call.nonce, spec_digest(receiver.call.spec) if stage is CallStage.LOST else None)
         receiver.call = replace(receiver.call, stage=stage, note=why)
         desk.save(live, receiver.call)
 

@@ -21,7 +21,7 @@ START_TRIES = 40
 STALE_TRIES = 30
 DRAIN = 15.0
 """Seconds for the rest of a reply that nobody waits for."""
-OVERTAKEN = frozenset({"voucher_stale", "not_covered"})
+OVERTAKEN = frozenset({"voucher_stale", "not_covered", "not_named"})
 """Another call's voucher came first, or one that we count no more still runs there: the next one says more."""
 
 
@@ -32,7 +32,7 @@ def stream_call(receiver: Receiver, order: Order,
     Errors: AttemptFailed. Then the call is settled beside the caller, too: the provider gets what arrived, or nothing.
     """
     desk, live = receiver.desk, receiver.live
-    take_in(desk, live, receiver.call.nonce, order.input_tokens, order.wanted.max_output_tokens)
+    take_in(desk, live, receiver.call, order.wanted.max_output_tokens)
     try:
         reply = _start(receiver)
     except AttemptFailed as failed:
@@ -84,7 +84,7 @@ def _give_up_start(receiver: Receiver, failed: AttemptFailed) -> None:
         receiver.desk.spawn(lambda: settle_call(receiver))
         return
     abandon_call(receiver, CallStage.VOID, failed.message)
-    if failed.code in ("wrong_head", "wrong_signer", "key_revoked", "voucher_stale", "session_over"):
+    if failed.code in ("wrong_head", "wrong_signer", "key_revoked", "voucher_stale", "session_over", "not_named"):
         live.stopped = live.stopped or f"The provider refuses its vouchers: {failed.message}"
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from protocol.encoding import keccak
 from protocol.errors import ChainRefused, MallaError, Unavailable
+from protocol.transcript import spec_digest
 from requester.flow.closing import look_at_chain
 from requester.flow.desk import Desk, Live
 from requester.flow.receiving import Receiver
@@ -86,12 +87,12 @@ def _take_up_calls(desk: Desk, live: Live) -> None:
              (CallStage.ENDED, CallStage.LOST, CallStage.SENT)}
     for call in calls[CallStage.ENDED]:
         if call.line is not None and not live.meter.is_known(call.number):
-            live.meter.end(call.nonce, call.number, call.line)
+            live.meter.end(call.nonce, spec_digest(call.spec), call.number, call.line)
     for call in calls[CallStage.LOST]:
-        live.meter.drop(call.nonce, is_lost=True)
+        live.meter.drop(call.nonce, lost=spec_digest(call.spec))
         live.stopped = live.stopped or f"A call of it is lost: {call.note}"
     for call in calls[CallStage.SENT]:  # all before the first is asked for: any of them may have the lowest number
-        live.meter.resume(call.nonce, call.spec.input_tokens, call.spec.max_output_tokens)
+        live.meter.resume(call.nonce, spec_digest(call.spec), call.spec.input_tokens, call.spec.max_output_tokens)
     for call in calls[CallStage.SENT]:
         receiver = Receiver(desk, live, call, desk.market.models.find_digest(call.spec.model))
         desk.spawn(lambda receiver=receiver: settle_call(receiver))  # type: ignore[misc]

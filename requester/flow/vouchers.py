@@ -1,7 +1,8 @@
 """What a session owes and what its next voucher says, for many calls in flight at once. Holds no key, sends nothing.
 
 Of calls whose leaves were recomputed a voucher names the head and pays the exact amount; beyond that it covers for each
-call in flight what came and a quantum more. So the provider can claim at most a quantum a call that it did not deliver.
+call in flight what came and a quantum more, and names the call's spec. What the provider claims of that it has to link
+to one of these specs, so that it can be drawn as any other call: it can claim nothing that it did not compute.
 """
 
 from __future__ import annotations
@@ -9,28 +10,17 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from protocol.calls import QUANTUM, CallLine, Totals, add_call, cover
+from protocol.calls import MAX_IN_FLIGHT, QUANTUM, CallLine, Totals, add_call, cover
 from protocol.economics import payment, reserve
 from protocol.envelope import SignedTotals
-from protocol.errors import MallaError
-from protocol.messages import Domain, voucher_digest
-from protocol.signing import Signer
-from protocol.types import Offer, Session, Voucher
+from protocol.types import Offer
 from protocol.units import Digest, Wei
-
-
-class CapReached(MallaError):
-    """The session's cap does not hold what the call may cost. `missing` is wei."""
-
-    code = "cap_reached"
-
-    def __init__(self, missing: int) -> None:
-        self.missing = Wei(missing)
-        super().__init__(f"The session's cap lacks {missing} wei for this call.", "Top the session up.")
+from requester.errors import CapReached, TooManyCalls
 
 
 @dataclass(frozen=True)
 class _InFlight:
+    spec: Digest
     input_tokens: int
     most: int
     received: int = 0
@@ -47,22 +37,25 @@ class Meter:
         self._offer, self._quantum = offer, quantum
         self._lock = threading.RLock()
         self._open: dict[int, _InFlight] = {}
-        self._early: dict[int, CallLine] = {}
-        self._lost = 0
+        self._early: dict[int, tuple[Digest, CallLine]] = {}
+        self._lost: dict[int, Digest] = {}
         self.cap, self.finished, self.signed = cap, finished, signed
 
-    def begin(self, nonce: int, input_tokens: int, most: int) -> None:
-        """Take a call in. The cap must hold all that it and the others in flight may cost. Errors: CapReached."""
+    def begin(self, nonce: int, spec: Digest, input_tokens: int, most: int) -> None:
+        """Take a call in, `spec` by its digest. The cap must hold all that it and the others in flight may cost.
+        Errors: CapReached, TooManyCalls."""
         with self._lock:
+            if len(self.named) >= MAX_IN_FLIGHT:
+                raise TooManyCalls
             over = self._committed() + self._reserve(input_tokens, most) - self.cap
             if over > 0:
                 raise CapReached(over)
-            self._open[nonce] = _InFlight(input_tokens, most)
+            self._open[nonce] = _InFlight(spec, input_tokens, most)
 
-    def resume(self, nonce: int, input_tokens: int, most: int) -> None:
+    def resume(self, nonce: int, spec: Digest, input_tokens: int, most: int) -> None:
         """A call in flight of an earlier process: its voucher is signed already, so there is nothing to refuse."""
         with self._lock:
-            self._open[nonce] = _InFlight(input_tokens, most)
+            self._open[nonce] = _InFlight(spec, input_tokens, most)
 
     def receive(self, nonce: int, received: int) -> bool:
         """Note the tokens that came so far. True when it is time for the next voucher: half a quantum is left."""
@@ -71,20 +64,22 @@ class Meter:
             self._open[nonce] = call
             return call.covered < call.most and call.covered - received <= self._quantum // 2
 
-    def end(self, nonce: int, number: int, line: CallLine) -> None:
+    def end(self, nonce: int, spec: Digest, number: int, line: CallLine) -> None:
         """A call whose leaf was recomputed. Its number tells its place in the head: later ones wait for earlier."""
         with self._lock:
             self._open.pop(nonce, None)
-            self._early[number] = line
+            self._lost.pop(nonce, None)
+            self._early[number] = spec, line
             while (following := self._early.pop(self.finished.calls + 1, None)) is not None:
-                self.finished = add_call(self.finished, following, self._offer)
+                self.finished = add_call(self.finished, following[1], self._offer)
 
-    def drop(self, nonce: int, is_lost: bool = False) -> None:
-        """A call that the provider never took, or that brought nothing: it costs nothing. One that `is_lost` may have
-        got a number that is never learnt."""
+    def drop(self, nonce: int, lost: Digest | None = None) -> None:
+        """A call that the provider never took, or that brought nothing: it costs nothing. One that is `lost`, by its
+        spec's digest, may have got a number that is never learnt, and stays named."""
         with self._lock:
             self._open.pop(nonce, None)
-            self._lost += is_lost
+            if lost is not None:
+                self._lost[nonce] = lost
 
     def following(self, is_new: bool = False) -> Totals:
         """What the next voucher says. It may fall below the last one only when calls have ended since, and never
@@ -99,6 +94,15 @@ class Meter:
                 amount = max(amount, self.signed.amount + (1 if is_new else 0))
             return replace(self.finished, amount=Wei(min(amount, self.cap)))
 
+    @property
+    def named(self) -> tuple[Digest, ...]:
+        """What the next voucher says of the calls that it may pay beyond the head: the spec digests of those in flight,
+        of those that wait for lower numbers, and of lost ones, ascending. Read it behind `following`: a call that
+        begins in between is then named and not covered, which harms nobody."""
+        with self._lock:
+            running = (call.spec for call in self._open.values())
+            return tuple(sorted({*running, *(spec for spec, _ in self._early.values()), *self._lost.values()}))
+
     def is_known(self, number: int) -> bool:
         """Whether the call of that number has ended here."""
         with self._lock:
@@ -109,7 +113,7 @@ class Meter:
         """The highest number that a call in flight can get: numbers have no gaps. Under a higher one a call would be
         paid by every later voucher, and in no head, where an audit could draw it."""
         with self._lock:
-            return self.finished.calls + len(self._early) + len(self._open) + self._lost
+            return self.finished.calls + len(self._early) + len(self._open) + len(self._lost)
 
     @property
     def in_flight(self) -> int:
@@ -130,7 +134,7 @@ class Meter:
 
     def _exact(self) -> int:
         early = (payment(line.input_tokens, line.output_tokens, self._offer.input_price, self._offer.output_price)
-                 for line in self._early.values())
+                 for _, line in self._early.values())
         return self.finished.amount + sum(early)
 
     def _committed(self) -> int:
@@ -140,10 +144,3 @@ class Meter:
 
     def _reserve(self, input_tokens: int, most: int) -> int:
         return reserve(input_tokens, most, self._offer.input_price, self._offer.output_price)
-
-
-def sign_totals(totals: Totals, session_id: bytes, session: Session, domain: Domain, signer: Signer) -> SignedTotals:
-    """The voucher that both sides know the session of."""
-    said = Voucher(session, totals.amount, totals.units, totals.calls, totals.head, b"")
-    signature = signer.sign(voucher_digest(domain, session_id, said))
-    return SignedTotals(Digest(session_id), totals.amount, totals.units, totals.calls, totals.head, signature)

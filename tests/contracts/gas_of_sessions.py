@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocol.units import TOKEN
+from protocol.calls import in_flight_digest, link
+from protocol.encoding import keccak
+from protocol.types import InFlightClaim
+from protocol.units import TOKEN, Wei
 from tests.contracts.expect import at, now
 from tests.contracts.market import Market
 from tests.contracts.measuring import Gas, begin_epoch, gas
@@ -48,6 +51,7 @@ def measure_vouchers(market: Market) -> Gas:
         steps[f"voucher_settle_{count}_batches_of_1"] = market.settle(*batches)
     full = _committed(market, sessions, 5)
     steps |= {"voucher_commit_100": market.commits[full.id], "voucher_settle_100": market.settle(full)}
+    steps["voucher_commit_100_in_flight"] = market.commits[_claimed(market, sessions, 6).id]
     found = gas(steps)
     commit, hundred = found["voucher_commit_1"], found["voucher_commit_100"] + found["voucher_settle_100"]
     return found | {
@@ -62,6 +66,15 @@ def _committed(market: Market, sessions: list[OpenedSession], round_: int) -> Ba
     """A batch of the `round_`-th voucher of each session."""
     vouchers = [market.voucher(its, round_ * CALL, 300 * round_, round_) for its in sessions]
     return market.commit([], vouchers=vouchers)
+
+
+def _claimed(market: Market, sessions: list[OpenedSession], round_: int) -> Batch:
+    """A batch of the same vouchers, each of which names a call in flight that is claimed with it."""
+    spec, leaf = keccak(b"spec"), keccak(b"leaf")
+    vouchers = [market.voucher(its, (round_ + 1) * CALL, 300 * round_, round_ - 1, in_flight=in_flight_digest([spec]))
+                for its in sessions]
+    claims = [InFlightClaim(n, Wei(round_ * CALL), 300, (link(spec, leaf),)) for n in range(len(sessions))]
+    return market.commit([], vouchers=vouchers, claims=claims)
 
 
 def _sent(market: Market) -> Any:

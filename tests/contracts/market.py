@@ -27,6 +27,7 @@ from protocol.types import (
     BatchState,
     Decision,
     Entry,
+    InFlightClaim,
     Job,
     JobState,
     Offer,
@@ -38,7 +39,7 @@ from protocol.types import (
 from protocol.units import TOKEN
 from tests.contracts.books import Books
 from tests.contracts.expect import at, now
-from tests.contracts.nouns import Batch, Opened, voucher_tuple
+from tests.contracts.nouns import Batch, Opened, claim_tuple, voucher_tuple
 from tests.contracts.sessions import Sessions
 from tests.contracts.stage import DEPOSIT, STAKE
 
@@ -132,18 +133,21 @@ class Market(Books, Sessions):
         amounts: Iterable[int] | None = None,
         provider: int = 0,
         vouchers: Sequence[Voucher] = (),
+        claims: Sequence[InFlightClaim] = (),
     ) -> Batch:
         """Commits jobs, then vouchers; the head is what the transaction and its event say."""
         lines = self.commitments(jobs, amounts)
         sender = {"from": self.providers[provider].node.account}
-        sent = self.escrow.commitBatch(lines, [voucher_tuple(voucher) for voucher in vouchers], sender)
+        signed, claimed = [voucher_tuple(its) for its in vouchers], [claim_tuple(its) for its in claims]
+        sent = self.escrow.commitBatch(lines, signed, claimed, sender)
         entries = [
             Entry(job.id, job.job.requester, job.job.price, amount, leaf, answer)
             for job, (_, amount, leaf, answer) in zip(jobs, lines, strict=True)
         ]
         event = sent.events["BatchCommitted"]
         added = [int(entry[2]) for entry in event["entries"][len(jobs) :]]
-        entries += [self.voucher_entry(its, more) for its, more in zip(vouchers, added, strict=True)]
+        links = {claim.voucher: claim.links for claim in claims}
+        entries += [self.voucher_entry(vouchers[i], more, links.get(i, ())) for i, more in enumerate(added)]
         versions = int(event["setVersion"]), int(event["termsVersion"])
         head = BatchHead(
             str(event["provider"]), sent.timestamp, sent.block_number, *versions, entries_hash(entries)

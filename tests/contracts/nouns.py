@@ -10,7 +10,7 @@ from brownie import ZERO_ADDRESS, accounts
 from protocol.encoding import keccak
 from protocol.messages import entries_hash, entry_tuple, head_digest, head_tuple, job_tuple, session_tuple
 from protocol.signing import Signer, compact
-from protocol.types import BatchHead, Decision, Entry, Job, Outcome, Session, Voucher
+from protocol.types import BatchHead, Decision, Entry, InFlightClaim, Job, Outcome, Session, Voucher
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,13 @@ class Batch:
 
 def voucher_tuple(voucher: Voucher) -> tuple[object, ...]:
     """A voucher as `commitBatch` takes it, with its signature in two words (EIP-2098)."""
-    total = voucher.amount, voucher.units, voucher.calls, voucher.head
+    total = voucher.amount, voucher.units, voucher.calls, voucher.head, voucher.in_flight
     return session_tuple(voucher.session), *total, *compact(voucher.signature)
+
+
+def claim_tuple(claim: InFlightClaim) -> tuple[object, ...]:
+    """A claim as `commitBatch` takes it."""
+    return claim.voucher, claim.amount, claim.units, list(claim.links)
 
 
 def key_address(key: Person | None) -> str:

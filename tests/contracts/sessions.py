@@ -8,6 +8,7 @@ from typing import Any
 
 from brownie import chain
 
+from protocol.calls import NOTHING_IN_FLIGHT, claimed_head
 from protocol.encoding import keccak
 from protocol.messages import offer_digest, session_id, voucher_digest
 from protocol.types import Entry, Offer, Session, SessionState, Voucher
@@ -85,22 +86,24 @@ class Sessions(Stage):
         calls: int = 1,
         head: bytes | None = None,
         signer: Person | None = None,
+        in_flight: bytes = NOTHING_IN_FLIGHT,
     ) -> Voucher:
         """Signed by the session's key if it has one, else by its requester, unless a `signer` is named.
 
         `amount`, `units` and `calls` are totals since the opening. `nouns.voucher_tuple` is what the chain takes.
         """
         head = keccak(b"head" + opened.id + amount.to_bytes(32, "big")) if head is None else head
-        plain = Voucher(opened.session, amount, units, calls, head, b"")
+        plain = Voucher(opened.session, amount, units, calls, head, in_flight, b"")
         who = signer or opened.key or opened.requester
         return dataclasses.replace(
             plain, signature=who.signer.sign(voucher_digest(self.domain, opened.id, plain))
         )
 
-    def voucher_entry(self, voucher: Voucher, added: int) -> Entry:
-        """The line of a batch that pays what the voucher adds to the one before."""
+    def voucher_entry(self, voucher: Voucher, added: int, links: Sequence[bytes] = ()) -> Entry:
+        """The line of a batch that pays what the voucher, or a claim with `links` on it, adds to the one before."""
         digest = session_id(chain.id, str(self.escrow.address), voucher.session)
-        return Entry(digest, voucher.session.requester, added, added, voucher.head, NO_ANSWER)
+        head = claimed_head(voucher.head, voucher.in_flight, links)
+        return Entry(digest, voucher.session.requester, added, added, head, NO_ANSWER)
 
     def top_up(self, opened: OpenedSession, amount: int) -> Any:
         return self.escrow.topUpSession(opened.tuple, amount, {"from": opened.requester.account})

@@ -11,14 +11,14 @@ from tests.contracts.market import STAKE, Market
 
 
 def commit(market: Market, lines: list[tuple[object, ...]], provider: int = 0) -> object:
-    return market.escrow.commitBatch(lines, [], {"from": market.providers[provider].node.account})
+    return market.escrow.commitBatch(lines, [], [], {"from": market.providers[provider].node.account})
 
 
 def test_commit__by_the_owner__is_refused(market: Market) -> None:
     """R13: not even the owner."""
     owner = market.providers[0].owner
     with refused("UnknownNodeKey", owner.address):
-        market.escrow.commitBatch(market.commitments([market.open()]), [], {"from": owner.account})
+        market.escrow.commitBatch(market.commitments([market.open()]), [], [], {"from": owner.account})
 
 
 def test_commit__by_a_rotated_key__is_refused(market: Market) -> None:
@@ -26,7 +26,7 @@ def test_commit__by_a_rotated_key__is_refused(market: Market) -> None:
     lines, old = market.commitments([market.open()]), market.providers[0].node
     market.rotate(0)
     with refused("UnknownNodeKey", old.address):
-        market.escrow.commitBatch(lines, [], {"from": old.account})
+        market.escrow.commitBatch(lines, [], [], {"from": old.account})
 
 
 def test_commit__of_nothing__is_refused(market: Market) -> None:

@@ -132,7 +132,7 @@ def test_keys__while_paused__are_registered_and_rotated(market: Market, newcomer
 def test_rotate__with_a_job_open__lets_the_new_key_commit_it(market: Market) -> None:
     opened = market.open()
     fresh = market.rotate(0)
-    market.escrow.commitBatch(market.commitments([opened]), [], {"from": fresh.node.account})
+    market.escrow.commitBatch(market.commitments([opened]), [], [], {"from": fresh.node.account})
     assert market.escrow.batchCount() == 1
 
 

@@ -209,7 +209,7 @@ def test_revoke__under_new_terms__leaves_the_delay_that_open_sessions_rely_on(
 def test_voucher_digest__of_the_contract__is_that_of_the_protocol(market: Market) -> None:
     opened = market.open_session()
     voucher = market.voucher(opened, 5)
-    arguments = (opened.id, voucher.amount, voucher.units, voucher.calls, voucher.head)
+    arguments = (opened.id, voucher.amount, voucher.units, voucher.calls, voucher.head, voucher.in_flight)
     digest = bytes(market.escrow.voucherDigest(*arguments))
     assert opened.requester.signer.sign(digest) == voucher.signature
-    assert len(voucher_tuple(voucher)) == 7
+    assert len(voucher_tuple(voucher)) == 8

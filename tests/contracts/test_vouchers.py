@@ -10,7 +10,7 @@ import pytest
 from protocol.economics import fee, needed_stake
 from protocol.encoding import keccak
 from protocol.messages import Domain, voucher_digest
-from protocol.types import BatchState, Outcome, RefundReason, SessionState, Voucher
+from protocol.types import BatchState, InFlightClaim, Outcome, RefundReason, SessionState, Voucher
 from protocol.units import TOKEN
 from tests.contracts.expect import at, numbers, refused
 from tests.contracts.market import DEPOSIT, STAKE, Market
@@ -22,7 +22,7 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def send(market: Market, *vouchers: tuple[Any, ...], provider: int = 0) -> Any:
-    return market.escrow.commitBatch([], list(vouchers), {"from": market.providers[provider].node.account})
+    return market.escrow.commitBatch([], list(vouchers), [], {"from": market.providers[provider].node.account})
 
 
 def claim(market: Market, *vouchers: Voucher) -> Any:
@@ -97,15 +97,16 @@ def test_voucher__without_a_head__is_refused(market: Market) -> None:
         claim(market, market.voucher(market.open_session(), 1, head=bytes(32)))
 
 
-@pytest.mark.parametrize("field", ["amount", "units", "calls", "head", "session"])
+@pytest.mark.parametrize("field", ["amount", "units", "calls", "head", "in_flight", "session"])
 def test_voucher__with_any_field_changed__is_refused(market: Market, field: str) -> None:
-    """R40: the signature binds session, amount, units, calls and head."""
+    """R40: the signature binds session, amount, units, calls, head and the calls in flight."""
     opened, other = market.open_session(), market.open_session()
     voucher = market.voucher(opened, 10)
-    changes = {"amount": 11, "units": 301, "calls": 2, "head": keccak(b"other"), "session": other.session}
+    digest = keccak(b"other")
+    changes = {"amount": 11, "units": 301, "calls": 2, "head": digest, "in_flight": digest, "session": other.session}
     forged = dataclasses.replace(voucher, **{field: changes[field]})
     with pytest.raises(Exception, match="VoucherSignatureInvalid"):
-        claim(market, forged)
+        market.commit([], vouchers=[forged], claims=[InFlightClaim(0, 10, 0, ())] if field == "in_flight" else [])
 
 
 @pytest.mark.parametrize("place", ["chain", "contract"])

@@ -59,10 +59,10 @@ contract BatchEndingsTest is EscrowScene {
         _refusedDefault(other, IEscrowBatches.TooEarly.selector);
         IEscrowSessions.Voucher[] memory vouchers = _voucher(session, 1 ether, 1);
         _refused(node, IEscrowSessions.SessionOfConvictedProvider.selector);
-        escrow.commitBatch(_noLines(), vouchers);
+        escrow.commitBatch(_noLines(), vouchers, _noClaims());
         IEscrowBatches.Commitment[] memory lines = _line(open);
         _refused(node, IEscrowJobs.JobOfConvictedProvider.selector);
-        escrow.commitBatch(lines, _noVouchers());
+        escrow.commitBatch(lines, _noVouchers(), _noClaims());
         escrow.refundJob(open);
         escrow.finishSession(session);
         escrow.forfeit(other, book.headOf(other), book.entriesOf(other));

@@ -16,13 +16,16 @@ contract BatchMoves is Moves {
     struct Picked {
         IEscrowBatches.Commitment[] jobs;
         IEscrowSessions.Voucher[] vouchers;
+        IEscrowSessions.InFlightClaim[] claims;
         uint256 jobCount;
         uint256 voucherCount;
+        uint256 claimCount;
         uint16 version;
     }
 
-    /// @notice The last voucher that was committed, for the tries to commit it again.
+    /// @notice The last voucher that was committed, for the tries to commit it again, and the claim on it, if any.
     IEscrowSessions.Voucher private _last;
+    IEscrowSessions.InFlightClaim[] private _lastClaims;
 
     constructor(Book book_, Shadow shadow_) Moves(book_, shadow_) {}
 
@@ -50,27 +53,52 @@ contract BatchMoves is Moves {
 
     /// @notice The last voucher once more, alone: it can add nothing, whatever happened since.
     function commitVoucherAgain() external told {
+        _tryLast(_lastClaims, "a voucher was committed twice");
+    }
+
+    /// @notice The last voucher that named calls in flight, as it stands, or for one wei more than it says.
+    function claimTooMuch(uint256 seed) external told {
+        IEscrowSessions.InFlightClaim[] memory claims = _lastClaims;
+        if (claims.length == 0) revert Book.NothingToPick();
+        if (seed % 2 == 0) claims = new IEscrowSessions.InFlightClaim[](0);
+        else claims[0].amount = _last.amount + 1;
+        _tryLast(claims, "more was claimed than a voucher allows");
+    }
+
+    /// @notice All that the last voucher that named calls in flight allows, after less of it was claimed.
+    function claimTheRest(uint256 seed) external told {
+        Picked memory its = _empty();
+        if (_lastClaims.length == 0) revert Book.NothingToPick();
+        its.vouchers[its.voucherCount++] = _last;
+        its.claims[its.claimCount++] = _claimOf(0, _last.amount, seed);
+        its.version = escrow.session(escrow.sessionIdOf(_last.session)).termsVersion;
+        _commit(_last.session.provider, its);
+    }
+
+    function _tryLast(IEscrowSessions.InFlightClaim[] memory claims, string memory what) private {
         IEscrowSessions.Voucher memory voucher = _last;
         if (voucher.amount == 0) revert Book.NothingToPick();
         IEscrowSessions.Voucher[] memory vouchers = new IEscrowSessions.Voucher[](1);
         vouchers[0] = voucher;
         vm.prank(staking.nodeKeyOf(voucher.session.provider));
-        try escrow.commitBatch(new IEscrowBatches.Commitment[](0), vouchers) {
-            shadow.note(19, false, "a voucher was committed twice");
+        try escrow.commitBatch(new IEscrowBatches.Commitment[](0), vouchers, claims) {
+            shadow.note(19, false, what);
         } catch {}
     }
 
     function _commit(address provider, Picked memory its) private {
         (IEscrowBatches.Commitment[] memory jobs, uint256 count) = (its.jobs, its.jobCount);
         IEscrowSessions.Voucher[] memory vouchers = its.vouchers;
-        uint256 more = its.voucherCount;
+        IEscrowSessions.InFlightClaim[] memory claims = its.claims;
+        (uint256 more, uint256 claimed) = (its.voucherCount, its.claimCount);
         assembly ("memory-safe") {
             mstore(jobs, count)
             mstore(vouchers, more)
+            mstore(claims, claimed)
         }
-        IEscrowBatches.Entry[] memory entries = _entries(jobs, vouchers);
+        IEscrowBatches.Entry[] memory entries = _entries(its);
         vm.prank(staking.nodeKeyOf(provider));
-        uint64 id = escrow.commitBatch(jobs, vouchers);
+        uint64 id = escrow.commitBatch(jobs, vouchers, claims);
         IEscrowBatches.BatchHead memory head = IEscrowBatches.BatchHead(
             provider,
             uint40(block.timestamp),
@@ -81,15 +109,19 @@ contract BatchMoves is Moves {
         );
         book.addBatch(id, head, entries);
         escrow.requireBatch(id, head, entries);
-        if (more != 0) _last = vouchers[0];
+        if (more != 0) _remember(vouchers[0], claims);
         shadow.note(38, escrow.exposure() <= escrow.coverage(), "committed over the coverage");
     }
 
-    function _entries(IEscrowBatches.Commitment[] memory jobs, IEscrowSessions.Voucher[] memory vouchers)
-        private
-        view
-        returns (IEscrowBatches.Entry[] memory entries)
-    {
+    function _remember(IEscrowSessions.Voucher memory voucher, IEscrowSessions.InFlightClaim[] memory claims) private {
+        _last = voucher;
+        delete _lastClaims;
+        if (voucher.inFlight != 0) _lastClaims.push(claims[0]);
+    }
+
+    function _entries(Picked memory its) private view returns (IEscrowBatches.Entry[] memory entries) {
+        (IEscrowBatches.Commitment[] memory jobs, IEscrowSessions.Voucher[] memory vouchers) = (its.jobs, its.vouchers);
+        uint256 next;
         entries = new IEscrowBatches.Entry[](jobs.length + vouchers.length);
         for (uint256 i; i < jobs.length; ++i) {
             IEscrowJobs.Job memory job = jobs[i].job;
@@ -99,9 +131,25 @@ contract BatchMoves is Moves {
         }
         for (uint256 i; i < vouchers.length; ++i) {
             bytes32 id = escrow.sessionIdOf(vouchers[i].session);
-            uint96 added = vouchers[i].amount - escrow.session(id).committed;
-            entries[jobs.length + i] =
-                IEscrowBatches.Entry(id, vouchers[i].session.requester, added, added, vouchers[i].head, 0);
+            (uint96 amount, bytes32 head) = (vouchers[i].amount, vouchers[i].head);
+            if (vouchers[i].inFlight != 0) {
+                amount = its.claims[next].amount;
+                head = _headOf(vouchers[i], its.claims[next++].links);
+            }
+            uint96 added = amount - escrow.session(id).committed;
+            entries[jobs.length + i] = IEscrowBatches.Entry(id, vouchers[i].session.requester, added, added, head, 0);
+        }
+    }
+
+    function _headOf(IEscrowSessions.Voucher memory voucher, bytes32[] memory links)
+        private
+        pure
+        returns (bytes32 head)
+    {
+        if (links.length == 0) return voucher.head;
+        head = keccak256(abi.encode(voucher.head, voucher.inFlight));
+        for (uint256 i; i < links.length; ++i) {
+            head = keccak256(abi.encode(head, links[i]));
         }
     }
 
@@ -131,30 +179,49 @@ contract BatchMoves is Moves {
             if (its.version != 0 && its.version != record.termsVersion) continue;
             its.version = record.termsVersion;
             uint96 amount = record.committed + uint96(_bound(seed, 1, record.cap - record.committed));
-            its.vouchers[its.voucherCount++] = _voucher(session, id, amount);
+            bytes32 inFlight = (seed >> 32 + i) & 1 == 0 ? bytes32(0) : keccak256(abi.encode(seed, i));
+            if (inFlight != 0) {
+                uint96 claimed = uint96(_bound(seed >> 8, record.committed + 1, amount));
+                its.claims[its.claimCount++] = _claimOf(uint16(its.voucherCount), claimed, seed >> 64);
+            }
+            its.vouchers[its.voucherCount++] = _voucher(session, id, amount, inFlight);
         }
     }
 
+    /// @dev With no link, one or two.
+    function _claimOf(uint16 place, uint96 amount, uint256 seed)
+        private
+        pure
+        returns (IEscrowSessions.InFlightClaim memory claim)
+    {
+        bytes32[] memory links = new bytes32[](seed % 3);
+        for (uint256 i; i < links.length; ++i) {
+            links[i] = keccak256(abi.encode(seed, i));
+        }
+        claim = IEscrowSessions.InFlightClaim(place, amount, uint64(links.length), links);
+    }
+
     /// @dev Signed by the requester, or by the session's key for a requester that cannot sign.
-    function _voucher(IEscrowSessions.Session memory session, bytes32 id, uint96 amount)
+    function _voucher(IEscrowSessions.Session memory session, bytes32 id, uint96 amount, bytes32 inFlight)
         private
         view
         returns (IEscrowSessions.Voucher memory its)
     {
         its = IEscrowSessions.Voucher(
-            session, amount, uint64(amount / 1e12), 1, keccak256(abi.encode(id, amount)), 0, 0
+            session, amount, uint64(amount / 1e12), 1, keccak256(abi.encode(id, amount)), inFlight, 0, 0
         );
         uint256 key = stage.keyOf(session.requester);
         if (key == 0 || amount % 2 == 0) {
             if (session.key != address(0)) key = stage.keyOf(session.key);
         }
         uint8 v;
-        (v, its.r, its.vs) = vm.sign(key, escrow.voucherDigest(id, amount, its.units, its.calls, its.head));
+        (v, its.r, its.vs) = vm.sign(key, escrow.voucherDigest(id, amount, its.units, its.calls, its.head, inFlight));
         if (v == 28) its.vs |= bytes32(uint256(1) << 255);
     }
 
     function _empty() private pure returns (Picked memory its) {
         its.jobs = new IEscrowBatches.Commitment[](MOST_LINES);
         its.vouchers = new IEscrowSessions.Voucher[](MOST_LINES);
+        its.claims = new IEscrowSessions.InFlightClaim[](MOST_LINES);
     }
 }

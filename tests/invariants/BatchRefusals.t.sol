@@ -12,11 +12,11 @@ import {EscrowScene} from "./EscrowScene.sol";
 contract BatchRefusalsTest is EscrowScene {
     function test_commit__of_nothing_too_much_or_by_a_stranger__is_refused() public {
         _refused(eve, IEscrowJobs.UnknownNodeKey.selector);
-        escrow.commitBatch(_noLines(), _noVouchers());
+        escrow.commitBatch(_noLines(), _noVouchers(), _noClaims());
         _refused(node, IEscrowBatches.BatchSize.selector);
-        escrow.commitBatch(_noLines(), _noVouchers());
+        escrow.commitBatch(_noLines(), _noVouchers(), _noClaims());
         _refused(node, IEscrowBatches.BatchSize.selector);
-        escrow.commitBatch(new IEscrowBatches.Commitment[](129), _noVouchers());
+        escrow.commitBatch(new IEscrowBatches.Commitment[](129), _noVouchers(), _noClaims());
     }
 
     function test_commit__of_a_bad_job__is_refused() public {
@@ -73,7 +73,7 @@ contract BatchRefusalsTest is EscrowScene {
         escrow.closeSession(session);
         IEscrowSessions.Voucher[] memory list = _voucher(session, 1 ether, 77);
         vm.prank(node);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         vm.warp(block.timestamp + 500);
         _refuse(_voucher(session, 2 ether, 77), IEscrowSessions.KeyExpired.selector);
     }
@@ -87,7 +87,7 @@ contract BatchRefusalsTest is EscrowScene {
         IEscrowSessions.Voucher[] memory vouchers = _voucher(session, 1 ether, 1);
         IEscrowBatches.Commitment[] memory lines = _line(job);
         _refused(node, IEscrowBatches.MixedTerms.selector);
-        escrow.commitBatch(lines, vouchers);
+        escrow.commitBatch(lines, vouchers, _noClaims());
     }
 
     function test_commit__without_stake_or_cover__is_refused() public {
@@ -161,12 +161,12 @@ contract BatchRefusalsTest is EscrowScene {
 
     function _refuse(IEscrowBatches.Commitment[] memory lines, bytes4 reason) private {
         _refused(node, reason);
-        escrow.commitBatch(lines, _noVouchers());
+        escrow.commitBatch(lines, _noVouchers(), _noClaims());
     }
 
     function _refuse(IEscrowSessions.Voucher[] memory vouchers, bytes4 reason) private {
         _refused(node, reason);
-        escrow.commitBatch(_noLines(), vouchers);
+        escrow.commitBatch(_noLines(), vouchers, _noClaims());
     }
 
     function _refuse(

@@ -17,7 +17,7 @@ contract CommitEdgesTest is EscrowScene {
             list[i] = _voucher(session, (i + 1) * 0.001 ether, 1)[0];
         }
         vm.prank(node);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         _assertEq(escrow.session(escrow.sessionIdOf(session)).committed, 0.128 ether, "the last one's");
         _assertEq(escrow.exposure(), 0.128 ether, "each adds its part");
     }
@@ -32,7 +32,7 @@ contract CommitEdgesTest is EscrowScene {
         _assertEq(escrow.providerRecord(paul).reserved, job.price, "its own only");
         IEscrowBatches.Commitment[] memory lines = _line(job);
         vm.prank(node);
-        escrow.commitBatch(lines, _noVouchers());
+        escrow.commitBatch(lines, _noVouchers(), _noClaims());
         _assertEq(escrow.providerRecord(paul).reserved, 0, "nothing is open");
     }
 
@@ -41,7 +41,7 @@ contract CommitEdgesTest is EscrowScene {
         IEscrowBatches.Commitment[] memory lines = _line(job);
         lines[0].amount = job.price;
         vm.prank(node);
-        escrow.commitBatch(lines, _noVouchers());
+        escrow.commitBatch(lines, _noVouchers(), _noClaims());
         _assertTrue(escrow.job(escrow.jobIdOf(job)).state == IEscrowJobs.JobState.COMMITTED, "committed");
     }
 
@@ -51,10 +51,10 @@ contract CommitEdgesTest is EscrowScene {
         IEscrowSessions.Session memory session = _session(room + 1, address(0));
         IEscrowSessions.Voucher[] memory list = _voucher(session, room + 1, 1);
         _refused(node, IEscrowTerms.ValueAtRisk.selector);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         list = _voucher(session, room, 1);
         vm.prank(node);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         _assertEq(escrow.exposure(), room, "all of it");
     }
 }

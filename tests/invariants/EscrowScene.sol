@@ -76,13 +76,22 @@ abstract contract EscrowScene is Base {
     function _voucher(IEscrowSessions.Session memory session, uint96 amount, uint256 key)
         internal
         view
+        returns (IEscrowSessions.Voucher[] memory)
+    {
+        return _voucherOf(session, amount, key, 0);
+    }
+
+    /// @dev The same, and it names calls in flight unless `inFlight` is zero.
+    function _voucherOf(IEscrowSessions.Session memory session, uint96 amount, uint256 key, bytes32 inFlight)
+        internal
+        view
         returns (IEscrowSessions.Voucher[] memory list)
     {
         list = new IEscrowSessions.Voucher[](1);
         // A copy, which a test may spoil.
         session = abi.decode(abi.encode(session), (IEscrowSessions.Session));
-        list[0] = IEscrowSessions.Voucher(session, amount, 1, 1, bytes32(uint256(5)), 0, 0);
-        bytes32 digest = escrow.voucherDigest(escrow.sessionIdOf(session), amount, 1, 1, bytes32(uint256(5)));
+        list[0] = IEscrowSessions.Voucher(session, amount, 1, 1, bytes32(uint256(5)), inFlight, 0, 0);
+        bytes32 digest = escrow.voucherDigest(escrow.sessionIdOf(session), amount, 1, 1, bytes32(uint256(5)), inFlight);
         uint8 v;
         (v, list[0].r, list[0].vs) = vm.sign(key, digest);
         if (v == 28) list[0].vs |= bytes32(uint256(1) << 255);
@@ -99,6 +108,10 @@ abstract contract EscrowScene is Base {
         return new IEscrowSessions.Voucher[](0);
     }
 
+    function _noClaims() internal pure returns (IEscrowSessions.InFlightClaim[] memory) {
+        return new IEscrowSessions.InFlightClaim[](0);
+    }
+
     function _noLines() internal pure returns (IEscrowBatches.Commitment[] memory) {
         return new IEscrowBatches.Commitment[](0);
     }
@@ -108,7 +121,7 @@ abstract contract EscrowScene is Base {
         IEscrowJobs.Job memory job = _open();
         IEscrowBatches.Commitment[] memory lines = _line(job);
         vm.prank(node);
-        id = escrow.commitBatch(lines, _noVouchers());
+        id = escrow.commitBatch(lines, _noVouchers(), _noClaims());
         IEscrowBatches.Entry[] memory entries = new IEscrowBatches.Entry[](1);
         entries[0] = IEscrowBatches.Entry(
             escrow.jobIdOf(job), alice, job.price, lines[0].amount, lines[0].leaf, lines[0].answerDigest
@@ -121,7 +134,7 @@ abstract contract EscrowScene is Base {
         IEscrowSessions.Session memory session = _session(amount, address(0));
         IEscrowSessions.Voucher[] memory vouchers = _voucher(session, amount, 1);
         vm.prank(node);
-        id = escrow.commitBatch(_noLines(), vouchers);
+        id = escrow.commitBatch(_noLines(), vouchers, _noClaims());
         IEscrowBatches.Entry[] memory entries = new IEscrowBatches.Entry[](1);
         entries[0] =
             IEscrowBatches.Entry(escrow.sessionIdOf(session), alice, amount, amount, vouchers[0].head, bytes32(0));

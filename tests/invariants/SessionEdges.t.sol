@@ -40,7 +40,7 @@ contract SessionEdgesTest is EscrowScene {
         _assertEq(escrow.balanceOf(alice), free - 3.01 ether, "paid");
         IEscrowSessions.Voucher[] memory list = _voucher(session, 1.25 ether, 1);
         vm.prank(node);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         vm.prank(alice);
         escrow.closeSession(session);
         vm.warp(block.timestamp + stage.terms().claimDelay);
@@ -72,7 +72,7 @@ contract SessionEdgesTest is EscrowScene {
         vm.warp(block.timestamp + stage.terms().claimDelay - 1);
         IEscrowSessions.Voucher[] memory list = _voucher(session, 2 ether, 1);
         vm.prank(node);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         _assertEq(escrow.session(escrow.sessionIdOf(session)).committed, 2 ether, "committed");
     }
 
@@ -81,9 +81,9 @@ contract SessionEdgesTest is EscrowScene {
         IEscrowSessions.Session memory session = _session(2 ether, address(0));
         IEscrowSessions.Voucher[] memory list = _voucher(session, 1 ether, 1);
         vm.prank(node);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         _refused(node, IEscrowSessions.VoucherAddsNothing.selector);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
     }
 
     /// R44: a key's whole amount, sixteen models, and the last second of both.
@@ -103,7 +103,7 @@ contract SessionEdgesTest is EscrowScene {
         escrow.topUpSession(session, 1);
         IEscrowSessions.Voucher[] memory list = _voucher(session, 1 ether, 77);
         vm.prank(node);
-        escrow.commitBatch(_noLines(), list);
+        escrow.commitBatch(_noLines(), list, _noClaims());
         vm.prank(alice);
         escrow.closeSession(session);
         vm.warp(block.timestamp + stage.terms().claimDelay);

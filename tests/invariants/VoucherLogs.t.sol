@@ -11,7 +11,7 @@ contract VoucherLogsTest is EscrowScene {
     bytes32 private constant DOMAIN =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 private constant VOUCHER =
-        keccak256("Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head)");
+        keccak256("Voucher(bytes32 session,uint96 amount,uint64 units,uint32 calls,bytes32 head,bytes32 inFlight)");
 
     function test_commit__with_dirty_totals__is_refused_although_they_are_signed() public {
         _assertTrue(_sendRaw(1 ether, 7, 2), "clean");
@@ -41,7 +41,7 @@ contract VoucherLogsTest is EscrowScene {
         vouchers[2] = _signedVoucher(second, 3 ether, 900, 7);
         vm.recordLogs();
         vm.prank(node);
-        uint64 id = escrow.commitBatch(lines, vouchers);
+        uint64 id = escrow.commitBatch(lines, vouchers, _noClaims());
         Vm.Log[] memory logs = vm.getRecordedLogs();
 
         _assertEq(_count(logs, IEscrowSessions.VouchersCommitted.selector), 1, "one event");
@@ -98,15 +98,15 @@ contract VoucherLogsTest is EscrowScene {
         returns (IEscrowSessions.Voucher memory voucher)
     {
         (bytes32 r, bytes32 vs) = _sign(escrow.sessionIdOf(session), amount, units, calls);
-        voucher = IEscrowSessions.Voucher(session, amount, units, calls, bytes32(uint256(5)), r, vs);
+        voucher = IEscrowSessions.Voucher(session, amount, units, calls, bytes32(uint256(5)), 0, r, vs);
     }
 
     /// @dev Commits a voucher of a new session by alice, whose words stand in calldata as they are given.
     function _sendRaw(uint256 amount, uint256 units, uint256 calls) private returns (bool done) {
         IEscrowSessions.Session memory session = _session(3 ether, address(0));
         (bytes32 r, bytes32 vs) = _sign(escrow.sessionIdOf(session), amount, units, calls);
-        bytes memory head = abi.encodeWithSelector(IEscrowBatches.commitBatch.selector, 0x40, 0x60, 0, 1);
-        bytes memory body = abi.encode(session, amount, units, calls, bytes32(uint256(5)), r, vs);
+        bytes memory head = abi.encodeWithSelector(IEscrowBatches.commitBatch.selector, 0x60, 0x80, 0x60, 0, 1);
+        bytes memory body = abi.encode(session, amount, units, calls, bytes32(uint256(5)), bytes32(0), r, vs);
         vm.prank(node);
         (done,) = address(escrow).call(bytes.concat(head, body));
     }
@@ -118,7 +118,8 @@ contract VoucherLogsTest is EscrowScene {
     {
         bytes32 domain =
             keccak256(abi.encode(DOMAIN, keccak256("Malla"), keccak256("1"), block.chainid, address(escrow)));
-        bytes32 voucher = keccak256(abi.encode(VOUCHER, sessionId, amount, units, calls, bytes32(uint256(5))));
+        bytes32 voucher =
+            keccak256(abi.encode(VOUCHER, sessionId, amount, units, calls, bytes32(uint256(5)), bytes32(0)));
         uint8 v;
         (v, r, vs) = vm.sign(1, keccak256(abi.encodePacked(hex"1901", domain, voucher)));
         if (v == 28) vs |= bytes32(uint256(1) << 255);

@@ -15,6 +15,9 @@ from protocol.calls import (
     add_call,
     begin,
     call_unit,
+    claimed_head,
+    in_flight_digest,
+    link,
     session_report_digest,
 )
 from protocol.chain.events import BatchCommitted, Claim, SessionOpened, VouchersCommitted
@@ -25,7 +28,7 @@ from protocol.messages import head_digest, offer_digest, opening_digest, session
 from protocol.openings import PostedOpening, PostedReport, pack_opening, pack_report
 from protocol.sealing import new_secret, public_key, seal
 from protocol.signing import Signer
-from protocol.transcript import answer_of, leaf, prompt_bytes, transcript_bytes
+from protocol.transcript import answer_of, leaf, prompt_bytes, spec_digest, transcript_bytes
 from protocol.types import BatchState, Entry, JobSpec, Outcome, Prompt, Sampler, Session, Transcript
 from protocol.units import BPS_ONE, Address, Digest, Wei
 from tests.oracle.world import MODEL, NOW, PROFILE, Work, World
@@ -85,14 +88,15 @@ class Claimed:
     """A voucher in a batch: the calls that it added, and what its provider sends about them."""
 
     def __init__(self, metered: Metered, batch_id: int, index: int, calls: Sequence[Call], first: int, entry: Entry,
-                 claim: Claim) -> None:
+                 claim: Claim, named: tuple[Digest, ...] = (), specs: tuple[Digest, ...] = ()) -> None:
         self.metered, self.world = metered, metered.world
         self.batch_id, self.index, self.calls, self.first = batch_id, index, list(calls), first
         self.entry, self.claim = entry, claim
+        self.named, self.specs = named, specs
 
     def report(self, **changes: Any) -> SessionReport:
         made = SessionReport(self.batch_id, self.index, self.metered.session_id, self.first,
-                             tuple(call.line for call in self.calls))
+                             tuple(call.line for call in self.calls), self.world.offer.offer, self.named, self.specs)
         return replace(made, **changes)
 
     def sign(self, report: SessionReport, signer: Signer | None = None) -> bytes:
@@ -121,17 +125,29 @@ class Claimed:
         return pack_opening(PostedOpening(opening["index"], opening["auditor"], opening["sealed"]))
 
     def posted_report(self) -> bytes:
-        return pack_report(PostedReport(self.index, self.report().calls))
+        said = self.report()
+        return pack_report(PostedReport(self.index, said.calls, said.offer, said.in_flight, said.specs))
 
 
-def claim(metered: Metered, batch_id: int, index: int, more: int = 0, calls: int | None = None) -> Claimed:
-    """A voucher over all calls so far, and `more` wei; `calls` is what its requester signed instead of their number."""
+def claim(metered: Metered, batch_id: int, index: int, more: int = 0, calls: int | None = None, linked: int = 0,
+          named: tuple[Digest, ...] | None = None, specs: tuple[Digest, ...] | None = None) -> Claimed:
+    """A voucher over all calls so far, and `more` wei; `calls` is what its requester signed instead of their number.
+    The last `linked` calls are beyond its head, linked to `specs` (their own unless it is said otherwise), of those
+    that it has `named` (by default those, and one that was lost)."""
     before, totals = metered.committed, metered.totals()
+    if specs is None:
+        specs = tuple(spec_digest(call.spec) for call in metered.calls[len(metered.calls) - linked:])
+    if named is None:
+        named = tuple(sorted({*specs, keccak(b"lost")})) if linked else ()
+    place = len(metered.calls) - linked
+    links = [link(spec, call.line.leaf) for spec, call in zip(specs, metered.calls[place:], strict=True)]
+    ended = metered.totals(metered.calls[:place])
+    totals = replace(totals, head=claimed_head(ended.head, in_flight_digest(named), links))
     added = Wei(totals.amount + more - before.amount)
     entry = Entry(metered.session_id, metered.requester.address, added, added, totals.head, ZERO)
     said = Claim(Wei(totals.amount + more), totals.units, totals.calls if calls is None else calls)
     metered.committed = replace(totals, amount=said.amount)
-    return Claimed(metered, batch_id, index, metered.calls[before.calls:], before.calls + 1, entry, said)
+    return Claimed(metered, batch_id, index, metered.calls[before.calls:], before.calls + 1, entry, said, named, specs)
 
 
 def commit(world: World, *vouchers: Claimed, works: Sequence[Work] = (), block: int = 50) -> None:
@@ -157,12 +173,12 @@ def draw_all(world: World, batch_id: int = 1, rate: int = BPS_ONE, seed: Digest 
             note_call_draws(store, made, rate, 4)
 
 
-def talked(world: World, count: int = 2, batch_id: int = 1, **changes: Any) -> Claimed:
+def talked(world: World, count: int = 2, batch_id: int = 1, linked: int = 0, **changes: Any) -> Claimed:
     """A session with so many calls, committed and drawn everywhere; not reported. `changes` are of the last call."""
     metered = Metered(world)
     for nonce in range(1, count + 1):
         metered.answer(Call(metered, nonce, **(changes if nonce == count else {})))
-    voucher = claim(metered, batch_id, 0)
+    voucher = claim(metered, batch_id, 0, linked=linked)
     commit(world, voucher)
     draw_all(world, batch_id)
     return voucher

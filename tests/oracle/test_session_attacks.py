@@ -21,7 +21,7 @@ from protocol.openings import PostedReport, pack_report
 from protocol.transcript import transcript_bytes
 from protocol.types import AuditRecord, AuditStatistics, Decision, Outcome, VerdictKind
 from protocol.units import Digest
-from tests.oracle.metered import Claimed, claim, commit, draw_all, talked
+from tests.oracle.metered import Call, Claimed, claim, commit, draw_all, talked
 from tests.oracle.moves import SALT, post_all
 from tests.oracle.world import DOMAIN, World
 
@@ -124,8 +124,8 @@ def test_last_chance__report_and_openings_posted_on_chain__pass(world: World) ->
 def test_last_chance__posted_lines_that_are_not_the_calls__are_none(world: World) -> None:
     voucher = talked(world, 2)
     world.freeze(1, 0, Outcome.NOT_OPENED)
-    swapped = pack_report(PostedReport(0, voucher.report().calls[::-1]))
-    world.reopen(1, swapped, b"\xff\xfe\x00", pack_report(PostedReport(9, voucher.report().calls)))
+    swapped = pack_report(PostedReport(0, voucher.report().calls[::-1], world.offer.offer))
+    world.reopen(1, swapped, b"\xff\xfe\x00", pack_report(PostedReport(9, voucher.report().calls, world.offer.offer)))
     assert read_posted(world.node) == 0 and world.node.store.voucher(1, 0).report is None  # type: ignore[union-attr]
     world.clock.now += 300
     found = decided(world.node)
@@ -183,10 +183,13 @@ def test_batch__of_jobs_and_vouchers__passes_when_all_units_passed(world: World)
     world.link()
     work = world.open_job()
     voucher = talked(world, 2, batch_id=2)
-    voucher.metered.answer()
-    mixed = claim(voucher.metered, 3, 1, more=11)
+    voucher.metered.answer(Call(voucher.metered, 9))
+    mixed = claim(voucher.metered, 3, 1)
     commit(world, mixed, works=[work])
     draw_all(world, 3)
+    mixed.tell()
+    accept_opening(world.node, **mixed.opening(0, 0))
+    assert perform_audit(world.node, world.replayers[0], 3, mixed.unit(0)) is VerdictKind.PASS
     for node in world.nodes:
         node.store.put_report(work.report(), world.clock())
         node.store.put_blob(work.entry.answer_digest, work.answer, world.clock())
@@ -194,7 +197,7 @@ def test_batch__of_jobs_and_vouchers__passes_when_all_units_passed(world: World)
     assert decided(world.node, 3) is None
     assert perform_audit(world.node, world.replayers[0], 3, 0) is VerdictKind.PASS
     found = decided(world.node, 3)
-    assert found is not None and (found.outcome, found.amount) == (Outcome.PASS, work.entry.amount + 11)
+    assert found is not None and (found.outcome, found.amount) == (Outcome.PASS, work.entry.amount + mixed.entry.amount)
     accept_session_report(world.node, voucher.report(), voucher.sign(voucher.report()))
     assert make_units(world.node) == 1 and decided(world.node, 2) is None
     for place in range(2):

@@ -43,9 +43,9 @@ def api_of(world: World) -> TestClient:
     return TestClient(build_api(parts), raise_server_exceptions=False)
 
 
-def settled(world: World, count: int = 2) -> Claimed:
-    """A session whose voucher was reported, passed and settled by a quorum."""
-    voucher = talked(world, count)
+def settled(world: World, count: int = 2, linked: int = 0) -> Claimed:
+    """A session whose voucher was reported, passed and settled by a quorum; so many of its calls are linked ones."""
+    voucher = talked(world, count, linked=linked)
     voucher.tell()
     batch = world.node.store.batch(1)
     assert batch is not None
@@ -98,6 +98,9 @@ def test_receipt__of_what_is_not_settled__is_refused(world: World) -> None:
     (lambda r: {"before": Digest(keccak(b"x"))}, "head"),
     (lambda r: {"report": replace(r.report, calls=r.report.calls[1:], first=2)}, "head"),
     (lambda r: {"signature": b"\1" * 65}, "report"),
+    (lambda r: {"report": replace(r.report, offer=replace(r.report.offer, nonce=99))}, "amount"),
+    (lambda r: {"report": replace(r.report, calls=(*r.report.calls[:1], replace(r.report.calls[1], output_tokens=2)))},
+     "amount"),
     (lambda r: {"entries": (replace(r.entries[0], amount=Wei(1)),)}, "entries"),
     (lambda r: {"entries": ()}, "session"),
     (lambda r: {"members": r.members[:1]}, "committee"),
@@ -118,8 +121,23 @@ def test_receipt__of_each_settled_call__verifies_offline(world: World) -> None:
     for call in range(3):
         receipt = complete(world, voucher, call)
         found = verify_call_receipt(receipt, 31337, DOMAIN.contract, seats)
-        assert len(found) == 10 and all(check.holds for check in found), found
+        assert len(found) == 12 and all(check.holds for check in found), found
         assert entries_hash(receipt.entries) == receipt.decisions[0].entries_hash
+
+
+def test_receipt__of_linked_calls__verifies_offline_and_only_for_the_linked_spec(world: World) -> None:
+    """R123: a call beyond its session's last voucher has a receipt as all others."""
+    voucher = settled(world, 3, linked=2)
+    seats = frozenset(signer.address for signer in world.signers)
+    for call in range(3):
+        receipt = complete(world, voucher, call)
+        assert all(check.holds for check in verify_call_receipt(receipt, 31337, DOMAIN.contract, seats))
+    said = receipt.report
+    for report in (replace(said, specs=said.specs[::-1]), replace(said, specs=(), in_flight=())):
+        found = verify_call_receipt(replace(receipt, report=report), 31337, DOMAIN.contract, seats)
+        assert {"head", "report"} <= {one.name for one in found if not one.holds}
+    found = verify_call_receipt(replace(receipt, spec=replace(receipt.spec, nonce=9)), 31337, DOMAIN.contract, seats)
+    assert [one.name for one in found if not one.holds] == ["answer", "link"]
 
 
 def test_session__through_its_life__shows_state_and_amounts(world: World) -> None:

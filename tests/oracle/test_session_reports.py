@@ -157,14 +157,17 @@ def test_report__missing__the_batch_never_passes_and_its_drawn_calls_count_as_no
     assert found is not None and found.outcome is Outcome.NOT_OPENED
 
 
-def test_report__missing_and_nothing_drawn__waits_for_the_default(world: World) -> None:
+def test_report__missing_and_nothing_drawn__ends_as_not_opened_all_the_same(world: World) -> None:
+    """R123: an attack: to commit an amount that no call explains, and so few calls that none is drawn."""
     metered = Metered(world)
     metered.answer(Call(metered, 1))
     commit(world, claim(metered, 1, 0))
     draw_all(world, rate=0)
-    world.clock.now += 10_000
     batch = world.node.store.batch(1)
     assert batch is not None and decide_batch(world.node, batch)[0] is None
+    world.clock.now += 60 + 180
+    found = decide_batch(world.node, batch)[0]
+    assert found is not None and found.outcome is Outcome.NOT_OPENED
 
 
 def test_report__voucher_with_more_calls_than_a_report_may_have__ends_as_not_opened(world: World) -> None:
@@ -203,7 +206,7 @@ def test_report__second_voucher__goes_on_from_the_one_committed_before(world: Wo
     world.apply(block=51)
     world._set_state(1, BatchState.FORFEITED)
     metered.answer(Call(metered, 2), Call(metered, 3))
-    second = claim(metered, 2, 0, more=7)
+    second = claim(metered, 2, 0)
     metered.answer(Call(metered, 4))
     third = claim(metered, 2, 1)
     commit(world, second, third, block=52)
@@ -215,14 +218,3 @@ def test_report__second_voucher__goes_on_from_the_one_committed_before(world: Wo
     assert [(v["first"], v["calls"], v["is_reported"]) for v in shown["vouchers"]] == [
         (1, 1, True), (2, 3, True), (4, 4, True)]
     assert shown["committed"] == str(third.claim.amount) and shown["calls"] == 4
-
-
-def test_report__voucher_without_new_calls__needs_none(world: World) -> None:
-    """An advance for a call that never ended: its requester signed for tokens that it got."""
-    metered = Metered(world)
-    commit(world, claim(metered, 1, 0, more=400))
-    draw_all(world)
-    batch = world.node.store.batch(1)
-    assert batch is not None
-    found = decide_batch(world.node, batch)[0]
-    assert found is not None and (found.outcome, found.amount) == (Outcome.PASS, 400)

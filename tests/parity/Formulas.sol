@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
+import {EscrowHashes} from "../../contracts/libraries/EscrowHashes.sol";
 import {JobMath} from "../../contracts/libraries/JobMath.sol";
 import {RewardMath} from "../../contracts/libraries/RewardMath.sol";
 import {SharePool} from "../../contracts/libraries/SharePool.sol";
@@ -121,6 +122,19 @@ contract Formulas {
         for (uint256 i; i < out.length; ++i) {
             uint256[4] calldata c = cases[i];
             out[i] = RewardMath.delegatorsPart(c[0], c[1], c[2], c[3]);
+        }
+    }
+
+    /// @notice Head, calls in flight, number of links (at most three), and the links.
+    function claimedHead(uint256[6][] calldata cases) external pure returns (uint256[] memory out) {
+        out = new uint256[](cases.length);
+        for (uint256 i; i < out.length; ++i) {
+            uint256[6] calldata c = cases[i];
+            bytes32[] memory links = new bytes32[](c[2]);
+            for (uint256 k; k < links.length; ++k) {
+                links[k] = bytes32(c[3 + k]);
+            }
+            out[i] = uint256(EscrowHashes.claimedHead(bytes32(c[0]), bytes32(c[1]), links));
         }
     }
 

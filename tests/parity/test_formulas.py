@@ -1,4 +1,4 @@
-"""The Python twin of every formula agrees with the contracts' code to the wei: 120,000 random cases, drawn so that the
+"""The Python twin of every formula agrees with the contracts' code to the wei: 128,000 random cases, drawn so that the
 ends of each range come often. The Solidity side is the libraries that the contracts use, compiled and run on a node."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 from eth_abi import decode, encode
 
 from protocol import economics, rewards, shares
+from protocol.calls import claimed_head
 from protocol.chain.rpc import Rpc
 from protocol.encoding import keccak
 from scripts.testnet.engines import anvil
@@ -78,6 +79,15 @@ def _reward(c: random.Random) -> Case:
     return spread(c, 0, total), total, wei(c), bps(c, 0, 9_000)
 
 
+def _links(c: random.Random) -> Case:
+    return c.getrandbits(256), c.getrandbits(256), c.randint(1, 3), *(c.getrandbits(256) for _ in range(3))
+
+
+def _claimed_head(head: int, in_flight: int, count: int, *links: int) -> int:
+    words = [word.to_bytes(32, "big") for word in (head, in_flight, *links[:count])]
+    return int.from_bytes(claimed_head(words[0], words[1], words[2:]), "big")
+
+
 def _reduced(tokens: int, held: int, amount: int) -> tuple[int, ...]:
     left = shares.reduce_leaving(shares.Pool(tokens, held), amount)
     return left.tokens, left.shares, left.scale
@@ -107,6 +117,7 @@ FORMULAS: dict[str, tuple[int, Callable[[random.Random], Case], Twin]] = {
     "scheduled": (3, lambda c: (wei(c), spread(c, 1, 2**32 - 1), spread(c, 0, 2**64 - 1)), rewards.scheduled),
     "promised": (3, lambda c: (wei(c), spread(c, 0, 2**96 - 1), bps(c, 0, 9_000)), rewards.promised),
     "reward": (4, _reward, rewards.reward),
+    "claimedHead": (6, _links, _claimed_head),
     "delegatorsPart": (4, lambda c: (wei(c), bps(c, 0, 5_000), wei(c), wei(c)), rewards.delegators_part),
 }
 

@@ -68,7 +68,7 @@ records = st.builds(AuditRecord, whole(64), whole(16), digests, st.sampled_from(
 decisions = st.builds(Decision, whole(64), digests, st.sampled_from(list(Outcome)), wei, whole(32))
 heads = st.builds(BatchHead, addresses, whole(40), whole(40), whole(16), whole(16), digests)
 sessions = st.builds(Session, addresses, addresses, digests, addresses, wei, whole(40), whole(64))
-vouchers = st.builds(Voucher, sessions, wei, whole(64), whole(32), digests, st.binary(max_size=65))
+vouchers = st.builds(Voucher, sessions, wei, whole(64), whole(32), digests, digests, st.binary(max_size=65))
 statistics = st.builds(AuditStatistics, numbers, numbers, numbers, whole(32))
 token_ids = st.lists(whole(32), max_size=4).map(tuple)
 transcripts = st.builds(

@@ -151,7 +151,7 @@ def test_session_id__any_session__is_keccak_of_abi_encode(session: Session) -> N
 @given(digests, vouchers)
 def test_voucher_digest__any_voucher__equals_eth_accounts(session: bytes, voucher: Voucher) -> None:
     values = {"session": session, "amount": voucher.amount, "units": voucher.units, "calls": voucher.calls,
-              "head": voucher.head}
+              "head": voucher.head, "inFlight": voucher.in_flight}
     assert messages.voucher_digest(DOMAIN, session, voucher) == reference(messages.VOUCHER_TYPE, values)
 
 

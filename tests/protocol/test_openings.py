@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,11 @@ from protocol.openings import (
     unpack_opening,
     unpack_posted,
 )
-from protocol.units import Digest
-from tests.protocol.nouns import ESCROW, addresses, digests, whole
+from protocol.types import Offer
+from protocol.units import Digest, Seconds, Wei
+from tests.protocol.nouns import ESCROW, addresses, digests, offers, whole
+
+OFFER = Offer(ESCROW, Digest(bytes(32)), Digest(bytes(32)), Wei(1), Wei(2), 3, 4, Seconds(5), Wei(6), 7, 8)
 
 
 @given(whole(16), addresses, st.binary(min_size=1, max_size=80))
@@ -46,10 +51,12 @@ def test_pack__index_of_no_batch__malformed(index: int) -> None:
 lines = st.builds(CallLine, digests, whole(32), whole(32))
 
 
-@given(whole(16), st.lists(lines, max_size=4))
-def test_unpack_posted__packed_report__comes_back_the_same(index: int, calls: list[CallLine]) -> None:
-    """R114: what is posted on-chain says which calls there were."""
-    report = PostedReport(index, tuple(calls))
+@given(whole(15), st.lists(lines, max_size=4), offers, st.lists(digests, max_size=3), st.lists(digests, max_size=2))
+def test_unpack_posted__packed_report__comes_back_the_same(index: int, calls: list[CallLine], offer: Offer,
+                                                           named: list[Digest], specs: list[Digest]) -> None:
+    """R114: what is posted on-chain says which calls there were, at which prices, and which of them are linked."""
+    links = (tuple(named), tuple(specs)) if specs else ()
+    report = PostedReport(index, tuple(calls), offer, *links)
     assert unpack_posted(pack_report(report)) == report
 
 
@@ -67,6 +74,14 @@ def test_unpack_posted__half_of_something__malformed(data: bytes) -> None:
         unpack_posted(data)
 
 
+@pytest.mark.parametrize("report", [
+    PostedReport(2**15, (), OFFER), PostedReport(0, (), replace(OFFER, nonce=2**64)),
+    PostedReport(0, (), OFFER, (Digest(bytes(32)),) * 256, (Digest(bytes(32)),))])
+def test_pack_report__index_offer_or_links_of_none__malformed(report: PostedReport) -> None:
+    with pytest.raises(Malformed, match="number that none has"):
+        pack_report(report)
+
+
 def test_pack_report__tokens_beyond_32_bits__malformed() -> None:
     with pytest.raises(Malformed, match="number that none has"):
-        pack_report(PostedReport(0, (CallLine(Digest(bytes(32)), 2**32, 1),)))
+        pack_report(PostedReport(0, (CallLine(Digest(bytes(32)), 2**32, 1),), OFFER))

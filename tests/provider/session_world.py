@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from protocol.calls import Totals, add_call, begin, cover
+from protocol.calls import Totals, add_call, begin, cover, in_flight_digest
 from protocol.encoding import ZERO, keccak
 from protocol.envelope import CallRequest, SignedTotals
 from protocol.messages import Domain, offer_digest, session_id, voucher_digest
 from protocol.sealing import public_key
 from protocol.signing import Signer
-from protocol.transcript import prompt_bytes
+from protocol.transcript import prompt_bytes, spec_digest
 from protocol.types import JobSpec, Offer, Prompt, Sampler, Session, Voucher
 from protocol.units import Address, Digest, Seconds, Wei
 from provider.edges.fake_sessions import FakeSessions
 from provider.edges.fakes import DOMAIN
 from provider.records import Lease
 from provider.session_ports import Sessions
-from provider.session_rows import CallRow, CallWork, EndedCall
+from provider.session_rows import CallRow, CallWork, EndedCall, call_id
 from tests.provider.world import MESSAGES, OWNER, SERVED
 
 NOBODY = Address("0x" + "0" * 40)
@@ -40,6 +40,9 @@ class Payer:
     offer: Offer = OFFER
     nonce: int = 1
     calls: int = 0
+    asked: dict[bytes, Digest] = field(default_factory=dict)
+    """Spec digests of the calls whose end was not seen, by their ids: every voucher names them."""
+    signed: dict[bytes, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         key = self.sub_key.address if self.sub_key else NOBODY
@@ -49,13 +52,17 @@ class Payer:
         self.known: Totals = begin(self.id)
 
     def sign(self, amount: int, at: Totals | None = None, **changes: Any) -> SignedTotals:
-        """A voucher of `amount` wei over the calls of `at`, by default all that are known."""
+        """A voucher of `amount` wei over the calls of `at`, by default all that are known; `in_flight` are the specs
+        that it names, by default of all calls whose end was not seen."""
         at = at or self.known
-        fields = {"amount": Wei(amount), "units": at.units, "calls": at.calls, "head": at.head}
+        said = {"amount": amount, "at": at, **changes}
+        fields = {"amount": Wei(amount), "units": at.units, "calls": at.calls, "head": at.head,
+                  "in_flight": tuple(sorted(self.asked.values()))}
         domain, by = changes.pop("domain", self.domain), changes.pop("by", self.sub_key or self.signer)
         fields |= changes
-        unsigned = Voucher(self.session, signature=b"", **fields)
-        signature = by.sign(voucher_digest(domain, self.id, unsigned))
+        named = {**fields, "in_flight": in_flight_digest(fields["in_flight"])}
+        signature = by.sign(voucher_digest(domain, self.id, Voucher(self.session, signature=b"", **named)))
+        self.signed[signature] = said
         return SignedTotals(self.id, signature=signature, **fields)
 
     def spec(self, max_output_tokens: int = 20, **changes: Any) -> JobSpec:
@@ -73,7 +80,11 @@ class Payer:
         return cover(INPUT, 0, max_output_tokens, self.offer)
 
     def request(self, voucher: SignedTotals, max_output_tokens: int = 20, **changes: Any) -> CallRequest:
-        return CallRequest(self.spec(max_output_tokens, **changes), PROMPT, voucher, bytes([self.calls % 256]) * 32)
+        """A call with a voucher of ours, which then names the call as well."""
+        spec = self.spec(max_output_tokens, **changes)
+        self.asked[call_id(self.id, spec.nonce)] = spec_digest(spec)
+        voucher = self.sign(**self.signed[voucher.signature])
+        return CallRequest(spec, PROMPT, voucher, bytes([self.calls % 256]) * 32)
 
     def ask(self, max_output_tokens: int = 20, beside: int = 0) -> CallRequest:
         """A call that is covered as it must be, with `beside` wei for other calls in flight."""
@@ -81,6 +92,7 @@ class Payer:
 
     def see(self, ended: EndedCall) -> None:
         self.known = add_call(self.known, ended.line, self.offer)
+        self.asked.pop(ended.call_id, None)
         assert self.known == ended.totals
 
 

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from protocol.calls import CallLine
+from protocol.encoding import keccak
 from protocol.errors import ChainRefused
 from protocol.types import SessionState
 from protocol.units import Wei
-from provider.flow.claiming import MANY_CALLS, PATIENCE, is_due
+from provider.claims import Claimable, Claimed, ClaimStage, LinkedCall
+from provider.flow.claiming import FINAL_SECONDS, MANY_CALLS, PATIENCE, find_claim
 from provider.flow.session_ends import end_sessions
 from provider.flow.work import REFUSED_SECONDS, VOUCHER_REFUSED_SECONDS, commit_work
 from provider.records import Stage, Tx
-from provider.session_rows import Claimable, ClaimStage
 from tests.provider.session_world import CAP, INPUT, OFFER, Payer, run
 from tests.provider.world import World
 
@@ -39,10 +41,15 @@ def sent(world: World) -> list[tuple[int, list[bytes]]]:
             for key, (kind, what) in world.sender.sent.items() if kind == "commit"]
 
 
-def due(wait: float = 5.0, idle: float = 0.0, now: int = 1000, **changes: object) -> bool:
+IN_HEAD, ALL = Claimed(Wei(60)), Claimed(Wei(100), (LinkedCall(keccak(b"spec"), CallLine(keccak(b"leaf"), 1, 2)),))
+BEYOND = {"reached": IN_HEAD.amount, "beyond": ALL.linked}
+"""Of the hundred wei that are owed, forty are of a call beyond the voucher's head."""
+
+
+def due(wait: float = 5.0, idle: float = 0.0, now: int = 1000, **changes: object) -> Claimed | None:
     payer = Payer()
-    usual = Claimable(payer.sign(100), payer.session, 1, 5000, None, Wei(0), 0, 0, 0.0)
-    return is_due(replace(usual, **changes), now, idle, wait)  # type: ignore[arg-type]
+    usual = Claimable(payer.sign(100), payer.session, 1, 5000, None, Wei(0), 0, 0.0, Wei(100), Wei(100))
+    return find_claim(replace(usual, **changes), now, idle, wait)  # type: ignore[arg-type]
 
 
 def test_due__session_in_use__waits_until_it_is_idle() -> None:
@@ -51,15 +58,19 @@ def test_due__session_in_use__waits_until_it_is_idle() -> None:
     assert due(idle=5.0)
 
 
-def test_due__advance_that_may_be_taken_back__waits_longer() -> None:
-    assert not due(idle=5.0 * PATIENCE - 1, ended=1)
-    assert due(idle=5.0 * PATIENCE, ended=1)
+def test_due__calls_beyond_the_head__wait_longer_for_the_exact_voucher_and_are_linked() -> None:
+    """R109: of a voucher its provider claims what ended calls cost, those beyond its head by links."""
+    assert not due(idle=5.0 * PATIENCE - 1, **BEYOND)
+    assert due(idle=5.0 * PATIENCE, **BEYOND) == ALL
+    assert not due(now=5000, **BEYOND)
 
 
 def test_due__last_second_is_near__goes_whatever_runs_and_never_too_late() -> None:
     """R110: what was signed is committed before the chain takes it no more."""
     assert not due(running=1, commit_by=1091)
-    assert due(running=1, commit_by=1090)
+    assert due(running=1, commit_by=1090, **BEYOND) == IN_HEAD
+    assert due(commit_by=1090, **BEYOND) == ALL
+    assert due(running=1, commit_by=1000 + FINAL_SECONDS, **BEYOND) == ALL
     assert due(running=1, commit_by=1003)
     assert not due(idle=500, commit_by=1002)
 
@@ -73,9 +84,16 @@ def test_due__key_ends_soon__goes_and_one_that_has_ended_keeps_nothing_back() ->
 def test_due__many_calls_or_the_end__does_not_wait() -> None:
     payer = Payer()
     many = replace(payer.sign(100), calls=MANY_CALLS)
-    assert due(voucher=many, running=1, ended=MANY_CALLS)
-    assert not due(voucher=replace(many, calls=MANY_CALLS - 1), running=1, ended=MANY_CALLS)
+    assert due(voucher=many, running=1, **BEYOND) == due(voucher=many, **BEYOND) == IN_HEAD
+    assert not due(voucher=replace(many, calls=MANY_CALLS - 1), running=1)
     assert due(now=5000)
+
+
+def test_due__nothing_is_added__nothing_goes() -> None:
+    """R109: no gas is spent on a claim that adds nothing."""
+    assert not due(idle=500, committed=Wei(100))
+    assert not due(running=1, commit_by=1050, committed=IN_HEAD.amount, **BEYOND)
+    assert due(commit_by=1050, committed=IN_HEAD.amount, **BEYOND) == ALL
 
 
 def test_commit__voucher_and_job__one_batch_jobs_first(world: World) -> None:
@@ -149,7 +167,7 @@ def test_restart__journal_named_the_batch_but_nothing_was_sent__the_same_goes(wo
     """R110: a node that dies between its journal and the chain sends the very same batch."""
     payer = with_session(world)
     world.clock.now += 5
-    one = world.claims.claimable()[0]
+    one = replace(world.claims.claimable()[0], claimed=Claimed(payer.known.amount))
     world.journal.begin_commit([], "commit/named", [one])
     world.sessions.admit(payer.ask(), "chat", INPUT, world.clock())
     assert commit_work(world.committing) == 0

@@ -13,7 +13,7 @@ from protocol.engine.vector_catalogue import find_vector_model, find_vector_prof
 from protocol.envelope import CallRequest
 from protocol.errors import BadInput, Malformed, ProviderFault, Reason, Refused
 from protocol.sampling import PLAIN
-from protocol.transcript import TEXT, prompt_bytes
+from protocol.transcript import TEXT, prompt_bytes, spec_digest
 from protocol.types import Prompt
 from protocol.vector_verdict import judge_vectors
 from protocol.vectors import VectorInputs, prompt_of_inputs
@@ -74,7 +74,7 @@ def test_call__of_a_session__one_part_whose_leaf_the_requester_finds(backend: Ve
     desk = Desk(backend=backend)  # type: ignore[arg-type]
     prompt, count = prompt_bytes(Prompt(MESSAGES, bytes(32))), 2 * CHURN.input_width
     spec = desk.payer.spec(1, prompt_digest=keccak(prompt), input_tokens=count)
-    voucher = desk.payer.sign(cover(count, 0, 1, desk.payer.offer))
+    voucher = desk.payer.sign(cover(count, 0, 1, desk.payer.offer), in_flight=(spec_digest(spec),))
     row = desk.sessions.admit(CallRequest(spec, prompt, voucher, bytes(32)), PREDICTION, count, desk.clock())
     assert call(desk.calling, row.call_id) is True
     (part,) = desk.parts(row)

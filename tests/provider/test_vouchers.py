@@ -11,6 +11,7 @@ from protocol.economics import payment
 from protocol.encoding import keccak
 from protocol.messages import Domain
 from protocol.signing import Signer
+from protocol.transcript import spec_digest
 from protocol.types import SessionState
 from protocol.units import Digest
 from protocol.vouchers import CLAIM_MARGIN
@@ -62,7 +63,7 @@ def test_admit__same_nonce__409_replay() -> None:
     sessions = opened(payer)
     first = payer.ask()
     payer.see(run(sessions, sessions.admit(first, "chat", INPUT, NOW)))
-    again = replace(first, voucher=payer.sign(CAP))
+    again = replace(first, voucher=payer.sign(CAP, in_flight=(spec_digest(first.spec),)))
     assert refusal(sessions, again).code == "replay"
 
 

@@ -15,7 +15,7 @@ from protocol.encoding import ZERO, keccak, pack_float32, to_hex
 from protocol.envelope import CallRequest, SignedTotals, open_part, open_request, seal_part
 from protocol.errors import Unavailable
 from protocol.messages import offer_digest
-from protocol.transcript import leaf, parse_prompt
+from protocol.transcript import leaf, parse_prompt, spec_digest
 from protocol.types import Answer, SessionState, SignedOffer
 from protocol.units import Address, Digest, Wei
 from protocol.vouchers import (
@@ -23,6 +23,7 @@ from protocol.vouchers import (
     STATUS,
     Standing,
     VoucherRefused,
+    adds_nothing,
     grant,
     held_for,
     is_known,
@@ -53,6 +54,7 @@ class FakeCall:
     produced: list[int] = field(default_factory=list)
     ended: bool = False
     cancelled: bool = False
+    number: int | None = None
 
 
 @dataclass
@@ -110,12 +112,12 @@ class FakeProvider:
         request = open_request(sealed, self.secret)
         assert parse_prompt(request.prompt) and keccak(request.prompt) == request.spec.prompt_digest
         session = self._session(session_id)
-        if is_known(request.voucher, session.standing):
+        if adds_nothing(request.voucher, session.standing):
             raise ProviderSaid(409, STALE, "This voucher was taken before.")
         offer = self.offer_of(session.standing.session.offer_digest).offer
         try:
-            standing = open_call(self._taken(session, request.voucher), request.spec.input_tokens,
-                                 request.spec.max_output_tokens, offer)
+            taken = self._taken(session, request.voucher, spec_digest(request.spec))
+            standing = open_call(taken, request.spec.input_tokens, request.spec.max_output_tokens, offer)
         except VoucherRefused as error:
             raise ProviderSaid(STATUS[error.word], error.word, error.message) from error
         session.standing = standing
@@ -190,6 +192,7 @@ class FakeProvider:
         owed = add_call(session.standing.owed, line, offer)
         session.standing = replace(session.standing, owed=owed)
         session.ends.append(owed)
+        call.number = owed.calls
         count = len(ids) + (1 if self.mode == "wrong_count" else 0)
         part: dict[str, Any] = {
             "kind": "end", "number": owed.calls, "finish": finish, "salt": to_hex(salt),
@@ -202,10 +205,13 @@ class FakeProvider:
     def offer_prices(self, session: FakeSession) -> Any:
         return self.offer_of(session.standing.session.offer_digest).offer
 
-    def _taken(self, session: FakeSession, voucher: SignedTotals) -> Standing:
+    def _taken(self, session: FakeSession, voucher: SignedTotals, *new: Digest) -> Standing:
         self._look_at_chain(session)
         reached = session.ends[voucher.calls] if voucher.calls < len(session.ends) else None
-        return take_voucher(session.standing, voucher, reached, self.world.domain, self.world.clock())
+        beyond = [spec_digest(call.request.spec) for call in session.calls.values()
+                  if not call.ended or (call.number or 0) > voucher.calls]
+        return take_voucher(session.standing, voucher, reached, [*new, *beyond], self.world.domain,
+                            self.world.clock())
 
     def _session(self, session_id: bytes) -> FakeSession:
         found = self.world.chain.sessions.get(session_id)

@@ -20,7 +20,7 @@ from requester.session_ports import ProviderSaid
 from tests.requester.fakes import signer
 
 ID = keccak(b"session")
-TOTALS = SignedTotals(ID, Wei(5), 3, 1, keccak(b"head"), b"\x01" * 65)
+TOTALS = SignedTotals(ID, Wei(5), 3, 1, keccak(b"head"), (), b"\x01" * 65)
 
 
 def client(answer: Callable[[httpx.Request], httpx.Response]) -> ProviderClient:

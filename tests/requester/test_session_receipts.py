@@ -35,7 +35,8 @@ def settle(world: CallWorld) -> list[CallReceipt]:
     provider, session = world.providers[0], world.session()
     at, head = Digest(session.ends[0].head), session.ends[-1]
     entry = Entry(at, world.wallet.address, head.amount, head.amount, head.head, ZERO)
-    report = SessionReport(1, 0, at, 1, tuple(world.lines()))
+    offer = provider.offer_of(session.standing.session.offer_digest).offer
+    report = SessionReport(1, 0, at, 1, tuple(world.lines()), offer)
     decisions = (Decision(1, entries_hash((entry,)), Outcome.PASS, entry.amount, 0b10),)
     digest = settlement_digest(world.domain, 1, decisions)
     made = []

@@ -49,6 +49,21 @@ contract OnceProofs {
         assert(paid <= one || paid <= two);
     }
 
+    /// @notice R123: claims on one voucher that names calls in flight never add up to more than the larger of them, nor
+    /// to more than was signed.
+    function check_claims__in_any_order__pay_no_more_than_was_signed(uint96 cap, uint96 signed, uint96 one, uint96 two)
+        public
+        pure
+    {
+        uint96 committed;
+        uint256 paid;
+        if (one <= signed && signed <= cap) (committed, paid) = _claimed(committed, paid, one, cap);
+        if (two <= signed && signed <= cap) (committed, paid) = _claimed(committed, paid, two, cap);
+        if (one <= signed && signed <= cap) (committed, paid) = _claimed(committed, paid, one, cap);
+        assert(paid == committed && paid <= signed && paid <= cap);
+        assert(paid <= one || paid <= two);
+    }
+
     /// @dev `Vouchers._claim`, but for its signature: refused unless it adds something within the cap.
     function _claimed(uint96 committed, uint256 paid, uint96 amount, uint96 cap)
         private

@@ -50,7 +50,7 @@ interface IEscrowBatches {
     /// @param jobId Job id, or session id of a voucher.
     /// @param price The job's reserve; of a voucher what it adds to the last one committed.
     /// @param amount Wei claimed; of a voucher the same as `price`.
-    /// @param leaf Of a voucher the head of its transcripts.
+    /// @param leaf Of a voucher the head of its transcripts, calls that a claim links included.
     /// @param answerDigest Zero marks a voucher: its answers went straight to the requester.
     struct Entry {
         bytes32 jobId;
@@ -139,10 +139,13 @@ interface IEscrowBatches {
 
     /// @notice The node key commits finished work: the commitment point of every audit. Jobs come first among the
     /// entries, then vouchers; at most 128 in all, all begun under the same terms.
+    /// @param claims What is claimed of vouchers that name calls in flight, in the order of the vouchers.
     /// @return batchId Ids start at 1.
-    function commitBatch(Commitment[] calldata commitments, IEscrowSessions.Voucher[] calldata vouchers)
-        external
-        returns (uint64 batchId);
+    function commitBatch(
+        Commitment[] calldata commitments,
+        IEscrowSessions.Voucher[] calldata vouchers,
+        IEscrowSessions.InFlightClaim[] calldata claims
+    ) external returns (uint64 batchId);
 
     function batch(uint64 batchId) external view returns (BatchRecord memory);
     function freezeOf(uint64 batchId) external view returns (Freeze memory);

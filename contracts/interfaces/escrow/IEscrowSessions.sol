@@ -32,7 +32,7 @@ interface IEscrowSessions {
 
     /// @notice The stored slot of a session.
     /// @param cap Wei reserved so far, top-ups included.
-    /// @param committed Cumulative amount of the last committed voucher, wei.
+    /// @param committed Cumulative amount that the last committed voucher claimed, wei.
     /// @param endsAt OPEN: second from which anyone may close it. CLOSING: second from which nothing can be committed.
     struct SessionRecord {
         SessionState state;
@@ -43,12 +43,14 @@ interface IEscrowSessions {
     }
 
     /// @notice The requester's signed running total of a session.
-    /// @param amount Cumulative wei owed since the session opened.
+    /// @param amount The most that may be claimed, cumulative wei since the session opened.
     /// @param units Cumulative tokens, input and output.
     /// @param calls Cumulative number of calls.
     /// @param head Chained head of the transcripts.
+    /// @param inFlight Names the calls for which `amount` pays beyond `calls`: keccak256 of their spec digests, one
+    /// after the other in ascending order; zero if there are none. A voucher that names some needs an `InFlightClaim`.
     /// @param r First word of the signature over `Voucher(bytes32 session,uint96 amount,uint64 units,uint32
-    /// calls,bytes32 head)` in the escrow's EIP-712 domain, by the requester or the session's key.
+    /// calls,bytes32 head,bytes32 inFlight)` in the escrow's EIP-712 domain, by the requester or the session's key.
     /// @param vs Second word, compact (EIP-2098).
     struct Voucher {
         Session session;
@@ -56,11 +58,26 @@ interface IEscrowSessions {
         uint64 units;
         uint32 calls;
         bytes32 head;
+        bytes32 inFlight;
         bytes32 r;
         bytes32 vs;
     }
 
-    /// @notice The running totals of a committed voucher. Its session, and what it adds, stand in its entry.
+    /// @notice What the provider claims of a voucher: less than it allows, and calls that ended beyond its `calls`.
+    /// @param voucher Place of the voucher among those of the batch, from 0.
+    /// @param amount Cumulative wei claimed, at most the voucher's.
+    /// @param units Tokens of the linked calls, on top of the voucher's.
+    /// @param links keccak256(spec digest, leaf) of each call beyond the voucher's `calls`, in the order of their
+    /// numbers. With links the entry's head is h = keccak256(head, inFlight), then h = keccak256(h, link) for each:
+    /// what is claimed of calls in flight is fixed before it is drawn, and has specs that the requester signed.
+    struct InFlightClaim {
+        uint16 voucher;
+        uint96 amount;
+        uint64 units;
+        bytes32[] links;
+    }
+
+    /// @notice The running totals that a committed voucher claims. Its session, and what it adds, stand in its entry.
     struct Claim {
         uint96 amount;
         uint64 units;
@@ -86,6 +103,13 @@ interface IEscrowSessions {
     error SessionOfConvictedProvider(bytes32 sessionId, uint256 convictedAt);
     error VoucherAddsNothing(bytes32 sessionId, uint256 amount, uint256 committed);
     error VoucherOverCap(bytes32 sessionId, uint256 amount, uint256 cap);
+    /// @notice The voucher names calls in flight: claim what ended calls cost, and nothing in advance.
+    error ClaimMissing(bytes32 sessionId);
+    error ClaimOverVoucher(bytes32 sessionId, uint256 claimed, uint256 signed);
+    /// @notice Links claim calls beyond the voucher's, and it names none.
+    error NothingInFlight(bytes32 sessionId);
+    /// @notice Claims stand in the order of their vouchers, at most one for each; this one fits no voucher.
+    error ClaimMisplaced(uint256 claim, uint256 voucher);
     error VoucherSignatureInvalid(bytes32 sessionId, address recovered);
     error KeyNotAuthorised(address requester, address key);
     error KeyExists(address requester, address key);
@@ -155,7 +179,7 @@ interface IEscrowSessions {
     function keyRecord(address requester, address key) external view returns (KeyRecord memory);
     function isModelAllowed(address requester, address key, bytes32 model) external view returns (bool);
     function sessionIdOf(Session calldata session) external view returns (bytes32);
-    function voucherDigest(bytes32 sessionId, uint96 amount, uint64 units, uint32 calls, bytes32 head)
+    function voucherDigest(bytes32 sessionId, uint96 amount, uint64 units, uint32 calls, bytes32 head, bytes32 inFlight)
         external
         view
         returns (bytes32);

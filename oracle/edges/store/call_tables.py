@@ -75,6 +75,7 @@ CALLS = Table(
     Column("auditor", Integer, nullable=False),
     Column("since", Float, nullable=False),
     Column("escalated_at", Float),
+    Column("spec", LargeBinary),
 )
 """Drawn calls: the units of a batch that are audited beside its jobs."""
 

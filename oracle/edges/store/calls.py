@@ -123,7 +123,7 @@ class CallStore(Connected):
         at, batch_id = VOUCHERS.c, voucher.batch_id
         rows = [{"batch_id": batch_id, "unit": one.unit, "session_id": voucher.session_id, "number": one.number,
                  "leaf": one.line.leaf, "input_tokens": one.line.input_tokens, "output_tokens": one.line.output_tokens,
-                 "auditor": one.auditor, "since": now} for one in drawn]
+                 "auditor": one.auditor, "since": now, "spec": one.spec} for one in drawn]
         with self._begin() as c:
             if rows:
                 c.execute(self._insert(CALLS).on_conflict_do_nothing(), rows)
@@ -145,8 +145,7 @@ class CallStore(Connected):
         at = VOUCHERS.c
         with self._begin() as c:
             rows = c.execute(select(VOUCHERS).where(at.posted.is_not(None)).order_by(at.batch_id).limit(64))
-            return [PostedLines(r.batch_id, r._mapping["index"], tuple(from_json(CallLine, one) for one in r.posted),
-                                r.posted_at) for r in rows if r.posted is not None]
+            return [from_json(PostedLines, r.posted) for r in rows]
 
     def drop_posted(self, batch_id: int, index: int) -> None:
         at = VOUCHERS.c
@@ -189,7 +188,7 @@ def _call(r: Any) -> EntryRow:
     # What it is paid stands in its voucher: it adds nothing to the batch's amount.
     entry = Entry(Digest(bytes(r.session_id)), Address(r.requester), Wei(0), Wei(0), line.leaf, ZERO)
     return EntryRow(r.batch_id, r.unit, entry, True, r.auditor, r.escalated_at,
-                    call=CallNote(r.number, line, r.since))
+                    call=CallNote(r.number, line, r.since, _bytes(r.spec)))
 
 
 def _bytes(value: Any) -> Any:

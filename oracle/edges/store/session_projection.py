@@ -64,7 +64,7 @@ class SessionProjectionStore(Session):
             for one in reports:
                 c.execute(update(VOUCHERS).where(at.batch_id == one.batch_id, at["index"] == one.index,
                                                  at.reported_at.is_(None), at.posted.is_(None))
-                          .values(posted=[to_json(line) for line in one.calls], posted_at=one.at))
+                          .values(posted=to_json(one), posted_at=one.at))
 
     def _change_session(self, session_id: bytes, **values: Any) -> None:
         with self._begin() as c:

@@ -43,6 +43,35 @@ ATTACKS = (
         [Patch(VOUCHERS, "if (amount > slot.cap())", "if (slot.cap() == 0)")],
     ),
     Attack(
+        "AdvanceWithoutItsCalls",
+        "ClaimMissing",
+        [
+            Patch(
+                VOUCHERS,
+                "if (draft.hasClaim || voucher.inFlight != 0) (amount, head)",
+                "if (draft.hasClaim) (amount, head)",
+            )
+        ],
+    ),
+    Attack(
+        "ClaimAboveTheVoucher",
+        "ClaimOverVoucher",
+        [Patch(VOUCHERS, "if (amount > voucher.amount) revert", "if (voucher.amount == 0) revert")],
+    ),
+    Attack(
+        "ClaimTwice",
+        "VoucherAddsNothing",
+        [
+            Patch(VOUCHERS, ADDS_NOTHING, "if (amount == 0) revert"),
+            Patch(VOUCHERS, ADDED, "added = amount;"),
+        ],
+    ),
+    Attack(
+        "CallsThatNobodyAskedFor",
+        "NothingInFlight",
+        [Patch(VOUCHERS, "if (voucher.inFlight == 0) revert", "if (head == 0) revert")],
+    ),
+    Attack(
         "VoucherByNobody",
         "VoucherSignatureInvalid",
         [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from protocol.calls import NOTHING_IN_FLIGHT, claimed_head, in_flight_digest, link
 from protocol.chain import events
 from protocol.chain.records import SkipReason
 from protocol.committee import proposer
@@ -14,7 +17,7 @@ from protocol.limits import MAX_POSTED_OPENINGS
 from protocol.messages import session_id, voucher_digest
 from protocol.openings import PostedOpening, pack_opening, unpack_opening
 from protocol.signing import Signer
-from protocol.types import BatchState, Outcome, RefundReason, Session, SessionState, Voucher
+from protocol.types import BatchState, InFlightClaim, Outcome, RefundReason, Session, SessionState, Voucher
 from protocol.units import TOKEN, Digest, Wei
 from tests.integration.chain.market import ORACLES, STAKE, Market, decision, signer
 from tests.integration.chain.test_endings import pass_time, told
@@ -126,12 +129,34 @@ def test_session__opened_used_closed__pays_the_voucher_and_returns_the_rest(mark
     assert closed == [events.SessionClosed(found.session_id, Wei(TOKEN), Wei(2 * TOKEN))]
 
 
+def test_claim__on_a_call_in_flight__is_committed_with_its_link(market: Market) -> None:
+    """R123: without a claim it is refused; with one the entry's head names the call."""
+    chain, payer = market.chain, market.requester
+    opened = told(market.send(payer, chain.open_session(market.offer(), 2 * TOKEN, 600, "0x" + "0" * 40, 2)))
+    found = next(one for one in opened if isinstance(one, events.SessionOpened))
+    session = Session(found.requester, found.provider, found.offer_digest, found.key, found.largest_call,
+                      found.opened_at, found.nonce)
+    spec, leaf = keccak(b"spec"), keccak(b"leaf")
+    voucher = _signed(market, session, found.session_id, Wei(2 * TOKEN), payer, in_flight_digest([spec]))
+    with pytest.raises(ChainRefused) as refused:
+        market.send(market.node, chain.commit_batch([], [voucher]))
+    assert refused.value.error == "ClaimMissing"
+    claim = InFlightClaim(0, Wei(TOKEN), 5, (link(spec, leaf),))
+    committed = told(market.send(market.node, chain.commit_batch([], [voucher], [claim])))
+    batch = next(one for one in committed if isinstance(one, events.BatchCommitted))
+    assert batch.entries[0].amount == TOKEN
+    assert batch.entries[0].leaf == claimed_head(voucher.head, voucher.in_flight, claim.links)
+    assert events.VouchersCommitted(batch.batch_id, (events.Claim(Wei(TOKEN), 12, 3),)) in committed
+    assert chain.session(found.session_id).committed == TOKEN
+
+
 def _proposer(market: Market) -> Signer:
     """Whose turn it is in the next block."""
     turn = proposer(market.chain.head().number + 1, 4, [oracle.address for oracle in ORACLES])
     return next(oracle for oracle in ORACLES if oracle.address == turn)
 
 
-def _signed(market: Market, session: Session, its_id: bytes, amount: Wei, key: Signer) -> Voucher:
-    bare = Voucher(session, amount, 7, 2, Digest(keccak(b"head")), b"")
-    return Voucher(session, amount, 7, 2, bare.head, key.sign(voucher_digest(market.domain, its_id, bare)))
+def _signed(market: Market, session: Session, its_id: bytes, amount: Wei, key: Signer,
+            in_flight: Digest = NOTHING_IN_FLIGHT) -> Voucher:
+    bare = Voucher(session, amount, 7, 2, Digest(keccak(b"head")), in_flight, b"")
+    return replace(bare, signature=key.sign(voucher_digest(market.domain, its_id, bare)))

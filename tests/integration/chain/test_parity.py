@@ -124,13 +124,13 @@ def test_session_id__any_session__equals_the_contracts(market: Market, session: 
 
 
 @FEW
-@given(session=sessions, amount=whole(96), units=whole(64), calls=whole(32), head=digests)
+@given(session=sessions, amount=whole(96), units=whole(64), calls=whole(32), head=digests, in_flight=digests)
 def test_voucher_digest__any_voucher__equals_the_contracts(
-    market: Market, session: Session, amount: int, units: int, calls: int, head: bytes
+    market: Market, session: Session, amount: int, units: int, calls: int, head: bytes, in_flight: bytes
 ) -> None:
     its = session_id(market.chain.deployment.chain_id, market.chain.deployment.escrow, session)
-    found = market.chain.read("escrow", "voucherDigest", [its, amount, units, calls, head])[0]
-    voucher = Voucher(session, Wei(amount), units, calls, Digest(head), b"")
+    found = market.chain.read("escrow", "voucherDigest", [its, amount, units, calls, head, in_flight])[0]
+    voucher = Voucher(session, Wei(amount), units, calls, Digest(head), Digest(in_flight), b"")
     assert found == voucher_digest(market.domain, its, voucher)
 
 

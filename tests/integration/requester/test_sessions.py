@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from protocol import sealing
+from protocol.calls import NOTHING_IN_FLIGHT
 from protocol.encoding import keccak
 from protocol.listing import Listing, SignedListing, listing_digest
 from protocol.messages import node_key_digest, offer_digest
@@ -130,7 +131,7 @@ class Side:
         for session in self.provider.sessions.values():
             last = session.vouchers[-1]
             vouchers.append(Voucher(session.standing.session, last.amount, last.units, last.calls, last.head,
-                                    last.signature))
+                                    NOTHING_IN_FLIGHT, last.signature))
         self.market.send(self.provider.node, self.market.chain.commit_batch([], vouchers))
 
 

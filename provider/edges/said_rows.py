@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Select, and_, exists, or_, select, update
 
 from protocol.types import BatchState, SessionState
+from provider.claims import ClaimStage
 from provider.edges.session_tables import CALLS, CLAIMS, SESSIONS
 from provider.edges.tables import BATCHES, DELIVERIES, JOBS
 from provider.records import DeliveryKind, Stage
-from provider.session_rows import CallStage, ClaimStage
+from provider.session_rows import CallStage
 
 AT_ONCE = 512
 """Rows of each table in one round."""

@@ -78,7 +78,10 @@ contract BatchEventsTest is EscrowScene {
 
     function test_forfeit__of_a_voucher__tells_that_it_returns() public {
         uint64 id = _claimed(1 ether);
+        _assertEq(escrow.freezeOf(id).until, 0, "not frozen");
         _decide(id, IEscrowBatches.Outcome.FRAUD, 0);
+        _assertEq(escrow.freezeOf(id).until, block.timestamp + stage.terms().appealWindow, "frozen");
+        _assertEq(escrow.freezeOf(id).openedAt, 0, "nothing was opened");
         vm.warp(block.timestamp + 900);
         vm.recordLogs();
         escrow.forfeit(id, book.headOf(id), book.entriesOf(id));

@@ -8,7 +8,7 @@ from provider import session_routes
 from provider.edges.fakes import DOMAIN
 from provider.flow.admission import Admission
 from provider.ports import Log
-from provider.session_routes import TRUSTED, Room
+from provider.room import TRUSTED, Room
 from provider.session_rows import CallRefused
 from tests.provider.session_world import NOW
 from tests.provider.shop import Shop

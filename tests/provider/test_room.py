@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provider import session_routes
+from provider import room
 from provider.edges.fakes import DOMAIN
 from provider.flow.admission import Admission
 from provider.ports import Log
@@ -29,7 +29,7 @@ def admission_of(shop: Shop) -> Admission:
 def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The monotonic second, to be moved by the test."""
     at = [1000.0]
-    monkeypatch.setattr(session_routes.time, "monotonic", lambda: at[0])
+    monkeypatch.setattr(room.time, "monotonic", lambda: at[0])
     return at
 
 

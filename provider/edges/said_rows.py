@@ -54,7 +54,7 @@ class SqlSaid:
 def _claimed(which: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether a claim of this kind covers the call."""
     return exists().where(CLAIMS.c.session_id == CALLS.c.session_id,
-                          CALLS.c.number.between(CLAIMS.c.first, CLAIMS.c.calls), which)
+                          CALLS.c.number.between(CLAIMS.c.first, CLAIMS.c.calls + CLAIMS.c.linked), which)
 
 
 def _undecided(over: Select[tuple[int]]) -> ColumnElement[bool]:

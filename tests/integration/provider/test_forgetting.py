@@ -55,9 +55,8 @@ def end_call(sessions: SqlSessions, payer: Payer) -> CallRow:
 def claim(engine: Engine, payer: Payer, calls: int, stage: str = "COMMITTED", batch_id: int | None = 1) -> None:
     with engine.begin() as connection:
         connection.execute(insert(CLAIMS).values(
-            session_id=payer.id, amount=calls, units=0, calls=calls, head=b"", signature=b"", claimed=calls, entry_head=b"",
-            first=1, stage=stage,
-            batch_id=batch_id, batch_index=0 if batch_id else None))
+            session_id=payer.id, amount=calls, units=0, calls=calls, head=b"", signature=b"", claimed=calls,
+            entry_head=b"", first=1, stage=stage, batch_id=batch_id, batch_index=0 if batch_id else None))
 
 
 def commit(engine: Engine, state: str = "PENDING") -> None:

@@ -115,6 +115,20 @@ def test_forget__batch_over_and_past_dispute__only_lines_and_figures_stay(
     assert SqlSaid(engine).forget(COMMITTED) == 0
 
 
+def test_forget__linked_call__stays_and_goes_with_its_batch(
+        engine: Engine, sessions: SqlSessions, payer: Payer) -> None:
+    """R123: a call beyond the voucher's head is opened as all others, so that it is kept as long."""
+    end_call(sessions, payer)
+    linked = end_call(sessions, payer)
+    commit(engine)
+    claim(engine, payer, 1)
+    set_row(engine, CLAIMS, linked=1)
+    set_row(engine, SESSIONS, state=SessionState.CLOSED.name)
+    assert SqlSaid(engine).forget(2 * COMMITTED) == 0 and said(engine, linked)
+    set_row(engine, BATCHES, state="MATURED")
+    assert SqlSaid(engine).forget(COMMITTED) == 2 and not said(engine, linked)
+
+
 @pytest.mark.parametrize(("state", "ends_at", "gone"), [
     ("OPEN", COMMITTED, 0), ("CLOSING", COMMITTED + 1, 0), ("CLOSING", COMMITTED, 1), ("CLOSED", COMMITTED + 1, 1)])
 def test_forget__never_claimed__goes_once_no_voucher_can_claim_it(

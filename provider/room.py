@@ -1,4 +1,4 @@
-"""Whether a process of the provider takes one more call, told before anything of it is read."""
+"""Whether one more call can be taken: streams of this process, and what the journal says of calls and of the worker."""
 
 from __future__ import annotations
 

@@ -43,10 +43,14 @@ class Shop:
         self.replies.work = lambda identity: call(self.desk.calling, identity)
 
     @property
+    def admission(self) -> Admission:
+        made = Admission(OWNER, DOMAIN, SERVED, self.sessions, self.journal, self.counter, self.keys, self.replies,
+                         self.desk.clock, Log(), Patience(self.desk.leavers, self.desk.clock), self.streams)
+        return replace(made, **self.changes)
+
+    @property
     def client(self) -> TestClient:
-        admission = Admission(OWNER, DOMAIN, SERVED, self.sessions, self.journal, self.counter, self.keys, self.replies,
-                              self.desk.clock, Log(), Patience(self.desk.leavers, self.desk.clock), self.streams)
-        api = build_api(SETTINGS, self.journal, self.desk.clock, replace(admission, **self.changes), self.replies)
+        api = build_api(SETTINGS, self.journal, self.desk.clock, self.admission, self.replies)
         return TestClient(api, raise_server_exceptions=False)
 
     def body(self, request: CallRequest, key: bytes | None = None) -> dict[str, str]:

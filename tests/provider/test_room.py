@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from provider import room
-from provider.edges.fakes import DOMAIN
-from provider.flow.admission import Admission
-from provider.ports import Log
+from provider import room as entry
 from provider.room import TRUSTED, Room
 from provider.session_rows import CallRefused
 from tests.provider.session_world import NOW
 from tests.provider.shop import Shop
-from tests.provider.world import OWNER, SERVED
 
 
 @pytest.fixture
@@ -20,16 +16,11 @@ def shop() -> Shop:
     return Shop()
 
 
-def admission_of(shop: Shop) -> Admission:
-    return Admission(OWNER, DOMAIN, SERVED, shop.sessions, shop.journal, shop.counter, shop.keys, shop.replies,
-                     shop.desk.clock, Log(), shop.streams)
-
-
 @pytest.fixture
 def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The monotonic second, to be moved by the test."""
     at = [1000.0]
-    monkeypatch.setattr(room.time, "monotonic", lambda: at[0])
+    monkeypatch.setattr(entry.time, "monotonic", lambda: at[0])
     return at
 
 
@@ -41,36 +32,36 @@ def fill(shop: Shop) -> None:
 def test_look__first_call__asks(shop: Shop, passed: list[float]) -> None:
     fill(shop)
     with pytest.raises(CallRefused, match="taken"):
-        Room(shop.streams).look(admission_of(shop))
+        Room(shop.streams).look(shop.admission)
 
 
 def test_look__last_answer_was_a_refusal__asks_again_at_once(shop: Shop, passed: list[float]) -> None:
     room = Room(shop.streams)
     shop.desk.clock.now += 60
     with pytest.raises(CallRefused, match="no model in memory"):
-        room.look(admission_of(shop))
+        room.look(shop.admission)
     shop.desk.clock.now -= 60
-    room.look(admission_of(shop))
+    room.look(shop.admission)
 
 
 def test_look__young_answer__is_trusted_until_it_is_old(shop: Shop, passed: list[float]) -> None:
     room = Room(shop.streams)
-    room.look(admission_of(shop))
+    room.look(shop.admission)
     shop.desk.clock.now += 60  # the worker is gone
     passed[0] += TRUSTED - 1
-    room.look(admission_of(shop))
+    room.look(shop.admission)
     passed[0] += 1
     with pytest.raises(CallRefused, match="no model in memory"):
-        room.look(admission_of(shop))
+        room.look(shop.admission)
 
 
 def test_look_beside_the_calls__finds_the_worker_gone__the_next_call_hears_it(shop: Shop, passed: list[float]) -> None:
     room = Room(shop.streams)
-    room.look(admission_of(shop))
+    room.look(shop.admission)
     shop.desk.clock.now += 60
-    room.look_again(admission_of(shop))  # a moment after the last look: not yet
-    room.look(admission_of(shop))
+    room.look_again(shop.admission)  # a moment after the last look: not yet
+    room.look(shop.admission)
     passed[0] += 1
-    room.look_again(admission_of(shop))
+    room.look_again(shop.admission)
     with pytest.raises(CallRefused, match="no model in memory"):
-        room.look(admission_of(shop))
+        room.look(shop.admission)

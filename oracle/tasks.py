@@ -158,7 +158,7 @@ def build_app(settings: Settings, load: LoadReplayer = load_replayer) -> Celery:
     worker_process_init.connect(child.begin, weak=False)
     worker_process_shutdown.connect(child.stop, weak=False)
 
-    @app.task(name=TASK)
+    @app.task(shared=False, name=TASK)
     def audit(batch_id: int, index: int) -> None:
         try:
             child.run(int(batch_id), int(index))
@@ -167,7 +167,7 @@ def build_app(settings: Settings, load: LoadReplayer = load_replayer) -> Celery:
             open_log("oracle-worker", settings.log_level)("audit_postponed", batch_id=batch_id, index=index,
                                                           error=error.message)
 
-    @app.task(name=REVIEW_TASK)
+    @app.task(shared=False, name=REVIEW_TASK)
     def review(case_id: int, unit: int) -> None:
         try:
             child.review(int(case_id), int(unit))
@@ -175,14 +175,14 @@ def build_app(settings: Settings, load: LoadReplayer = load_replayer) -> Celery:
             open_log("oracle-worker", settings.log_level)("review_postponed", case_id=case_id, unit=unit,
                                                           error=error.message)
 
-    @app.task(name=CHALLENGE_TASK)
+    @app.task(shared=False, name=CHALLENGE_TASK)
     def challenge(digest: str) -> None:
         try:
             child.check(str(digest))
         except MallaError as error:
             open_log("oracle-worker", settings.log_level)("challenge_postponed", digest=digest, error=error.message)
 
-    @app.task(name=CANARY_TASK)
+    @app.task(shared=False, name=CANARY_TASK)
     def canary(number: int) -> None:
         try:
             child.canary(int(number))

@@ -171,10 +171,10 @@ def build_app(settings: Settings, load_backend: LoadBackend | None = None) -> Ce
     worker_init.connect(child.begin, weak=False)
     worker_shutting_down.connect(child.shut, weak=False)
     worker_shutdown.connect(child.stop, weak=False)
-    app.task(name=TASK)(child.run)
+    app.task(shared=False, name=TASK)(child.run)
     # Its requester knows of a call that is lost, and asks again: to run it a second time would serve nobody.
-    app.task(name=CALL_TASK, acks_late=False)(child.call)
-    app.task(name=CHALLENGE_TASK)(child.challenge)
+    app.task(shared=False, name=CALL_TASK, acks_late=False)(child.call)
+    app.task(shared=False, name=CHALLENGE_TASK)(child.challenge)
     return app
 
 

@@ -88,8 +88,8 @@ def test_auditors__two_leaves_of_two_seats__both_bits(world: World) -> None:
     assert [auditors_of(node) for node in world.nodes] == [0b1010] * 4
 
 
-def test_draw__a_voucher_among_the_entries__is_never_drawn_and_needs_no_report(world: World) -> None:
-    """Its requester signed it, and it adds no call; the job beside it is audited as ever."""
+def test_draw__a_voucher_among_the_entries__is_never_drawn_and_waits_for_its_report(world: World) -> None:
+    """R123: what it adds is explained by no call, so that nobody is paid; the job beside it is audited as ever."""
     work = world.open_job()
     voucher = Entry(Digest(b"\5" * 32), world.requester.address, work.entry.price, work.entry.price, Digest(b"\6" * 32),
                     ZERO)
@@ -107,9 +107,10 @@ def test_draw__a_voucher_among_the_entries__is_never_drawn_and_needs_no_report(w
     batch = world.node.store.batch(1)
     assert batch is not None
     assert perform_audit(world.node, world.replayers[0], 1, 0)
+    assert decide_batch(world.node, batch)[0] is None
+    world.clock.now += 1_000
     found = decide_batch(world.node, batch)[0]
-    assert found is not None and (found.outcome, found.amount) == (
-        Outcome.PASS, work.entry.amount + voucher.amount)
+    assert found is not None and (found.outcome, found.amount) == (Outcome.NOT_OPENED, 0)
 
 
 def test_terms__changed_after_the_commitment__the_batch_keeps_its_own(world: World) -> None:

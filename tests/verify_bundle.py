@@ -193,7 +193,7 @@ def verify(b):
 if __name__ == "__main__":
     try:
         result = verify(json.loads(Path(sys.argv[1]).read_text("utf-8")))
-    except (AssertionError, OSError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (AssertionError, OSError, LookupError, TypeError, ValueError, ArithmeticError, struct.error) as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
         sys.exit(3)
     print(json.dumps(result))

@@ -160,9 +160,12 @@ def test_report__offer_that_its_oracle_never_saw__is_taken_all_the_same(world: W
     voucher = linked(world)
     with world.node.store._engine.begin() as connection:  # type: ignore[attr-defined]
         connection.execute(delete(OFFERS))
-    accept_session_report(world.node, voucher.report(), voucher.sign(voucher.report()))
+    voucher.tell()
     kept = world.node.store.voucher(1, 0)
     assert kept is not None and kept.report == voucher.report()
+    # An attack: calls under an offer that is hidden from the oracles are audited as all others, not left to the default.
+    accept_opening(world.node, **voucher.opening(2, 0))
+    assert perform_audit(world.node, world.replayers[0], 1, voucher.unit(2)) is VerdictKind.PASS
 
 
 def test_audit__drawn_linked_calls__pass_and_the_batch_is_paid(world: World) -> None:

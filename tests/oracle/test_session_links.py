@@ -163,7 +163,7 @@ def test_report__offer_that_its_oracle_never_saw__is_taken_all_the_same(world: W
     voucher.tell()
     kept = world.node.store.voucher(1, 0)
     assert kept is not None and kept.report == voucher.report()
-    # An attack: calls under an offer that is hidden from the oracles are audited as all others, not left to the default.
+    # An attack: calls under an offer that is hidden from the oracles. They are audited, not left to the default.
     accept_opening(world.node, **voucher.opening(2, 0))
     assert perform_audit(world.node, world.replayers[0], 1, voucher.unit(2)) is VerdictKind.PASS
 

@@ -161,7 +161,7 @@ def _check_draw(bundle: Any) -> str:
 
 
 def _check_session(bundle: Any) -> str:
-    """The report's leaves lead from the head committed before to the committed one; the audited leaf is one of them."""
+    """The report's calls lead from the head committed before to the committed one; the audited leaf is one of them."""
     shown, entry = bundle[SESSION], bundle["entry"]
     report, (index, call) = from_json(SessionReport, shown["report"]), split_unit(entry["index"])
     same = (report.batch_id, report.index, report.session_id) == (
@@ -170,7 +170,7 @@ def _check_session(bundle: Any) -> str:
     require(report.calls[call or 0].leaf == digest_from(entry["leaf"], "entry.leaf"),
              "The session's report has another leaf for this call.")
     head = reported_head(digest_from(shown["before"], "session.before"), report)
-    require(head == digest_from(shown["head"], "session.head"), "The report's leaves do not lead to the head.")
+    require(head == digest_from(shown["head"], "session.head"), "The report's calls do not lead to the head.")
     if not shown["signature"]:
         return "the session's report, posted on-chain"
     domain = Domain(bundle["chain_id"], from_json(Address, bundle["escrow"]))

@@ -2,12 +2,14 @@
 
 A call is described by a `JobSpec` whose `prompt_blob` is the session's id: it names what pays, and nothing of a session
 lies in an oracle's store. Its leaf is the leaf of a job (`protocol.transcript`), and
-head_i = keccak(head_(i−1) ‖ leaf_i) with the session's id as head_0. The requester recomputes each leaf before it signs
-the head, so a session's voucher says for every call: this is what I asked, and these are the tokens that I got.
+head_i = keccak(head_(i−1) ‖ line_i) with the session's id as head_0, where line_i is the digest of leaf and tokens
+(`line_digest`). The requester recomputes each leaf before it signs the head, so a session's voucher says for every
+call: this is what I asked, and these are the tokens that I got. The tokens stand beside the leaf because nobody can see
+them in it: a report that comes behind the draw could else move them from calls that are drawn to calls that are not.
 
 While a call runs the requester owes what it has received, and is covered for one quantum of tokens more: neither side
 risks more than that. The voucher names the specs of such calls; what its provider claims of them is a link of spec and
-leaf for each one that has ended, so that every wei is explained by a call that can be drawn.
+line for each one that has ended, so that every wei is explained by a call that can be drawn.
 """
 
 from __future__ import annotations
@@ -105,13 +107,23 @@ def begin(session_id: bytes) -> Totals:
     return Totals(Wei(0), 0, 0, Digest(session_id))
 
 
-def next_head(head: bytes, leaf: bytes) -> Digest:
-    return keccak(head + leaf)
+def line_digest(line: CallLine) -> Digest:
+    """What heads and links hold of a call: keccak(leaf ‖ input tokens ‖ output tokens), each count a uint32,
+    big-endian. Errors: Malformed for a count that has no four bytes."""
+    try:
+        return keccak(line.leaf + line.input_tokens.to_bytes(4, "big") + line.output_tokens.to_bytes(4, "big"))
+    except OverflowError as error:
+        raise Malformed(f"A call has no {line.input_tokens} + {line.output_tokens} tokens.") from error
 
 
-def chain_heads(head: bytes, leaves: Sequence[bytes]) -> Digest:
-    for leaf in leaves:
-        head = next_head(head, leaf)
+def next_head(head: bytes, line: bytes) -> Digest:
+    """The head behind one more call, `line` by its digest."""
+    return keccak(head + line)
+
+
+def chain_heads(head: bytes, lines: Sequence[bytes]) -> Digest:
+    for line in lines:
+        head = next_head(head, line)
     return Digest(head)
 
 
@@ -126,9 +138,9 @@ def in_flight_digest(specs: Sequence[Digest]) -> Digest:
     return keccak(b"".join(specs)) if specs else NOTHING_IN_FLIGHT
 
 
-def link(spec_digest: bytes, leaf: bytes) -> Digest:
-    """What is committed of an ended call beyond a voucher's: keccak(spec digest ‖ leaf)."""
-    return keccak(spec_digest + leaf)
+def link(spec_digest: bytes, line: bytes) -> Digest:
+    """What is committed of an ended call beyond a voucher's: keccak(spec digest ‖ digest of its line)."""
+    return keccak(spec_digest + line)
 
 
 def claimed_head(head: bytes, in_flight: bytes, links: Sequence[bytes]) -> Digest:
@@ -140,17 +152,17 @@ def claimed_head(head: bytes, in_flight: bytes, links: Sequence[bytes]) -> Diges
 def reported_head(before: bytes, report: SessionReport) -> Digest:
     """The head to which a report's calls lead from the one committed before. Errors: Malformed for links that no
     voucher allows."""
-    leaves, linked = [line.leaf for line in report.calls], len(report.specs)
+    lines, linked = [line_digest(line) for line in report.calls], len(report.specs)
     if not linked:
         if report.in_flight:
             raise Malformed(f"The report names {len(report.in_flight)} calls in flight and links none of them.")
-        return chain_heads(before, leaves)
-    if linked > len(leaves):
-        raise Malformed(f"The report has {linked} specs for {len(leaves)} calls.")
+        return chain_heads(before, lines)
+    if linked > len(lines):
+        raise Malformed(f"The report has {linked} specs for {len(lines)} calls.")
     if len(set(report.specs)) != linked or not set(report.specs) <= set(report.in_flight):
         raise Malformed("The specs of linked calls are each one of those that the voucher names, and each once.")
-    links = [link(spec, leaf) for spec, leaf in zip(report.specs, leaves[-linked:], strict=True)]
-    return claimed_head(chain_heads(before, leaves[:-linked]), in_flight_digest(report.in_flight), links)
+    links = [link(spec, line) for spec, line in zip(report.specs, lines[-linked:], strict=True)]
+    return claimed_head(chain_heads(before, lines[:-linked]), in_flight_digest(report.in_flight), links)
 
 
 def worth(lines: Iterable[CallLine], offer: Offer) -> Wei:
@@ -163,7 +175,7 @@ def add_call(totals: Totals, line: CallLine, offer: Offer) -> Totals:
     """The totals after one more call, at the offer's prices."""
     owed = payment(line.input_tokens, line.output_tokens, offer.input_price, offer.output_price)
     return Totals(Wei(totals.amount + owed), totals.units + line.input_tokens + line.output_tokens, totals.calls + 1,
-                  next_head(totals.head, line.leaf))
+                  next_head(totals.head, line_digest(line)))
 
 
 def cover(input_tokens: int, received: int, max_output_tokens: int, offer: Offer, quantum: int = QUANTUM) -> Wei:

@@ -71,15 +71,15 @@ def check_draw(b):
     need(seed == raw(facts["group_seed"]) and drawn * 10_000 < facts["audit_bps"] * 2**256, "not drawn")
 
 def check_session(b):
-    report, entry, call = b["session"]["report"], b["entry"], b["entry"]["index"] // 128 - 1
-    leaves, named, specs = [raw(line["leaf"]) for line in report["calls"]], report["in_flight"], report["specs"]
+    its, entry, report, call = b["session"], b["entry"], b["session"]["report"], b["entry"]["index"] // 128 - 1
+    calls, named, specs = report["calls"], report["in_flight"], report["specs"]
     need(call >= 0 and report["index"] == entry["index"] % 128 and report["session_id"] == entry["job_id"], "session")
-    need(leaves[call] == raw(entry["leaf"]), "other call")
     need(named == sorted({*named}) and len({*specs} & {*named}) == len(specs) and bool(specs) == bool(named), "specs")
-    links = [keccak(raw(spec) + leaf) for spec, leaf in zip(specs, leaves[len(leaves) - len(specs):], strict=True)]
-    ended, beyond = leaves[: len(leaves) - len(specs)], [keccak(b"".join(map(raw, named)))] * bool(specs) + links
-    heads = reduce(lambda head, one: keccak(head + one), ended + beyond, raw(b["session"]["before"]))
-    need(heads == raw(b["session"]["head"]), "head")
+    lines = [keccak(raw(c["leaf"]) + struct.pack(">II", c["input_tokens"], c["output_tokens"])) for c in calls]
+    need(raw(calls[call]["leaf"]) == raw(entry["leaf"]), "other call")
+    links = [keccak(raw(spec) + line) for spec, line in zip(specs, lines[len(lines) - len(specs):], strict=True)]
+    ones = lines[: len(lines) - len(specs)] + [keccak(b"".join(map(raw, named)))] * bool(specs) + links
+    need(reduce(lambda head, one: keccak(head + one), ones, raw(its["before"])) == raw(its["head"]), "head")
 
 def floats(values):
     return list(map(float, values))
@@ -193,7 +193,7 @@ def verify(b):
 if __name__ == "__main__":
     try:
         result = verify(json.loads(Path(sys.argv[1]).read_text("utf-8")))
-    except (AssertionError, OSError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (AssertionError, OSError, LookupError, TypeError, ValueError, ArithmeticError, struct.error) as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
         sys.exit(3)
     print(json.dumps(result))

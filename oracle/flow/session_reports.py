@@ -72,7 +72,7 @@ def require_lines(voucher: VoucherRow, report: SessionReport) -> None:
     except Malformed as error:
         raise _tampered(error.message) from error
     if head != voucher.entry.leaf:
-        raise _tampered(f"The leaves lead from {to_hex(voucher.before_head)} to {to_hex(head)}, committed was "
+        raise _tampered(f"The calls lead from {to_hex(voucher.before_head)} to {to_hex(head)}, committed was "
                         f"{to_hex(voucher.entry.leaf)}.")
     units = sum(line.input_tokens + line.output_tokens for line in calls)
     if units != voucher.units - voucher.before_units:

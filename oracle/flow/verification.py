@@ -13,6 +13,7 @@ from oracle.flow.node import Node
 from oracle.ports import Replayer
 from oracle.records import BatchRow, EntryRow, JobRow, OpeningRow
 from oracle.scores import KeptNumbers
+from protocol.calls import split_unit
 from protocol.claim import FinishReason
 from protocol.encoding import keccak, to_hex
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
@@ -55,10 +56,11 @@ def _build_call(node: Node, batch: BatchRow, entry: EntryRow, opening: OpeningRo
     session = node.store.session(entry.entry.job_id)
     if session is None:
         raise Refused(Reason.NOT_FOUND, f"Session {to_hex(entry.entry.job_id)} of a committed voucher is not here.")
-    digest = session.session.offer_digest
-    if (signed := node.store.offer(digest) or node.chain.offer_in(session.opened_tx)) is None:
-        raise Refused(Reason.NOT_FOUND, f"The offer {to_hex(digest)} is neither here nor in the opening transaction.")
-    return Case(entry, None, signed.offer, opening, batch.group_seed, session, node.domain.chain_id,
+    voucher = node.store.voucher(batch.batch_id, split_unit(entry.index)[0])
+    if voucher is None or voucher.report is None:
+        raise Refused(Reason.NOT_FOUND, f"The report of the voucher of unit {entry.index} is not here.")
+    # The report brings the session's offer, held against the session's id: whoever hides it elsewhere is audited, too.
+    return Case(entry, None, voucher.report.offer, opening, batch.group_seed, session, node.domain.chain_id,
                 node.domain.contract)
 
 

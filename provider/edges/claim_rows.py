@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, func, insert, or_, select, update
 
-from protocol.calls import CallLine, claimed_head, in_flight_digest, link
+from protocol.calls import CallLine, claimed_head, in_flight_digest, line_digest, link
 from protocol.envelope import SignedTotals
 from protocol.types import Session, SessionState, SignedOffer
 from protocol.units import Digest, Wei
@@ -124,7 +124,7 @@ def insert_claims(connection: Connection, vouchers: Sequence[Claimable], key: st
     on its way already, ClaimOvertaken."""
     for place, one in enumerate(vouchers):
         voucher, claimed = one.voucher, one.claimed or Claimed(one.voucher.amount)
-        links = [link(call.spec, call.line.leaf) for call in claimed.linked]
+        links = [link(call.spec, line_digest(call.line)) for call in claimed.linked]
         connection.execute(insert(CLAIMS).values(
             session_id=voucher.session_id, amount=int(voucher.amount), units=voucher.units, calls=voucher.calls,
             head=voucher.head, in_flight=b"".join(voucher.in_flight), signature=voucher.signature,

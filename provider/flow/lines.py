@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocol.calls import link, reportable
+from protocol.calls import line_digest, link, reportable
 from protocol.encoding import keccak
 from protocol.types import Commitment, InFlightClaim, Voucher
 from protocol.units import Digest
@@ -59,7 +59,8 @@ def claim_of(one: Claiming, place: int = 0) -> InFlightClaim | None:
         return None
     linked = one.claimed.linked
     units = sum(call.line.input_tokens + call.line.output_tokens for call in linked)
-    return InFlightClaim(place, one.claimed.amount, units, tuple(link(call.spec, call.line.leaf) for call in linked))
+    links = tuple(link(call.spec, line_digest(call.line)) for call in linked)
+    return InFlightClaim(place, one.claimed.amount, units, links)
 
 
 def commit_key(jobs: Sequence[JournalJob], vouchers: Sequence[Claimable], alone: bool) -> str:

@@ -17,6 +17,7 @@ from protocol.calls import (
     call_unit,
     claimed_head,
     in_flight_digest,
+    line_digest,
     link,
     session_report_digest,
 )
@@ -140,7 +141,7 @@ def claim(metered: Metered, batch_id: int, index: int, more: int = 0, calls: int
     if named is None:
         named = tuple(sorted({*specs, keccak(b"lost")})) if linked else ()
     place = len(metered.calls) - linked
-    links = [link(spec, call.line.leaf) for spec, call in zip(specs, metered.calls[place:], strict=True)]
+    links = [link(spec, line_digest(call.line)) for spec, call in zip(specs, metered.calls[place:], strict=True)]
     ended = metered.totals(metered.calls[:place])
     totals = replace(totals, head=claimed_head(ended.head, in_flight_digest(named), links))
     added = Wei(totals.amount + more - before.amount)

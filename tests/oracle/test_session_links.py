@@ -18,7 +18,6 @@ from oracle.flow.intake import accept_opening
 from oracle.flow.session_reports import accept_session_report, read_posted
 from protocol.bundle import consent_digest
 from protocol.bundle_check import BundleInvalid, check_bundle
-from protocol.calls import CallLine
 from protocol.encoding import keccak, to_hex
 from protocol.errors import Reason, Refused
 from protocol.transcript import spec_digest
@@ -97,7 +96,7 @@ def test_report__spec_that_was_not_named__is_refused(world: World) -> None:
 
 def test_report__list_that_its_requester_did_not_sign__is_refused(world: World) -> None:
     voucher = linked(world, named=(keccak(b"a call"),))
-    assert "The leaves lead from" in refusal(voucher, in_flight=tuple(sorted(voucher.specs)))
+    assert "The calls lead from" in refusal(voucher, in_flight=tuple(sorted(voucher.specs)))
 
 
 def test_report__same_spec_twice__is_refused(world: World) -> None:
@@ -110,12 +109,26 @@ def test_report__same_spec_twice__is_refused(world: World) -> None:
 
 def test_report__prices_that_do_not_add_up__is_refused(world: World) -> None:
     """R123: an attack: as many tokens as committed, and cheaper ones told as dearer ones."""
-    voucher = linked(world)
-    its = list(voucher.report().calls)
-    its[1], its[2] = replace(its[1], input_tokens=0, output_tokens=6), replace(its[2], input_tokens=5, output_tokens=1)
-    assert refusal(voucher, calls=tuple(its))
-    moved = CallLine(its[1].leaf, 2, 4)
-    assert "The calls cost" in refusal(voucher, calls=(voucher.report().calls[0], moved, voucher.report().calls[2]))
+    its = metered(world)
+    its.calls[1].line = replace(its.calls[1].line, input_tokens=2, output_tokens=4)
+    voucher = linked(world, its, more=-1)
+    assert "The calls cost" in refusal(voucher)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_report__tokens_moved_to_a_call_that_is_not_drawn__is_refused(world: World, count: int) -> None:
+    """R113, R123: an attack: more is claimed than was computed, and behind the draw the report says it of calls that
+    nobody opens. The leaves are those that are committed; the tokens beside them are fixed with them."""
+    voucher = linked(world, linked=count)
+    first, second, third = voucher.report().calls
+    assert first.input_tokens == second.input_tokens and first.output_tokens == second.output_tokens
+    less, more = replace(first, output_tokens=1), replace(first, output_tokens=5)
+    for calls in ((replace(less, leaf=first.leaf), replace(more, leaf=second.leaf), third),
+                  (replace(more, leaf=first.leaf), replace(less, leaf=second.leaf), third),
+                  (first, replace(less, leaf=second.leaf), replace(more, leaf=third.leaf))):
+        assert sum(line.output_tokens for line in calls) == 9
+        assert "The calls lead from" in refusal(voucher, calls=calls)
+    assert ends_as_not_opened(world)
 
 
 @pytest.mark.parametrize("change", ["none", "fewer", "other", "order", "more", "unsorted"])
@@ -147,9 +160,12 @@ def test_report__offer_that_its_oracle_never_saw__is_taken_all_the_same(world: W
     voucher = linked(world)
     with world.node.store._engine.begin() as connection:  # type: ignore[attr-defined]
         connection.execute(delete(OFFERS))
-    accept_session_report(world.node, voucher.report(), voucher.sign(voucher.report()))
+    voucher.tell()
     kept = world.node.store.voucher(1, 0)
     assert kept is not None and kept.report == voucher.report()
+    # An attack: calls under an offer that is hidden from the oracles. They are audited, not left to the default.
+    accept_opening(world.node, **voucher.opening(2, 0))
+    assert perform_audit(world.node, world.replayers[0], 1, voucher.unit(2)) is VerdictKind.PASS
 
 
 def test_audit__drawn_linked_calls__pass_and_the_batch_is_paid(world: World) -> None:

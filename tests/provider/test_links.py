@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.calls import MAX_IN_FLIGHT, claimed_head, link, reported_head
+from protocol.calls import MAX_IN_FLIGHT, claimed_head, line_digest, link, reported_head
 from protocol.economics import payment
 from protocol.encoding import keccak
 from protocol.transcript import spec_digest
@@ -109,7 +109,8 @@ def test_claim__requester_vanishes__its_call_is_linked_and_paid_exactly(world: W
     ((voucher,), (claim,)) = (*world.sender.vouchers.values(), *world.sender.claims.values())
     line = world.sessions.rows[payer.id].lines[1]
     assert (voucher.calls, voucher.amount) == (1, COST + payer.needs())
-    assert (claim.voucher, claim.amount, claim.units, claim.links) == (0, 2 * COST, INPUT + 5, (link(spec, line.leaf),))
+    links = (link(spec, line_digest(line)),)
+    assert (claim.voucher, claim.amount, claim.units, claim.links) == (0, 2 * COST, INPUT + 5, links)
     world.claims.commit_on_chain(next(iter(world.sender.sent)), 1)
     (kept,) = world.claims.rows
     report = make_session_report(world.claims, kept)

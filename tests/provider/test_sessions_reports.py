@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.calls import SessionReport, call_unit, chain_heads, session_report_digest
+from protocol.calls import SessionReport, call_unit, chain_heads, line_digest, session_report_digest
 from protocol.draw import draw_calls
 from protocol.encoding import ZERO, from_hex, keccak
 from protocol.errors import Malformed, Unavailable
@@ -70,7 +70,7 @@ def test_report__committed_voucher__each_oracle_gets_its_calls_once(world: World
     signature = from_hex(body["signature"], 65, "signature")
     assert recover(session_report_digest(DOMAIN, report), signature) == world.keys.address
     assert (report.batch_id, report.index, report.first, len(report.calls)) == (7, 0, 1, 3)
-    assert chain_heads(payer.id, [line.leaf for line in report.calls]) == batch.entries[0].leaf
+    assert chain_heads(payer.id, [line_digest(line) for line in report.calls]) == batch.entries[0].leaf
 
 
 def test_report__second_voucher__begins_where_the_first_ended(world: World) -> None:

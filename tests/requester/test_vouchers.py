@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.calls import MAX_IN_FLIGHT, NOTHING_IN_FLIGHT, CallLine, begin, chain_heads, in_flight_digest
+from protocol.calls import (
+    MAX_IN_FLIGHT,
+    NOTHING_IN_FLIGHT,
+    CallLine,
+    begin,
+    chain_heads,
+    in_flight_digest,
+    line_digest,
+)
 from protocol.encoding import keccak
 from protocol.envelope import SignedTotals
 from protocol.messages import Domain, session_id
@@ -75,7 +83,7 @@ def test_following__ended_calls__is_exact_and_may_fall_below_the_last() -> None:
     its.end(1, spec(1), 1, line("a", 50, 3))
     closing = sign(its)
     assert closing.amount == 50 + 3 * 10 < covered.amount
-    assert (closing.calls, closing.units, closing.head) == (1, 53, chain_heads(ID, [keccak(b"a")]))
+    assert (closing.calls, closing.units, closing.head) == (1, 53, chain_heads(ID, [line_digest(line("a", 50, 3))]))
 
 
 def test_end__numbers_out_of_order__the_head_waits_for_the_gap() -> None:
@@ -87,7 +95,7 @@ def test_end__numbers_out_of_order__the_head_waits_for_the_gap() -> None:
     assert (waiting.calls, waiting.amount) == (0, (50 + 5 * 10) + (50 + 100 * 10))
     assert its.is_known(2) and not its.is_known(1)
     its.end(1, spec(1), 1, line("a", 50, 3))
-    assert its.following().head == chain_heads(ID, [keccak(b"a"), keccak(b"b")])
+    assert its.following().head == chain_heads(ID, [line_digest(line("a", 50, 3)), line_digest(line("b", 50, 5))])
     assert its.following().amount == 2 * 50 + 8 * 10
 
 

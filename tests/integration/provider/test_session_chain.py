@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from sqlalchemy import select
 
-from protocol.calls import SessionReport, begin, chain_heads
+from protocol.calls import SessionReport, begin, chain_heads, line_digest
 from protocol.chain.events import BatchCommitted, SessionOpened
 from protocol.signing import Signer
 from protocol.types import BatchState, Session, SessionState
@@ -83,7 +83,7 @@ def test_session__two_calls_and_a_job__one_batch_reported_paid_and_closed(begun:
     body = world.oracles[0].session_reports[0]
     report = from_json(SessionReport, body["report"], "report")
     assert (report.first, len(report.calls)) == (1, 2)
-    assert chain_heads(payer.id, [line.leaf for line in report.calls]) == payer.known.head
+    assert chain_heads(payer.id, [line_digest(line) for line in report.calls]) == payer.known.head
     assert all(oracle.listings for oracle in world.oracles)
     node = world.node
     assert node is not None

@@ -22,7 +22,8 @@ from protocol.units import Address, Digest, Seconds, Wei
 
 _BEFORE = 22
 _WIDE, _REPORT = b"\xff\xff", b"\xff\xfe"
-_LINE = 40
+CALL_BYTES = 40
+"""Bytes of a call in a posted session report."""
 _LINKED = 0x8000
 _OFFER = {"provider": 20, "model": 32, "profile": 32, "input_price": 12, "output_price": 12, "max_input_tokens": 4,
           "max_output_tokens": 4, "min_duration": 4, "max_outstanding": 12, "nonce": 8, "expiry": 5}
@@ -116,10 +117,11 @@ def _unpack_report(data: bytes) -> PostedReport:
         named, linked, lines = lines[0], lines[1], lines[2:]
     ends = 32 * (named + linked)
     digests, lines = lines[:ends], lines[ends:]
-    if len(offer) < _OFFER_BYTES or len(digests) < ends or len(lines) % _LINE or bool(linked) != (index >= _LINKED):
-        raise Malformed(f"A posted report has an index, an offer and {_LINE} bytes a call; this one has {len(data)} "
-                        "bytes.")
+    whole = len(offer) == _OFFER_BYTES and len(digests) == ends and not len(lines) % CALL_BYTES
+    if not whole or bool(linked) != (index >= _LINKED):
+        raise Malformed(f"A posted report has an index, an offer and {CALL_BYTES} bytes a call; this one has "
+                        f"{len(data)} bytes.")
     found = tuple(Digest(digests[i : i + 32]) for i in range(0, ends, 32))
     calls = tuple(CallLine(Digest(row[:32]), int.from_bytes(row[32:36], "big"), int.from_bytes(row[36:], "big"))
-                  for row in (lines[i : i + _LINE] for i in range(0, len(lines), _LINE)))
+                  for row in (lines[i : i + CALL_BYTES] for i in range(0, len(lines), CALL_BYTES)))
     return PostedReport(index % _LINKED, calls, _unpack_offer(offer), found[:named], found[named:])

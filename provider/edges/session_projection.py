@@ -25,7 +25,7 @@ from protocol.types import Entry, Session, SessionState
 from protocol.wire import from_json, to_json
 from provider.claims import ClaimStage
 from provider.edges.claim_rows import end_claims
-from provider.edges.session_tables import CLAIMS, SESSION_KEYS, SESSIONS
+from provider.edges.session_tables import CALLS, CLAIMS, SESSION_KEYS, SESSIONS
 from provider.edges.tables import BATCHES
 from provider.ports import Log
 
@@ -100,6 +100,11 @@ def _claimed(connection: Connection, batch_id: int, index: int, entry: Entry, cl
         connection.execute(insert(CLAIMS).values(
             session_id=entry.job_id, amount=int(claim.amount), units=claim.units, calls=claim.calls, head=entry.leaf,
             claimed=int(claim.amount), entry_head=entry.leaf, signature=b"", **values))
+        # A journal that was restored may have forgotten links. A head that is none of its own is gone on from by none
+        # of its vouchers: what it committed after it could never be reported, and would convict it.
+        ours_at = connection.scalar(select(CALLS.c.total_head).where(
+            CALLS.c.session_id == entry.job_id, CALLS.c.number == claim.calls))
+        committed |= {} if ours_at == entry.leaf else {"linked": True}
     else:
         connection.execute(update(CLAIMS).where(CLAIMS.c.claim_id == ours.claim_id).values(values))
         committed |= {"linked": True} if ours.linked else {}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from protocol.calls import line_digest, link, reportable
 from protocol.encoding import keccak
+from protocol.limits import MAX_POSTED_OPENINGS
+from protocol.openings import CALL_BYTES
 from protocol.types import Commitment, InFlightClaim, Voucher
 from protocol.units import Digest
 from protocol.vouchers import on_chain
@@ -15,6 +17,10 @@ from provider.ports import Chain
 from provider.records import JournalJob
 
 Claiming = Claimable | VoucherClaim
+
+MOST_CALLS = MAX_POSTED_OPENINGS // 2 // CALL_BYTES
+"""Calls of a batch's vouchers, unless the first one has more: in a last chance their reports leave half of what can be
+posted on-chain to the openings."""
 
 
 @dataclass(frozen=True)
@@ -87,5 +93,11 @@ def alike(chain: Chain, jobs: Sequence[JournalJob], vouchers: Sequence[Claimable
     version = of_job(jobs[0]) if jobs else of_voucher(vouchers[0])
     taken = tuple(job for job in jobs if of_job(job) == version)[:most]
     beside = [one for one in vouchers if of_voucher(one) == version][: most - len(taken)]
-    fitting = reportable({place: one.last - one.first + 1 for place, one in enumerate(beside)})
-    return Lines(taken, tuple(one for place, one in enumerate(beside) if place in fitting))
+    added = {place: one.last - one.first + 1 for place, one in enumerate(beside)}
+    fitting, calls = reportable(added), 0
+    chosen: list[Claimable] = []
+    for place, one in enumerate(beside):
+        if place in fitting and (not chosen or calls + added[place] <= MOST_CALLS):
+            chosen.append(one)
+            calls += added[place]
+    return Lines(taken, tuple(chosen))

@@ -184,10 +184,10 @@ class Network:
                              f"{len(self.what.requesters)} requesters")  # fmt: skip
 
     def _wait_for_offers(self) -> None:
-        """Until every oracle lists an offer of every provider: only then can anybody ask for work."""
+        """Until every oracle lists an offer and the address of every provider: only then can anybody ask for work."""
         end, wanted = time.monotonic() + OFFERS_TIMEOUT, len(self.what.providers)
         for node in self.what.oracles:
-            while (listed := offers.count_offers(node.url)) < wanted:
+            while (listed := offers.count_sellers(node.url)) < wanted:
                 self.require_alive()
                 if time.monotonic() > end:
                     raise ProcessFailed(

@@ -42,10 +42,14 @@ def _sign_offer(node: Node, chain: Chain, served: Served) -> None:
     files.write(sign_offer(offer, chain.domain, open_node_keys(node.keystore, node.password_file)))
 
 
-def count_offers(oracle_url: str) -> int:
-    """How many providers have an offer at this oracle; 0 when it does not answer."""
+def count_sellers(oracle_url: str) -> int:
+    """How many providers have an offer at this oracle and say where they take calls; 0 when it does not answer."""
     try:
-        with urllib.request.urlopen(f"{oracle_url}/v1/offers", timeout=5) as answer:
-            return len({row["offer"]["provider"] for row in json.load(answer)["offers"]})
+        return len(_providers(oracle_url, "offer") & _providers(oracle_url, "listing"))
     except (OSError, ValueError, LookupError, TypeError):
         return 0
+
+
+def _providers(oracle_url: str, what: str) -> set[str]:
+    with urllib.request.urlopen(f"{oracle_url}/v1/{what}s", timeout=5) as answer:
+        return {row[what]["provider"] for row in json.load(answer)[f"{what}s"]}

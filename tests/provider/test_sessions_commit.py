@@ -12,6 +12,7 @@ from protocol.errors import ChainRefused
 from protocol.types import SessionState
 from protocol.units import Wei
 from provider.claims import Claimable, Claimed, ClaimStage, LinkedCall
+from provider.flow import lines
 from provider.flow.claiming import FINAL_SECONDS, MANY_CALLS, PATIENCE, find_claim
 from provider.flow.session_ends import end_sessions
 from provider.flow.work import REFUSED_SECONDS, VOUCHER_REFUSED_SECONDS, commit_work
@@ -119,6 +120,20 @@ def test_commit__more_than_a_batch_takes__the_rest_follows(world: World) -> None
     world.clock.now += 5
     small = replace(world.committing, max_batch=2)
     assert [commit_work(small) for _ in range(2)] == [2, 1]
+
+
+def test_commit__more_calls_than_a_last_chance_holds__go_into_batches_of_their_own(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R114: a posting on-chain has to hold the reports of a batch beside its openings."""
+    payers = [with_session(world, nonce) for nonce in range(1, 4)]
+    world.clock.now += 5
+    monkeypatch.setattr(lines, "MOST_CALLS", 2)
+    assert [commit_work(world.committing) for _ in range(3)] == [2, 1, 0]
+    monkeypatch.setattr(lines, "MOST_CALLS", 0)
+    other = with_session(world, 9)
+    world.clock.now += 5
+    assert commit_work(world.committing) == 1
+    assert [len(heads) for _, heads in sent(world)] == [2, 1, 1] and other.id not in {one.id for one in payers}
 
 
 def test_commit__voucher_that_the_chain_refuses__others_go_on(world: World) -> None:

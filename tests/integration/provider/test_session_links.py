@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 
+from sqlalchemy import delete, select, update
+
 from protocol.calls import SessionReport, reported_head, worth
-from protocol.chain.events import BatchCommitted
-from protocol.types import BatchState, SessionState
+from protocol.chain.events import BatchCommitted, Claim
+from protocol.encoding import ZERO
+from protocol.types import BatchState, Entry, SessionState
 from protocol.units import TOKEN
 from protocol.wire import from_json
 from provider.claims import ClaimStage
+from provider.edges.session_projection import _claimed
+from provider.edges.session_tables import CALLS, CLAIMS, SESSIONS
 from provider.flow.units import find_unit
 from tests.integration.chain.market import decision
 from tests.integration.provider.test_session_chain import begun, open_session, serve, stages
@@ -77,3 +82,30 @@ def test_link__restart_before_it_is_sent__the_same_claim_is_committed(begun: Wor
     assert node.committing.claims is not None and node.committing.claims.claimable() == []
     world.turn()
     assert stages(world) == [(ClaimStage.COMMITTED, 0)]
+
+
+def test_link__journal_from_before_the_claim__takes_no_more_of_the_session(begun: World) -> None:
+    """R123: a provider whose journal was restored learns from the chain alone that its session was linked. A voucher
+    that it committed after that could never be reported, and would convict it."""
+    world, payer = begun, open_session(begun)
+    world.turn()
+    vanish(world, payer)
+    world.turn_until(lambda: stages(world) == [(ClaimStage.COMMITTED, 0)])
+    node = world.node
+    assert node is not None
+    engine = node.journal.engine
+    with engine.begin() as connection:
+        row = connection.execute(select(CLAIMS)).one()
+        connection.execute(delete(CLAIMS))
+        connection.execute(update(SESSIONS).values(linked=False, committed_amount=0, committed_calls=0))
+        _claimed(connection, row.batch_id, row.batch_index,
+                 Entry(payer.id, payer.session.requester, row.claimed, row.claimed, row.entry_head, ZERO),
+                 Claim(row.claimed, row.units, row.calls + row.linked))
+        assert connection.scalar(select(SESSIONS.c.linked)) is True
+        connection.execute(delete(CLAIMS))
+        connection.execute(update(SESSIONS).values(linked=False, committed_amount=0, committed_calls=0))
+        head = connection.scalar(select(CALLS.c.total_head).where(CALLS.c.number == 1))
+        _claimed(connection, row.batch_id, row.batch_index,
+                 Entry(payer.id, payer.session.requester, row.claimed, row.claimed, head, ZERO),
+                 Claim(row.claimed, row.units, 1))
+        assert connection.scalar(select(SESSIONS.c.linked)) is False

@@ -129,6 +129,7 @@ class OpeningNote:
     auditor: Address
     received_at: float
     readable: bool
+    source: str = "provider"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from oracle.court_rows import CaseRow
 from oracle.flow.batch_view import find_unit
 from oracle.flow.node import Node
+from oracle.flow.verification import PROVIDER
 from oracle.records import BatchRow, EntryRow
 from protocol.ruling import OwnFinding, decide_ruling, opening_due
 from protocol.types import BatchState, CaseKind, Ruling, VerdictKind
@@ -48,20 +49,23 @@ def undrawn_batches(node: Node) -> list[BatchRow]:
 
 
 def wanted_by_cases(node: Node, provider: str) -> list[EntryRow]:
-    """Openings that this oracle asks a provider for because of cases."""
+    """Openings that this oracle asks a provider for because of cases, also where a peer's copy is here: a peer that
+    sends what cannot be read, again and again, must not keep the provider's own away."""
     found = []
     for case in open_cases(node):
         if case.provider == provider:
             done = {row.unit for row in node.store.reviews(case.case_id) if row.verdict is not None}
             found += [entry for entry in contested_units(node, case)
-                      if entry.index not in done and not has_opening(node, case, entry.index)]
+                      if entry.index not in done and not has_opening(node, case, entry.index, own=True)]
     return found
 
 
-def has_opening(node: Node, case: CaseRow, unit: int, before: float | None = None) -> bool:
-    """Whether a readable opening for this oracle is here, and came before that second."""
+def has_opening(node: Node, case: CaseRow, unit: int, before: float | None = None,
+                own: bool = False) -> bool:
+    """Whether a readable opening for this oracle is here, and came before that second. `own`: the provider's own, and
+    no peer's copy."""
     return any(note.auditor == node.address and note.readable and (before is None or note.received_at < before)
-               for note in node.store.openings(case.batch_id, unit))
+               and (not own or note.source == PROVIDER) for note in node.store.openings(case.batch_id, unit))
 
 
 def decide_case(node: Node, case: CaseRow) -> tuple[Ruling | None, str]:

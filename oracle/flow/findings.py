@@ -86,6 +86,6 @@ def _conclude(node: Node, view: BatchView, entry: EntryRow, opening: OpeningRow,
         commit_finding(node, store, view.batch, row, finding.transcript)
         keep_score(node, store, view.batch, entry, finding)
         if kind is VerdictKind.MALFORMED:
-            store.spoil_opening(opening.batch_id, opening.index, opening.auditor)
+            store.spoil_opening(opening)
         store.finish_audit(entry.batch_id, entry.index)
     node.log("audit_made", batch_id=entry.batch_id, index=entry.index, verdict=kind.name, reason=finding.verdict.reason)

@@ -64,6 +64,6 @@ def perform_review(node: Node, replayer: Replayer, case_id: int, unit: int) -> V
     with node.store.transaction() as store:
         store.finish_review(case_id, unit, verdict.kind, is_beyond(verdict.kind, verdict.checks), verdict.reason)
         if verdict.kind is VerdictKind.MALFORMED:
-            store.spoil_opening(batch.batch_id, unit, node.address)
+            store.spoil_opening(opening)
     node.log("review_made", case_id=case_id, unit=unit, verdict=verdict.kind.name, reason=verdict.reason)
     return verdict.kind

@@ -37,9 +37,10 @@ class Delivering:
 
 
 def reachable_oracles(journal: Journal, chain: Chain) -> tuple[Oracle, ...]:
-    """The members of today and those of every undecided batch's own set, who decide about it."""
+    """The members of today, those of every undecided batch's own set, who decide about it, and every open case's."""
     found = {oracle.address: oracle for oracle in chain.oracles()}
-    for set_version in {batch.set_version for batch in journal.batches(BatchState.PENDING, BatchState.FROZEN)}:
+    undecided = {batch.set_version for batch in journal.batches(BatchState.PENDING, BatchState.FROZEN)}
+    for set_version in undecided | {case.set_version for case in journal.contested(0)}:
         found |= {oracle.address: oracle for oracle in chain.oracles(set_version)}
     return tuple(found.values())
 

@@ -12,6 +12,7 @@ from protocol.types import BatchState, CaseKind, Outcome, Ruling
 from protocol.units import TOKEN, Wei
 from provider.court_rows import Contested
 from provider.flow.appealing import AppealCase, AppealView, case_line, plan_appeal
+from provider.flow.delivery import reachable_oracles
 from provider.flow.openings import REPEAT_SECONDS, open_leaves
 from provider.records import DeliveryKind, Wanted
 from tests.provider.world import OWNER, World
@@ -81,6 +82,15 @@ def test_open__appeal__covers_the_whole_batch(world: World) -> None:
     world.journal.its_batches[1] = replace(world.journal.its_batches[1], state=BatchState.FROZEN)
     assert open_leaves(world.opening, world.members) == len(world.members)
 
+
+def test_oracles__the_set_that_rules_a_case_has_left__its_members_are_asked_still(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R125: else they would count the opening as missing."""
+    old, today = world.members, (replace(world.members[0], address=OWNER),)
+    monkeypatch.setattr(type(world.chain), "oracles", lambda _self, version=None: old if version == 1 else today)
+    assert reachable_oracles(world.journal, world.chain) == today
+    contest(world)
+    assert set(reachable_oracles(world.journal, world.chain)) == {*old, *today}
 
 
 VIEW = AppealView(7, OWNER, OWNER, BatchState.FROZEN, Outcome.FRAUD, 1_000, 900, Wei(50 * TOKEN), 300,

@@ -8,13 +8,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, literal, or_, select, update
 
-from oracle.edges.store.audit_tables import (
-    AUDITS,
-    OPENINGS,
-    RECORDS,
-    REPORTS,
-    REVEALS,
-)
+from oracle.edges.store.audit_tables import AUDITS, OPENINGS, RECORDS, REPORTS, REVEALS
 from oracle.edges.store.calls import escalate_unit
 from oracle.edges.store.court_tables import CASES
 from oracle.edges.store.session import Session
@@ -66,9 +60,9 @@ class AuditStore(Session):
         """What is here, without the sealed bytes: a batch may have tens of megabytes of them."""
         at = OPENINGS.c
         its = at.batch_id == batch_id if unit is None else _at(OPENINGS, batch_id, unit)
-        wanted = select(at["index"], at.auditor, at.received_at, at.readable).where(its)
+        wanted = select(at["index"], at.auditor, at.received_at, at.readable, at.source).where(its)
         with self._begin() as c:
-            return [OpeningNote(r._mapping["index"], Address(r.auditor), r.received_at, r.readable)
+            return [OpeningNote(r._mapping["index"], Address(r.auditor), r.received_at, r.readable, r.source)
                     for r in c.execute(wanted)]
 
     def opening(self, batch_id: int, index: int, auditor: str) -> OpeningRow | None:
@@ -80,11 +74,12 @@ class AuditStore(Session):
             return None if r is None else OpeningRow(batch_id, index, Address(r.auditor), bytes(r.sealed), r.source,
                                                      r.received_at, r.readable)
 
-    def spoil_opening(self, batch_id: int, index: int, auditor: str) -> None:
-        """Mark an opening as unreadable, so that another takes its place."""
+    def spoil_opening(self, opening: OpeningRow) -> None:
+        """Mark an opening as unreadable, so that another takes its place; one that took it already stays."""
+        its = and_(OPENINGS.c.auditor == opening.auditor, OPENINGS.c.sealed == opening.sealed)
+        at = and_(_at(OPENINGS, opening.batch_id, opening.index), its)
         with self._begin() as c:
-            c.execute(update(OPENINGS).where(_at(OPENINGS, batch_id, index), OPENINGS.c.auditor == auditor)
-                      .values(readable=False))
+            c.execute(update(OPENINGS).where(at).values(readable=False))
 
     def drop_openings(self, before: float) -> int:
         """Openings hold a requester's plaintext: they go once the batch is over and no case about it is open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from oracle.court_rows import CaseRow, ReviewRow
 from oracle.edges.store.court_tables import CASES, REVIEWS
@@ -85,11 +85,14 @@ class CourtStore(Session):
             return int(c.execute(select(REVIEWS.c.attempts).where(_at(case_id, unit))).scalar() or 0)
 
     def finish_review(self, case_id: int, unit: int, verdict: VerdictKind, beyond: bool, reason: str) -> None:
-        """What a replay found; MALFORMED leaves it owed, because another opening is asked for."""
-        found = None if verdict is VerdictKind.MALFORMED else int(verdict)
+        """What a replay found. After MALFORMED none is owed before another opening is here: what waits for one would
+        take the places of those that can be made."""
         with self._begin() as c:
+            if verdict is VerdictKind.MALFORMED:
+                c.execute(delete(REVIEWS).where(_at(case_id, unit)))
+                return
             c.execute(update(REVIEWS).where(_at(case_id, unit)).values(
-                verdict=found, beyond=beyond, reason=reason, enqueued_at=None, attempts=0))
+                verdict=int(verdict), beyond=beyond, reason=reason, enqueued_at=None, attempts=0))
 
     def forget_reviews(self) -> None:
         """Whatever the broker was told is told again: the worker that had it is gone."""

@@ -55,9 +55,11 @@ def accept_audit_commitment(node: Node, said: AuditCommitment, signature: bytes,
     if sum(row.oracle == peer and row.commitment != said.commitment for row in known) >= MOST_FINDINGS:
         raise Refused(Reason.REPLAY, f"{peer} committed to {MOST_FINDINGS} findings about one leaf already.")
     with node.store.transaction() as store:
-        if sealed:
-            store.put_opening(OpeningRow(batch.batch_id, said.index, node.address, sealed, peer, now), b"")
         is_new = store.put_commitment(_row(said, peer, signature, now))
+        if sealed and is_new:
+            # With each repetition another copy could take the place of one that nobody could read, and the opening
+            # would never be asked for.
+            store.put_opening(OpeningRow(batch.batch_id, said.index, node.address, sealed, peer, now), b"")
     if is_new:
         node.log("finding_committed", batch_id=batch.batch_id, index=said.index, oracle=peer, escalates=said.escalates)
 

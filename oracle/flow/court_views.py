@@ -19,7 +19,8 @@ def show_cases(node: Node, plaintiff: str | None, provider: str | None, is_open:
     """Newest first."""
     found = [case for case in node.store.cases(is_open=is_open)
              if plaintiff in (None, case.plaintiff) and provider in (None, case.provider)]
-    return [_show(node, case) for case in found[:MOST]]
+    newest = sorted(found, key=lambda case: case.case_id, reverse=True)
+    return [_show(node, case) for case in newest[:MOST]]
 
 
 def show_case(node: Node, case_id: int) -> dict[str, Any]:
@@ -35,6 +36,9 @@ def show_case(node: Node, case_id: int) -> dict[str, Any]:
 def _show(node: Node, case: CaseRow) -> dict[str, Any]:
     line = find_unit(node, case.batch_id, case.index) if case.kind is CaseKind.DISPUTE else None
     signed = case.own is not Ruling.NONE
+    ruling, why = decide_case(node, case) if case.is_open and not signed else (None, None)
+    if ruling is not None:
+        why = "The others: the ruling of this oracle is shown once the case is closed."
     return {
         "case_id": case.case_id,
         "kind": case.kind.name,
@@ -51,6 +55,6 @@ def _show(node: Node, case: CaseRow) -> dict[str, Any]:
         "opened_tx": to_hex(case.opened_tx),
         "closed_at": case.closed_at,
         "closed_tx": to_hex(case.closed_tx) if case.closed_tx else None,
-        "own_ruling": case.own.name if signed else None,
-        "waits_for": decide_case(node, case)[1] if case.is_open and not signed else None,
+        "own_ruling": case.own.name if signed and not case.is_open else None,
+        "waits_for": why,
     }

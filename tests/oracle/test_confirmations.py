@@ -98,6 +98,17 @@ def test_commitment__more_than_anybody_needs__is_refused(world: World) -> None:
         accept_audit_commitment(world.node, said, signature)
 
 
+def test_commitment__repeated_with_other_copies__the_opening_is_asked_for_all_the_same(world: World) -> None:
+    """R32: one copy for each finding; a peer cannot send garbage anew whenever the last one was found unreadable."""
+    work = world.ready()
+    said = AuditCommitment(1, 0, work.entry.leaf, True, keccak(b"one"))
+    signature = world.signers[1].sign(audit_commitment_digest(DOMAIN, 1, 0, work.entry.leaf, True, said.commitment))
+    for garbage in (b"a" * 64, b"b" * 64):
+        accept_audit_commitment(world.node, said, signature, garbage)
+        kept = world.node.store.opening(1, 0, world.node.address)
+        assert kept is not None and kept.sealed == b"a" * 64
+
+
 def test_audit__of_the_named_auditor__commits_and_shows_in_one_round(world: World) -> None:
     """R86: the commitment binds its numbers, and costs no time."""
     work = world.ready()

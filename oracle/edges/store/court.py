@@ -33,7 +33,9 @@ class CourtStore(Session):
 
     def cases(self, *, is_open: bool | None = None, over: bool | None = None, batch_id: int | None = None,
               limit: int = 1000) -> list[CaseRow]:
-        wanted = select(CASES).order_by(_C.case_id.desc()).limit(limit)
+        # What has to be done is taken in its order, so that new cases keep no old one waiting.
+        oldest_first = is_open or over is False
+        wanted = select(CASES).order_by(_C.case_id if oldest_first else _C.case_id.desc()).limit(limit)
         if is_open is not None:
             wanted = wanted.where((_C.ruling == int(Ruling.NONE)) == is_open)
         if over is not None:

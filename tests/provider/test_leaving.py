@@ -80,6 +80,7 @@ def test_call__failed_by_the_provider_or_left_after_a_token__does_not_count(shop
 
 
 def test_ask__too_many_left__429_before_the_voucher_is_taken_and_others_are_served(shop: Shop) -> None:
+    """R128: a stranger gets no more prefills for nothing."""
     desk = shop.desk
     leave(desk, FREE)
     desk.clock.now += 1

@@ -36,7 +36,7 @@ def test_voucher__renewed__gives_the_accepted_totals(shop: Shop) -> None:
 
 
 def test_session__asked_for_without_a_calls_key__tells_nothing(shop: Shop) -> None:
-    """Its id is public, and how much it has used, call by call, is not."""
+    """R129: its id is public, and how much it has used, call by call, is not."""
     request = shop.payer.ask()
     shop.ask(request)
     path, unknown = f"/v1/sessions/{to_hex(shop.payer.id)}", f"/v1/sessions/0x{'00' * 32}"

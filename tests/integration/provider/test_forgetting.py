@@ -98,6 +98,7 @@ def test_forget__call_may_be_asked_for__everything_stays(engine: Engine, session
 @pytest.mark.parametrize("state", ["MATURED", "FORFEITED"])
 def test_forget__batch_over_and_past_dispute__only_lines_and_figures_stay(
         engine: Engine, sessions: SqlSessions, payer: Payer, state: str) -> None:
+    """R127: what was said goes when nothing can be asked of it any more."""
     call, later = end_call(sessions, payer), end_call(sessions, payer)
     commit(engine, state)
     claim(engine, payer, 1, "SETTLED")

@@ -60,6 +60,7 @@ def plan_appeal(view: AppealView) -> list[Effect]:
     return [
         Effect("bond", "", f"{in_tokens(view.bond)} tokens of the owner's; they return if the appeal is upheld or "
                "nobody rules, and are burned if it is rejected"),
+        Effect("openings", "", "the transcripts of the frozen leaves are opened to every oracle"),
         Effect("if upheld", "", f"the batch is paid ({in_tokens(view.earns)} tokens, less the fee), no slash"),
         Effect("if rejected, or nobody rules", "",
                f"the batch is forfeited and about {in_tokens(view.slash)} tokens of your stake are slashed"),

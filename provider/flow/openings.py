@@ -9,36 +9,17 @@ its root was committed before anybody could know.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from protocol.committee import faults
-from protocol.encoding import canonical_json, keccak, to_hex
 from protocol.errors import MallaError
-from protocol.messages import opening_digest
-from protocol.proofs.fingerprint import drawn_group, open_group
-from protocol.sealing import new_secret, seal
-from protocol.transcript import parse_transcript, transcript_bytes
 from protocol.types import BatchState
 from protocol.units import Address
-from provider.court_rows import Contested
+from provider.flow.asking import REPEAT_SECONDS, Asking, Place, ask_wanted, opened_transcript, seal_opening
+from provider.flow.case_openings import open_for_case
 from provider.flow.drawing import Opening
 from provider.flow.units import Draws, find_unit, is_kept_back, is_place
-from provider.records import Delivery, DeliveryKind, JournalBatch, Oracle
+from provider.records import Delivery, DeliveryKind, Oracle
 from provider.session_rows import CallUnit
-
-REPEAT_SECONDS = 15.0
-"""An opening that was taken and is still wanted after this long is sent again: its oracle lost it."""
-
-Place = tuple[int, int]
-"""Batch and number of a unit: the index of a job's entry, or a call's number."""
-
-
-@dataclass(frozen=True)
-class Asking:
-    """An oracle that wants a leaf opened; `group_seed` is what names the group of fingerprints in its draw."""
-
-    auditor: Oracle
-    group_seed: bytes | None
 
 
 def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
@@ -46,44 +27,14 @@ def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:
     cases = opening.journal.contested(opening.clock())
     if not cases and not opening.journal.batches(BatchState.PENDING):
         return 0
-    asked, draws = ask_wanted(opening, oracles), Draws(opening)
-    for_cases = sum(_open_for_case(opening, asking, place, case) for place, all_asking in asked.items()
-                    for case in cases if case.covers(*place) for asking in all_asking)
-    return for_cases + sum(_open(opening, asking, place, oracles, {one.auditor.address for one in all_asking}, draws)
-               for place, all_asking in asked.items() for asking in all_asking)
-
-
-def ask_wanted(opening: Opening, oracles: Sequence[Oracle]) -> dict[Place, list[Asking]]:
-    """What is asked for, and by whom. An oracle that does not answer is passed over."""
-    asked: dict[Place, list[Asking]] = {}
-    for oracle in oracles:
-        try:
-            for one in opening.client.wanted(oracle, opening.owner):
-                asked.setdefault((one.batch_id, one.index), []).append(Asking(oracle, one.group_seed))
-        except MallaError as error:
-            opening.log("openings_not_listed", oracle=oracle.address, error=error.message)
-    return asked
-
-
-def opened_transcript(found: CallUnit, unit: int, group_seed: bytes | None) -> bytes:
-    """The transcript with the group of fingerprints that a draw names; as it is where there is nothing to open."""
-    if not found.fingerprints or group_seed is None:
-        return found.transcript
-    opened = open_group(found.fingerprints, drawn_group(group_seed, unit, found.output_tokens))
-    return transcript_bytes(replace(parse_transcript(found.transcript), fingerprint_opening=opened))
-
-
-def seal_opening(opening: Opening, batch: JournalBatch, index: int, auditor: Oracle, transcript: bytes) -> bytes:
-    """The signed opening of one leaf for one auditor, as the body that every oracle gets."""
-    sealed = seal(transcript, auditor.encryption_key, new_secret())
-    digest = opening_digest(opening.chain.domain, batch.batch_id, index, auditor.address, keccak(sealed))
-    return canonical_json({
-        "batch_id": batch.batch_id,
-        "index": index,
-        "auditor": auditor.address,
-        "sealed": to_hex(sealed),
-        "signature": to_hex(opening.keys.sign(digest)),
-    })
+    asked, draws, new = ask_wanted(opening, oracles), Draws(opening), 0
+    for place, all_asking in asked.items():
+        asking = {one.auditor.address for one in all_asking}
+        covering = [case for case in cases if case.covers(*place)]
+        for one in all_asking:
+            new += sum(open_for_case(opening, one, place, case, asking, draws) for case in covering)
+            new += _open(opening, one, place, oracles, asking, draws)
+    return new
 
 
 def _open(opening: Opening, one: Asking, place: Place, oracles: Sequence[Oracle], asking: set[Address],
@@ -119,26 +70,6 @@ def _open(opening: Opening, one: Asking, place: Place, oracles: Sequence[Oracle]
     opening.journal.queue_deliveries(
         [Delivery(DeliveryKind.OPENING, subject, oracle.address, body, batch.batch_id) for oracle in oracles])
     opening.log("leaf_opened", batch_id=batch.batch_id, index=index, auditor=auditor.address)
-    return True
-
-
-def _open_for_case(opening: Opening, one: Asking, place: Place, case: Contested) -> bool:
-    """A member of the set that rules a case gets what it asks for, drawn or not, whatever the order's audit class: its
-    requester, or we ourselves, asked for the ruling."""
-    auditor, (batch_id, index) = one.auditor, place
-    batch = opening.journal.batch(batch_id)
-    members = {member.address for member in opening.chain.oracles(case.set_version)}
-    if batch is None or auditor.address not in members or (found := find_unit(opening, batch, index)) is None:
-        return False
-    # Not under the batch's number: what is owed for a batch ends with it.
-    subject = f"{batch_id}/{index}/{auditor.address}/{case.case_id}"
-    if opening.journal.has_delivery(DeliveryKind.OPENING, subject):
-        opening.journal.repeat_delivery(DeliveryKind.OPENING, subject, auditor.address,
-                                        opening.clock() - REPEAT_SECONDS)
-        return False
-    body = seal_opening(opening, batch, index, auditor, opened_transcript(found, index, one.group_seed))
-    opening.journal.queue_deliveries([Delivery(DeliveryKind.OPENING, subject, auditor.address, body, None)])
-    opening.log("leaf_opened", batch_id=batch_id, index=index, auditor=auditor.address, case_id=case.case_id)
     return True
 
 

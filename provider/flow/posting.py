@@ -14,8 +14,8 @@ from protocol.limits import MAX_POSTED_OPENINGS
 from protocol.openings import PostedOpening, PostedReport, pack_opening, pack_report
 from protocol.sealing import new_secret, seal
 from protocol.types import BatchState, Outcome
+from provider.flow.asking import ask_wanted, opened_transcript
 from provider.flow.drawing import Opening, draw_batch
-from provider.flow.openings import ask_wanted, opened_transcript
 from provider.flow.session_reports import make_session_report
 from provider.flow.units import all_units, drawn_units, find_unit, is_kept_back, is_place
 from provider.ports import Sender

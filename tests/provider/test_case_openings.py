@@ -8,13 +8,18 @@ from dataclasses import replace
 import pytest
 
 from protocol.errors import BadInput
-from protocol.types import BatchState, CaseKind, Outcome, Ruling
+from protocol.types import CANARY_ONLY, BatchState, CaseKind, Outcome, Ruling
 from protocol.units import TOKEN, Wei
 from provider.court_rows import Contested
 from provider.flow.appealing import AppealCase, AppealView, case_line, plan_appeal
+from provider.flow.asking import REPEAT_SECONDS
 from provider.flow.delivery import reachable_oracles
-from provider.flow.openings import REPEAT_SECONDS, open_leaves
+from provider.flow.drawing import draw_batch
+from provider.flow.inference import infer
+from provider.flow.openings import open_leaves
+from provider.flow.serving import take_jobs
 from provider.records import DeliveryKind, Wanted
+from tests.provider.test_openings import make_sparse, with_reveals
 from tests.provider.world import OWNER, World
 
 
@@ -83,6 +88,73 @@ def test_open__appeal__covers_the_whole_batch(world: World) -> None:
     assert open_leaves(world.opening, world.members) == len(world.members)
 
 
+def appeal_sparse(world: World) -> int:
+    """An appeal of eight jobs of which few are drawn. Returns one that is not."""
+    make_sparse(world)
+    batch = world.commit_on_chain(*[world.do_job() for _ in range(8)], batch_id=2)
+    with_reveals(world, batch.committed_block // 10)
+    drawn = draw_batch(world.opening, batch)
+    assert drawn is not None
+    world.journal.its_batches[batch.batch_id] = replace(batch, state=BatchState.FROZEN)
+    world.journal.cases = [Contested(5, CaseKind.APPEAL, batch.batch_id, 0, 1, int(world.clock()) + 300)]
+    world.oracles.wants.clear()
+    return next(index for index in range(8) if index not in drawn.drawn)
+
+
+def want(world: World, place: int, index: int) -> None:
+    world.oracles.wants[world.members[place].address] = [Wanted(2, index, bytes(32))]
+
+
+def test_open__appeal_and_one_judge_asks_for_what_is_not_drawn__is_opened_to_nobody(world: World) -> None:
+    """R37, R125: its requester asked for nothing; of f + 1 judges one has seen a record about it."""
+    undrawn = appeal_sparse(world)
+    want(world, 0, undrawn)
+    assert open_leaves(world.opening, world.chain.members) == 0
+    want(world, 1, undrawn)
+    assert open_leaves(world.opening, world.chain.members) == 2
+
+
+def test_open__appeal_and_the_first_judges_have_theirs__a_late_one_gets_its_own(world: World) -> None:
+    """R125: who has its opening asks no more."""
+    undrawn = appeal_sparse(world)
+    want(world, 0, undrawn)
+    want(world, 1, undrawn)
+    assert open_leaves(world.opening, world.chain.members) == 2
+    world.oracles.wants.clear()
+    want(world, 2, undrawn)
+    assert open_leaves(world.opening, world.chain.members) == 1
+
+
+def test_open__appeal_and_one_judge_asks_for_what_is_kept_back__is_opened_to_nobody(world: World) -> None:
+    """R125: drawn or not, an order for canaries only is read by no single oracle."""
+    kept = world.open_job(spec={"audit": CANARY_ONLY})
+    take_jobs(world.serving, world.members)
+    assert infer(world.inference(), kept)
+    batch = world.commit_on_chain(kept, batch_id=2)
+    world.journal.its_batches[2] = replace(batch, state=BatchState.FROZEN)
+    world.journal.cases = [Contested(5, CaseKind.APPEAL, 2, 0, 1, int(world.clock()) + 300)]
+    world.oracles.wants.clear()
+    want(world, 0, 0)
+    assert open_leaves(world.opening, world.members) == 0
+    want(world, 1, 0)
+    assert open_leaves(world.opening, world.members) == 2
+
+
+def test_open__appeal_and_one_judge_asks_for_what_is_drawn__it_gets_it(world: World) -> None:
+    world.journal.its_batches[1] = replace(world.journal.its_batches[1], state=BatchState.FROZEN)
+    contest(world, index=0, kind=CaseKind.APPEAL)
+    world.oracles.wants = {world.members[0].address: [Wanted(1, 1, bytes(32))]}  # all is drawn by its terms
+    assert open_leaves(world.opening, world.members) == 1
+
+
+def test_open__dispute_and_one_judge_asks_for_what_is_not_drawn__it_gets_it(world: World) -> None:
+    """R125: its requester asked for the ruling."""
+    undrawn = appeal_sparse(world)
+    world.journal.cases = [replace(world.journal.cases[0], kind=CaseKind.DISPUTE, index=undrawn)]
+    want(world, 0, undrawn)
+    assert open_leaves(world.opening, world.chain.members) == 1
+
+
 def test_oracles__the_set_that_rules_a_case_has_left__its_members_are_asked_still(
         world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """R125: else they would count the opening as missing."""
@@ -113,6 +185,7 @@ def test_appeal__not_possible__is_refused_with_its_cause(changes: dict[str, obje
 def test_appeal__possible__says_bond_gain_and_loss() -> None:
     said = " ".join(f"{effect.what} {effect.after}" for effect in plan_appeal(VIEW))
     assert "50 tokens" in said and "paid (3 tokens" in said and "1000 tokens of your stake" in said
+    assert "the transcripts of the frozen leaves are opened to every oracle" in said
     assert "at the latest at second 1200" in said
 
 

@@ -17,9 +17,10 @@ from protocol.signing import recover
 from protocol.transcript import parse_transcript, transcript_bytes
 from protocol.types import BatchState
 from provider.edges.fakes import DOMAIN
+from provider.flow.asking import REPEAT_SECONDS
 from provider.flow.delivery import deliver
 from provider.flow.drawing import draw_batch
-from provider.flow.openings import REPEAT_SECONDS, open_leaves
+from provider.flow.openings import open_leaves
 from provider.records import JournalBatch, Oracle, Terms, Wanted
 from tests.provider.world import World
 

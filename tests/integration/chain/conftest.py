@@ -27,8 +27,9 @@ def market(deployed: Market) -> Iterator[Market]:
     """Mines a block at each transaction; a test may stop that. Whatever it did is undone."""
     snapshot = deployed.rpc.request("evm_snapshot", [])
     yield deployed
-    deployed.rpc.request("evm_setAutomine", [True])
+    # In this order: what still waits would else be mined, behind our back, on the state that we return to.
     deployed.rpc.request("anvil_dropAllTransactions", [])
+    deployed.rpc.request("evm_setAutomine", [True])
     deployed.rpc.request("evm_revert", [snapshot])
 
 

@@ -12,6 +12,7 @@ from protocol.errors import BadInput
 from protocol.limits import MAX_PROMPT
 from protocol.units import from_tokens, in_tokens
 from protocol.wire import to_json
+from requester.batch_commands import add_batch
 from requester.court_ports import Dispute
 from requester.dispute_commands import add_dispute_commands, dispute_fields, dispute_lines
 from requester.errors import REFUNDED
@@ -27,6 +28,7 @@ receipt_app = typer.Typer(no_args_is_help=True, help="Check receipts offline.")
 request_app.add_typer(job_app, name="job")
 add_dispute_commands(job_app)
 add_gateway(request_app)
+add_batch(request_app)
 add_session_commands(request_app)
 app.add_typer(request_app, name="request")
 app.add_typer(receipt_app, name="receipt")

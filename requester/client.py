@@ -173,6 +173,11 @@ class Client:
         wanted = None if model is None else self._market.models.find(model).digest
         return [offer_row(signed.offer, self._market) for signed in gather_offers(self._market, wanted)]
 
+    def sellers(self, model: str | None = None) -> list[Address]:
+        """Providers with an offer for a model, the release's own by default, in the order of their addresses."""
+        wanted = self._market.models.find(model).digest
+        return sorted({signed.offer.provider for signed in gather_offers(self._market, wanted)})
+
     def prompt_of(self, job_id: str) -> tuple[tuple[str, str], ...]:
         """The messages that were asked. Errors: JobNotFound, also when they were deleted."""
         file = self._market.files.read(_digest(job_id))

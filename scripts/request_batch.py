@@ -13,22 +13,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TextIO
 
 if __package__ in (None, ""):  # run by its path: the clone is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from protocol.errors import BadInput, ConfigInvalid, MallaError, file_error
+from protocol.errors import MallaError, file_error
 from protocol.units import in_tokens
 from requester import Client, Progress
+from requester.batch_files import Tally, ask_all, keep_whole_rows, read_questions, results_beside
 from requester.errors import WaitTimeout, exit_code
-from requester.flow.batch import Line, answered_keys, complete_rows, failure_row, read_lines, result_row
+from requester.flow.batch import Line, failure_row, read_lines, result_row
 from requester.terminal import describe_error, describe_progress
 from scripts.request_options import add_options, connect, job_options
 
@@ -59,14 +55,8 @@ def parse(args: tuple[str, ...]) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    try:
-        text = options.questions.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise ConfigInvalid(f"{options.questions} cannot be read: {reason}.", "Name a file of JSON lines.") from error
-    results: Path = options.results or options.output or options.questions.with_suffix(".results.jsonl")
-    if results.resolve() == options.questions.resolve():
-        raise BadInput(f"{results} is the file of questions.", "Name another file for the results.")
+    text = read_questions(options.questions)
+    results = results_beside(options.questions, options.results or options.output)
     lines = read_lines(text, str(results.resolve()), job_options(options))
     done = keep_whole_rows(results)
     waiting = [line for line in lines if line.key not in done]
@@ -80,18 +70,6 @@ def run(options: argparse.Namespace) -> int:
         ask_all(waiting, lambda line: ask(line, known.get(line.label), client, tally, options), options.parallel)
     say(options, tally.describe())
     return 0 if tally.settled == len(waiting) else 1
-
-
-def ask_all(lines: list[Line], ask_one: Callable[[Line], None], parallel: int) -> None:
-    """Ask every line, `parallel` at once. Ctrl-C ends the process: what runs is on disk and is taken up next time."""
-    pool = ThreadPoolExecutor(max(1, parallel))
-    try:
-        for future in [pool.submit(ask_one, line) for line in lines]:
-            future.result()
-    except KeyboardInterrupt:
-        print("Interrupted. Run the same command again: open jobs are taken up.", file=sys.stderr, flush=True)
-        os._exit(130)  # the threads wait for the chain and would hold the process for minutes
-    pool.shutdown()
 
 
 def ask(line: Line, begun: str | None, client: Client, tally: Tally, options: argparse.Namespace) -> None:
@@ -113,45 +91,6 @@ def ask(line: Line, begun: str | None, client: Client, tally: Tally, options: ar
     else:
         said = f"{result.state}, paid {in_tokens(result.paid)} MALLA" + (f": {result.reason}" if result.reason else "")
         tally.add(line, result_row(line, result), result.state == "SETTLED", said, result.paid)
-
-
-class Tally:
-    """Writes the rows, each whole and on disk before it counts; used by all threads."""
-
-    def __init__(self, stream: TextIO, total: int, tell: Callable[[str], None]) -> None:
-        self._stream, self._total, self._tell = stream, total, tell
-        self._lock = threading.Lock()
-        self.settled, self._ended, self._paid = 0, 0, 0
-
-    def add(self, line: Line, row: str, settled: bool, said: str, paid: int = 0) -> None:
-        with self._lock:
-            self._stream.write(row + "\n")
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-            self._ended, self.settled, self._paid = self._ended + 1, self.settled + settled, self._paid + paid
-            self._tell(f"[{self._ended}/{self._total}] line {line.number}: {said}")
-
-    def postpone(self, line: Line, error: WaitTimeout) -> None:
-        with self._lock:
-            self._tell(f"line {line.number}: {error.message} Run the same command again to go on.")
-
-    def describe(self) -> str:
-        return (f"{self.settled} settled, {self._ended - self.settled} failed or refunded, "
-                f"{self._total - self._ended} open; paid {in_tokens(self._paid)} MALLA")
-
-
-def keep_whole_rows(results: Path) -> set[str]:
-    """The keys with a result; a row that a crash cut off is removed, so that the next row begins a line."""
-    if not results.exists():
-        return set()
-    text = results.read_bytes().decode("utf-8", errors="replace")  # as it is: read_text would alter line ends
-    rows = list(complete_rows(text))
-    whole = "".join(f"{row}\n" for row in rows)
-    if whole != text:
-        unfinished = results.with_name(results.name + ".tmp")
-        unfinished.write_bytes(whole.encode("utf-8"))
-        unfinished.replace(results)
-    return answered_keys(rows)
 
 
 def say(options: argparse.Namespace, text: str, fields: dict[str, object] | None = None) -> None:

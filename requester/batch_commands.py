@@ -1,0 +1,120 @@
+"""`malla request batch run tasks.jsonl`: many jobs over many providers, taken up again where it was interrupted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from protocol.errors import BadInput, MallaError
+from protocol.units import from_tokens, in_tokens
+from requester.batch_files import Tally, ask_all, keep_whole_rows, read_questions, results_beside
+from requester.client import Client
+from requester.errors import WaitTimeout
+from requester.flow.batch import Line, failure_row, read_lines, result_row
+from requester.flow.spreading import SETTLED, Outcome, Shares, ask_line, most_of
+from requester.terminal import speaking
+
+ROOM_WAIT = 900.0
+"""Seconds that a line waits for a provider with room: a batch is longer than any provider's queue."""
+
+batch_app = typer.Typer(no_args_is_help=True, help="Many jobs from a file of JSON lines.")
+
+
+@batch_app.callback()
+def batch() -> None:
+    """Many jobs from a file of JSON lines."""
+
+
+@batch_app.command("run")
+def run(
+    context: typer.Context,
+    tasks: Annotated[Path, typer.Argument(help='JSON lines: {"prompt": "…"} or {"messages": […]}, with id, max_tokens, '
+                                               "max_price, model, provider, deadline and seed if you like.")],
+    results: Annotated[Path | None, typer.Option(help="JSON lines, one for each that ended (TASKS with "
+                                                      ".results.jsonl).")] = None,
+    spread: Annotated[float, typer.Option(min=0, max=100, metavar="PERCENT",
+                                          help="No provider sees more than this share of the documents.")] = 100.0,
+    attempts: Annotated[int, typer.Option(min=1, max=16, help="Providers that are asked for a line before it is "
+                                                              "reported as failed.")] = 3,
+    parallel: Annotated[int, typer.Option(min=1, max=256, help="Jobs at once.")] = 8,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Most output tokens, unless a line says otherwise.")] = 64,
+    max_price: Annotated[str | None, typer.Option(metavar="MALLA", help="Most that a job may cost.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name or digest of the model.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end, and nothing else.")] = False,
+) -> None:
+    """Ask every line, spread over providers; a line that failed is asked elsewhere, then reported.
+
+    Run it again after an interruption: lines with a result are skipped, open jobs are taken up, and what a provider saw
+    before counts. Remove a failed row to ask that line again. Exit status 0 if every line was settled, else 1.
+    """
+    with speaking(as_json) as say:
+        text, target = read_questions(tasks), results_beside(tasks, results)
+        defaults: dict[str, Any] = {"max_tokens": max_tokens} | ({} if model is None else {"model": model})
+        if max_price is not None:
+            try:
+                defaults["max_price"] = from_tokens(max_price)
+            except ValueError as error:
+                raise BadInput(f"--max-price: {error}.", "Write tokens, such as 0.5.") from error
+        lines = read_lines(text, str(target.resolve()), defaults)
+        done = keep_whole_rows(target)
+        waiting = [line for line in lines if line.key not in done]
+        if not waiting:
+            say.out({"lines": len(lines), "settled": 0, "failed": 0, "open": 0, "results": str(target)},
+                    f"All {len(lines)} lines have a result in {target}.")
+            return
+        client: Client = context.obj.connect()
+        tally = _ask_all(client, lines, waiting, target, spread, attempts, parallel, as_json)
+        say.out({"lines": len(lines), "settled": tally.settled, "failed": tally.ended - tally.settled,
+                 "open": len(waiting) - tally.ended, "paid": str(tally.paid), "results": str(target)}, tally.describe())
+    if tally.settled != len(waiting):
+        raise typer.Exit(1)
+
+
+def _ask_all(client: Client, lines: list[Line], waiting: list[Line], target: Path, spread: float, attempts: int,
+             parallel: int, as_json: bool) -> Tally:
+    known = client.labels()
+    sellers = {str(one) for name in {line.options.get("model") for line in waiting} for one in client.sellers(name)}
+    shares = Shares(most_of(len(lines), spread, len(sellers)))
+    own = {f"{line.label}{again}" for line in lines for again in ("", *(f"@{n}" for n in range(2, attempts + 1)))}
+    for label in own & known.keys():  # what an earlier run showed, also of lines that have their result
+        shares.note(client.result(known[label]).provider)
+    with ExitStack() as stack:
+        stream = stack.enter_context(target.open("a", encoding="utf-8"))
+        told: Callable[[str], None] = (lambda text: None) if as_json else typer.echo
+        advance: Callable[[], None] = lambda: None  # noqa: E731 - replaced by the bar's where somebody sees it
+        if sys.stderr.isatty() and not as_json:
+            bar = stack.enter_context(typer.progressbar(length=len(waiting), label="lines", file=sys.stderr))
+            told, advance = (lambda text: None), lambda: bar.update(1)
+        tally = Tally(stream, len(waiting), told)
+
+        def ask(line: Line) -> None:
+            try:
+                _tell(tally, line, ask_line(line, client, shares, known, attempts, ROOM_WAIT))
+            except WaitTimeout as timeout:
+                return tally.postpone(line, timeout)
+            except MallaError as failed:
+                _tell(tally, line, Outcome(None, failed, ()))
+            advance()
+
+        ask_all(waiting, ask, parallel)
+    return tally
+
+
+def _tell(tally: Tally, line: Line, outcome: Outcome) -> None:
+    found, error = outcome.result, outcome.error
+    if found is None:
+        failed = error or MallaError("The line was asked of nobody.")
+        tally.add(line, failure_row(line, failed), False, f"{failed.message} {failed.fix}".rstrip())
+        return
+    said = f"{found.state}, paid {in_tokens(found.paid)} MALLA"
+    said += f": {found.reason}, asked of {len(outcome.asked)} providers" if found.reason else ""
+    tally.add(line, result_row(line, found), found.state == SETTLED, said, found.paid)
+
+
+def add_batch(request_app: typer.Typer) -> None:
+    request_app.add_typer(batch_app, name="batch")

@@ -1,0 +1,118 @@
+"""Many documents over many providers: none sees more than its share, and what failed at one is asked of another."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.errors import BadInput, MallaError, Reason, Refused
+from requester.errors import BalanceTooLow, GasMissing
+from requester.flow.batch import Line
+from requester.records import JobResult, Progress
+
+SETTLED = "SETTLED"
+OURS = (BadInput, BalanceTooLow, GasMissing)
+"""What no other provider would take either."""
+
+
+class Asker(Protocol):
+    """What is needed of `requester.Client`."""
+
+    @property
+    def submit(self) -> Callable[..., str]: ...
+    @property
+    def wait(self) -> Callable[..., JobResult]: ...
+    def sellers(self, model: str | None = None) -> Sequence[str]: ...
+
+
+class Shares:
+    """How many documents each provider was shown. Safe to share between threads; addresses in any case."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._shown: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def note(self, provider: str) -> None:
+        """One that it was shown before."""
+        with self._lock:
+            self._shown[provider.lower()] += 1
+
+    def take(self, sellers: Collection[str], tried: Collection[str]) -> str | None:
+        """The provider that was shown the fewest, counted as shown one more; None when none may be shown another."""
+        with self._lock:
+            free = [one for one in sellers if one.lower() not in tried and self._shown[one.lower()] < self.most]
+            chosen = min(free, key=lambda one: (self._shown[one.lower()], one.lower()), default=None)
+            if chosen is not None:
+                self._shown[chosen.lower()] += 1
+            return chosen
+
+    def give_back(self, provider: str) -> None:
+        """One that it was not shown after all: its job was never opened."""
+        with self._lock:
+            self._shown[provider.lower()] -= 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a line: the result of its last job, or the error that ended it. `asked` are providers in order."""
+
+    result: JobResult | None
+    error: MallaError | None
+    asked: tuple[str, ...]
+
+
+def most_of(documents: int, percent: float, sellers: int) -> int:
+    """Documents that one provider may see: `percent` of all, rounded down. Errors: BadInput, with a share that works,
+    where that is none, or where so few providers cannot take all of them."""
+    most = int(documents * percent / 100)
+    if sellers == 0:
+        raise Refused(Reason.NO_PROVIDER, "Nobody offers this model.", "See what is offered: malla request offers.")
+    if most * sellers < documents:
+        least = -(-documents // sellers)
+        raise BadInput(f"{percent:g} % of {documents} documents are {most} for each of {sellers} providers: not enough "
+                       "for all of them.", f"Use --spread {-(-100 * least // documents)} or more.")
+    return most
+
+
+def ask_line(line: Line, asker: Asker, shares: Shares, known: Mapping[str, str], attempts: int, room_wait: float,
+             on_progress: Callable[[Progress], None] | None = None) -> Outcome:
+    """One line to its end: at most so many providers, none twice. A job that an earlier run opened is taken up.
+
+    Errors: WaitTimeout and others of `Client.wait`; what a provider or the chain refuses is in the outcome.
+    """
+    if line.error is not None:
+        return Outcome(None, line.error, ())
+    options = {name: value for name, value in line.options.items() if name != "provider"}
+    fixed, asked, result, error = line.options.get("provider"), list[str](), None, None
+    for number in range(1, attempts + 1):
+        label = line.label if number == 1 else f"{line.label}@{number}"
+        job_id = known.get(label)
+        if job_id is None:
+            sellers = [fixed] if fixed else asker.sellers(options.get("model"))
+            chosen = shares.take(sellers, {one.lower() for one in asked})
+            if chosen is None:
+                break
+            asked.append(chosen)
+            try:
+                job_id = asker.submit(line.messages, label=label, provider=chosen, room_wait=room_wait,
+                                      on_progress=on_progress, **options)
+            except OURS as refused:
+                shares.give_back(chosen)
+                return Outcome(None, refused, tuple(asked))
+            except MallaError as refused:
+                shares.give_back(chosen)
+                error = refused
+                continue
+        result, error = asker.wait(job_id, on_progress=on_progress), None
+        if result.provider not in asked:
+            asked.append(result.provider)
+        if result.state == SETTLED:
+            break
+    if result is None and error is None:
+        error = Refused(Reason.NO_PROVIDER, "No provider of the model may be shown another document.",
+                        "Name a larger --spread.")
+    return Outcome(result, error, tuple(asked))

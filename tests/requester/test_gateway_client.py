@@ -85,7 +85,7 @@ def test_chat__streamed__equals_the_whole(options: dict[str, object], stops_at: 
 def test_chat__stop_sequence__ends_the_call_and_is_not_shown() -> None:
     """Paid for what came until then: the rest of the answer is never asked for."""
     desk = FakeDesk("One. Two. Three. Four.")
-    desk.waits_at = len("One. Two.")
+    desk.waits_at = len("One. Two")
     reply = now(client_of(desk).chat.completions.create(**CHAT, stop=" Two"))
     assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == ("One.", "stop")
     assert desk.ended == ["cancelled"] and reply.usage is not None

@@ -14,9 +14,8 @@ from protocol.errors import BadInput, MallaError
 from protocol.units import from_tokens, in_tokens
 from requester.batch_files import Tally, ask_all, keep_whole_rows, read_questions, results_beside
 from requester.client import Client
-from requester.errors import WaitTimeout
 from requester.flow.batch import Line, failure_row, read_lines, result_row
-from requester.flow.spreading import SETTLED, Outcome, Shares, ask_line, most_of
+from requester.flow.spreading import GOES_ON, SETTLED, Outcome, Shares, ask_line, most_of
 from requester.terminal import speaking
 
 ROOM_WAIT = 900.0
@@ -95,8 +94,8 @@ def _ask_all(client: Client, lines: list[Line], waiting: list[Line], target: Pat
         def ask(line: Line) -> None:
             try:
                 _tell(tally, line, ask_line(line, client, shares, known, attempts, ROOM_WAIT))
-            except WaitTimeout as timeout:
-                return tally.postpone(line, timeout)
+            except GOES_ON as away:
+                return tally.postpone(line, away)
             except MallaError as failed:
                 _tell(tally, line, Outcome(None, failed, ()))
             advance()

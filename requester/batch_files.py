@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
-from protocol.errors import BadInput, ConfigInvalid
+from protocol.errors import BadInput, ConfigInvalid, MallaError
 from protocol.units import in_tokens
-from requester.errors import WaitTimeout
 from requester.flow.batch import Line, answered_keys, complete_rows
 
 
@@ -61,7 +60,7 @@ class Tally:
             self.ended, self.settled, self.paid = self.ended + 1, self.settled + settled, self.paid + paid
             self._tell(f"[{self.ended}/{self._total}] line {line.number}: {said}")
 
-    def postpone(self, line: Line, error: WaitTimeout) -> None:
+    def postpone(self, line: Line, error: MallaError) -> None:
         with self._lock:
             self._tell(f"line {line.number}: {error.message} Run the same command again to go on.")
 

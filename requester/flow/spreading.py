@@ -8,14 +8,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from protocol.errors import BadInput, MallaError, Reason, Refused
-from requester.errors import BalanceTooLow, GasMissing
+from protocol.errors import BadInput, ChainUnreachable, MallaError, Reason, Refused, Unavailable
+from requester.errors import BalanceTooLow, GasMissing, WaitTimeout
 from requester.flow.batch import Line
 from requester.records import JobResult, Progress
 
 SETTLED = "SETTLED"
 OURS = (BadInput, BalanceTooLow, GasMissing)
 """What no other provider would take either."""
+GOES_ON = (WaitTimeout, ChainUnreachable, Unavailable)
+"""After these a job may be open, or open yet: to ask another provider would pay twice. The next run takes it up."""
 
 
 class Asker(Protocol):
@@ -82,7 +84,7 @@ def ask_line(line: Line, asker: Asker, shares: Shares, known: Mapping[str, str],
              on_progress: Callable[[Progress], None] | None = None) -> Outcome:
     """One line to its end: at most so many providers, none twice. A job that an earlier run opened is taken up.
 
-    Errors: WaitTimeout and others of `Client.wait`; what a provider or the chain refuses is in the outcome.
+    Errors: those of `GOES_ON` and of `Client.wait`; what a provider or the chain refuses is in the outcome.
     """
     if line.error is not None:
         return Outcome(None, line.error, ())
@@ -103,6 +105,8 @@ def ask_line(line: Line, asker: Asker, shares: Shares, known: Mapping[str, str],
             except OURS as refused:
                 shares.give_back(chosen)
                 return Outcome(None, refused, tuple(asked))
+            except GOES_ON:
+                raise
             except MallaError as refused:
                 shares.give_back(chosen)
                 error = refused

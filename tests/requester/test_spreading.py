@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from protocol.errors import BadInput, Reason, Refused
+from protocol.errors import BadInput, ChainUnreachable, MallaError, Reason, Refused, Unavailable
 from requester import batch_commands
 from requester.cli import app
 from requester.errors import WaitTimeout
@@ -127,6 +127,28 @@ def test_ask__job_of_an_earlier_run_that_failed__goes_on_elsewhere() -> None:
     asker.submit(line.messages, label=line.label, provider="0xA")
     found = ask_line(line, asker, shares, asker.labels(), 3, 0.0)
     assert found.asked == ("0xA", "0xB") and found.result is not None and found.result.state == "SETTLED"
+
+
+@pytest.mark.parametrize("away", [ChainUnreachable("No node."), Unavailable("No oracle."), WaitTimeout("Still OPEN.")])
+@pytest.mark.parametrize("step", ["submit", "wait"])
+def test_ask__chain_or_oracles_away__no_second_job_is_paid(
+    step: str, away: MallaError, tmp_path: Path, asker: FakeAsker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun may be open: it is asked of nobody else, gets no row, and the next run takes it up."""
+    path, begin = tmp_path / "tasks.jsonl", asker.submit
+
+    def fail(*words: Any, **options: Any) -> Any:
+        if step == "submit":
+            begin(*words, **options)  # its file is written before anything goes out
+        raise away
+
+    path.write_text(lines(1, provider="0xB"))
+    with monkeypatch.context() as patch:
+        patch.setattr(asker, step, fail)
+        found = run(path)
+    assert found.exit_code == 1 and "Run the same command again" in found.output and len(asker.asked) == 1
+    assert not path.with_suffix(".results.jsonl").read_text()
+    assert run(path).exit_code == 0 and len(asker.asked) == 1
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -29,14 +30,19 @@ def keep_running(work: Callable[[], None]) -> None:
         nonlocal asked
         asked = True
         if child:
-            os.kill(child, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and this process is about to notice
+                os.kill(child, number)
 
     before = {number: signal.signal(number, forward) for number in FORWARDED}
     try:
-        while not asked:
-            child = os.fork()
-            if child == 0:
-                _be_child(work, before)
+        while True:
+            # A signal that comes while there is a child of which `child` does not know yet would be told to nobody.
+            with _held_back(FORWARDED) as mask:
+                if asked:
+                    raise SystemExit(0)
+                child = os.fork()
+                if child == 0:
+                    _be_child(work, before, mask)
             _, status = os.waitpid(child, 0)
             child = 0
             code = os.waitstatus_to_exitcode(status)
@@ -50,7 +56,17 @@ def keep_running(work: Callable[[], None]) -> None:
             signal.signal(number, handler)
 
 
-def _be_child(work: Callable[[], None], handlers: Mapping[signal.Signals, Any]) -> None:
+@contextlib.contextmanager
+def _held_back(signals: Iterable[signal.Signals]) -> Iterator[set[int]]:
+    """The signals wait until the end of the block. Yields the mask as it was."""
+    mask = {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, signals)}
+    try:
+        yield mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _be_child(work: Callable[[], None], handlers: Mapping[signal.Signals, Any], mask: Iterable[int]) -> None:
     """Never returns: the stack below is the parent's."""
     code = 1
     try:
@@ -60,6 +76,7 @@ def _be_child(work: Callable[[], None], handlers: Mapping[signal.Signals, Any]) 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         work()
         code = 0
     except SystemExit as end:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.new_user import ROOT, end, free_port, wait_for
 from provider.config import Settings
-from provider.edges.backends import TorchBackend, load_torch_backend
+from provider.edges.backends import TorchBackend, load_text_backend
 from scripts.testnet.arrangement import Arrangement, Node, arrange
 from scripts.testnet.network import Network, remove_network
 from scripts.testnet.parties import owner_of
@@ -56,8 +56,7 @@ def running_stand() -> Iterator[Stand]:
                 requester, node = what.requesters[0], what.providers[0]
                 client = what.client_environment(requester.keystore, requester.password_file)
                 settings = Settings.from_env(what.environment(node, "postgresql+psycopg://", owner_of(node)))
-                backend = load_torch_backend(settings)
-                assert isinstance(backend, TorchBackend)  # the default model is one of texts
+                backend = load_text_backend(settings.models[0], settings)
                 with gateway({**client, "MALLA_HOME": str(Path(place) / "home")}, Path(place) / "gateway.log") as url:
                     yield Stand(url, backend)
                 backend.close()

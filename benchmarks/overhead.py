@@ -38,7 +38,7 @@ from protocol.types import Job, JobSpec, Offer, Prompt, Sampler, SignedOffer
 from protocol.units import Address, Seconds, Wei
 from protocol.wire import to_json
 from provider.config import Settings
-from provider.edges.backends import TorchBackend, load_torch_backend
+from provider.edges.backends import TorchBackend, load_text_backend
 from provider.edges.broker import CeleryBroker
 from provider.edges.journal import PostgresJournal
 from provider.edges.migrate import open_journal
@@ -62,7 +62,7 @@ LONGEST = 300.0
 def main() -> int:
     """Measure, print, write the result file; non-zero when worker and direct call gave other tokens."""
     with running_provider() as (settings, journal, worker):
-        backend = load_torch_backend(settings)
+        backend = load_text_backend(MODEL, settings)
         broker = CeleryBroker(settings.broker_url)
         run_directly(backend, "warm-up")
         run_through_worker(journal, broker, worker, "warm-up", 0)

@@ -41,13 +41,14 @@ from protocol.types import Offer, SignedOffer
 from protocol.units import Address, Seconds, Wei
 from protocol.vouchers import open_call, take_voucher
 from provider.config import Settings
-from provider.edges.backends import TorchBackend, load_torch_backend
+from provider.edges.backends import TorchBackend, load_text_backend
 from provider.edges.journal import PostgresJournal
 from provider.edges.keys import NodeKeys
 from provider.edges.migrate import open_journal
+from provider.edges.models import served_model
 from provider.edges.projection import Projection
 from provider.edges.session_rows import SqlSessions
-from provider.edges.tokenizer import load_counter, served_model
+from provider.edges.tokenizer import load_counter, model_cache
 from provider.ports import Counter, Log
 from provider.records import Produced
 from scripts.testnet.engines import postgres, valkey
@@ -85,7 +86,8 @@ def main() -> int:
         directly(stand, 1, 0), through(stand, clients, 1, 0)
         rows = [measure(stand, clients, count, number) for count in STREAMS for number in range(ROUNDS[count])]
         vouchers = measure_vouchers(stand)
-    result = {"command": "python -m benchmarks.serving", "model": stand.settings.model, "output_tokens": OUTPUT_TOKENS,
+    result = {"command": "python -m benchmarks.serving", "model": stand.settings.models[0],
+              "output_tokens": OUTPUT_TOKENS,
               "streams": {str(count): summarise([row for row in rows if row["streams"] == count]) for count in STREAMS},
               "voucher": vouchers, "same_tokens": sum(row["same_tokens"] for row in rows),
               "calls": sum(row["streams"] for row in rows),
@@ -226,7 +228,8 @@ def running_provider() -> Iterator[Stand]:
         environment = write_home(Path(home), cluster.create_database("serving"), broker.url)
         settings = Settings.from_env(environment)
         journal = open_journal(settings.database_url)
-        served = served_model(settings.model)
+        name = settings.models[0]
+        served = served_model(name)
         offer = Offer(OWNER.address, served.model, served.profile, Wei(10), Wei(100), 2000, 1000, Seconds(10),
                       Wei(10**12), 1, 2**39)
         journal.keep_offer(offer_digest(DOMAIN, offer), SignedOffer(offer, bytes(65)), True)
@@ -235,9 +238,8 @@ def running_provider() -> Iterator[Stand]:
         url = f"http://127.0.0.1:{settings.http_port}"
         try:
             wait_until(lambda: "worker" in journal.beats() and answers(url), roles)
-            backend = load_torch_backend(settings)
-            assert isinstance(backend, TorchBackend)  # the default model is one of texts
-            yield Stand(url, settings, journal, offer, NodeKeys(NODE), load_counter(settings), backend)
+            counter, backend = load_counter(name, model_cache(settings)), load_text_backend(name, settings)
+            yield Stand(url, settings, journal, offer, NodeKeys(NODE), counter, backend)
         finally:
             for role in roles:
                 role.terminate()

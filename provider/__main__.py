@@ -13,6 +13,9 @@ ROLES = ("api", "worker", "node", "migrate")
 
 def run_role(role: str, settings: Settings) -> int:
     """Runs until it is told to stop; returns the exit status. Imports only what the role needs."""
+    from provider.wiring import require_models
+
+    require_models(settings)
     if role == "node":
         from provider.node import run_node
 

@@ -52,7 +52,7 @@ def build_api(settings: Settings, journal: Journal, clock: Clock = time.time, ad
     def status() -> dict[str, object]:
         now = readiness()
         earned = journal.earnings()
-        return {"owner": settings.owner, "model": settings.model, "ready": now.ready,
+        return {"owner": settings.owner, "models": list(settings.models), "ready": now.ready,
                 "waiting_for": list(now.waiting_for), "why": list(now.why), **now.detail, "jobs": journal.stages(),
                 "earnings": earned.as_json(), "offers": len(journal.offers(active_only=True)),
                 "tokens_per_second": _tenths(journal.speed().tokens_per_second)}

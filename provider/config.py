@@ -49,7 +49,7 @@ class Settings:
     home: Path
     http_host: str = "127.0.0.1"
     http_port: int = 0
-    model: str = DEFAULT_MODEL
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
     model_cache: Path | None = None
     backend_url: str = ""
     backend_key_file: Path | None = None
@@ -83,7 +83,7 @@ class Settings:
             home=Path(env.get("MALLA_HOME") or keystore.parent),
             http_host=env.get("MALLA_HTTP_HOST") or "127.0.0.1",
             http_port=_whole(env, "MALLA_HTTP_PORT", 0, 0, 65535),
-            model=env.get("MALLA_MODEL") or DEFAULT_MODEL,
+            models=models_of(env.get("MALLA_MODEL", "")),
             model_cache=Path(cache) if cache else None,
             backend_url=backend_url,
             backend_key_file=Path(server_key) if server_key else None,
@@ -106,6 +106,11 @@ def threads_of(streams: int) -> int:
     """Threads of the worker, each with a slot in the engine: calls fill at most half, so that jobs go on beside them,
     and a call finds all of them taken by jobs only until the first of these ends."""
     return 2 * streams
+
+
+def models_of(text: str) -> tuple[str, ...]:
+    """Names between commas; the default where there is none. Which go together, `provider.edges.shelf` says."""
+    return tuple(name for part in text.split(",") if (name := part.strip())) or (DEFAULT_MODEL,)
 
 
 def _required(env: Mapping[str, str], name: str, what: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -165,20 +165,22 @@ class Keys(Protocol):
 
 
 class Counter(Protocol):
-    """Tokenizer and template of the served model."""
+    """Tokenizer and template of a served model."""
 
     def count(self, messages: Sequence[tuple[str, str]], max_output_tokens: int) -> int:
         """Prompt tokens. Raises Refused or BadInput when the model cannot be asked this."""
         ...
 
 
+Counters = Mapping[Digest, Counter]
+"""Of every model that the node serves, by the digest of its manifest."""
 Deliver = Callable[[Produced], int]
 """Takes what a running call just gave, and returns how many of these tokens went out; it may wait for their payment.
 Fewer than it was given ends the run."""
 
 
 class Backend(Protocol):
-    """Runs the model, for several threads at once. `on_token` gets the count so far; `cancelled` is asked several times
+    """Runs a model, for several threads at once. `on_token` gets the count so far; `cancelled` is asked several times
     a second; fingerprints are projected by what `fingerprint_seed` gives.
 
     Without `deliver` (a job) a run that is cancelled raises. With it (a call) it gives the tokens that went out, with
@@ -187,6 +189,10 @@ class Backend(Protocol):
     def run(self, messages: Sequence[tuple[str, str]], max_output_tokens: int, on_token: Callable[[int], None],
             cancelled: Callable[[], bool], sampler: Sampler, fingerprint_seed: bytes,
             deliver: Deliver | None = None) -> Completion: ...
+
+
+Backends = Mapping[Digest, Backend]
+"""Of every model in memory, by the digest of its manifest."""
 
 
 class Sampling(Protocol):

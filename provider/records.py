@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from protocol.messages import entries_hash
-from protocol.sampling import GREEDY, GUMBEL, MAX_MIN_TOKENS
 from protocol.types import BatchHead, BatchState, Entry, Job, Outcome
 from protocol.units import Address, Digest, Wei
 
@@ -187,18 +186,6 @@ class Completion:
     fingerprints: bytes = b""
     vector: bytes = b""
     """Of a vector model, which gives no tokens: the float32 numbers of `protocol.vectors`."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """What this provider computes: digests of the manifest and of the calibration profile, and what its backend can
-    draw: the kinds of samplers, and the largest `min_tokens`."""
-
-    model: Digest
-    profile: Digest
-    name: str
-    samplers: tuple[str, ...] = (GREEDY, GUMBEL)
-    min_tokens: int = MAX_MIN_TOKENS
 
 
 @dataclass(frozen=True)

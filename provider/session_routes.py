@@ -22,22 +22,14 @@ from protocol.errors import Malformed, MallaError
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
 from provider.bodies import read_object
-from provider.flow.admission import (
-    CHAT,
-    COMPLETION,
-    EMBEDDING,
-    PREDICTION,
-    Admission,
-    admit_call,
-    make_quote,
-    renew,
-)
+from provider.flow.admission import Admission, admit_call, make_quote, renew
 from provider.flow.replies import ASK_END, CANCEL, END_AGAIN, TOTALS, whole_part
 from provider.refusals import answer_error
 from provider.reply_ports import Inlet
 from provider.reply_stream import ReplyStream, StreamedReply
 from provider.room import Room
 from provider.session_rows import CallRefused, CallRow, call_id, unknown_session
+from provider.shelf import CHAT, COMPLETION, EMBEDDING, PREDICTION
 
 KINDS = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETION, "/v1/embeddings": EMBEDDING,
          "/v1/predictions": PREDICTION}
@@ -74,11 +66,10 @@ def add_sessions(app: FastAPI, admission: Admission, inlet: Inlet) -> None:
     @app.get("/v1/models")
     def models() -> dict[str, object]:
         offers = [to_hex(one.offer.model) for one in admission.journal.offers(active_only=True)]
-        served = admission.served
         rows = [{"id": served.name, "object": "model", "created": 0, "owned_by": admission.owner, "malla": {
-            "model": to_hex(served.model), "profile": to_hex(served.profile), "kinds": list(admission.kinds),
+            "model": to_hex(served.model), "profile": to_hex(served.profile), "kinds": list(served.kinds),
             "samplers": list(served.samplers), "offers": offers.count(to_hex(served.model)),
-            "streams": admission.streams}}]
+            "streams": admission.streams}} for served in admission.shelf.models]
         return {"object": "list", "data": rows}
 
     @app.post("/v1/quotes")

@@ -1,4 +1,4 @@
-"""The Celery worker: one process with the model in memory, a thread for each job or call. Inference runs only here.
+"""The Celery worker: one process with the models in memory, a thread for each job or call. Inference runs only here.
 
 Jobs and calls share one engine, which batches whatever is there. Calls come over a queue that is looked into first:
 somebody waits for them. A parent process without a model starts the one that works again when it is killed.
@@ -32,10 +32,10 @@ from provider.config import (
 )
 from provider.flow.calling import Calling, call
 from provider.flow.inference import Inference, infer
-from provider.ports import Backend, Journal, Log
+from provider.ports import Backends, Journal, Log
 from provider.session_ports import Sessions
 from provider.wiring import (
-    build_backend,
+    build_backends,
     build_inference,
     build_journal,
     build_log,
@@ -48,14 +48,14 @@ BEAT_SECONDS = 5.0
 SWITCH_SECONDS = 0.001
 """A thread may hold the interpreter so long while another one wants it; Python's default of 5 ms is a tenth of a step
 of the engine."""
-LoadBackend = Callable[[Settings], Backend]
+LoadBackends = Callable[[Settings], Backends]
 
 
 class WorkerChild:
-    """What the working process holds: the model, the journal and its sign of life. Its methods are for any thread."""
+    """What the working process holds: the models, the journal and its sign of life. Its methods are for any thread."""
 
-    def __init__(self, settings: Settings, load_backend: LoadBackend) -> None:
-        self._settings, self._load = settings, load_backend
+    def __init__(self, settings: Settings, load_backends: LoadBackends) -> None:
+        self._settings, self._load = settings, load_backends
         self._over, self._stopping = threading.Event(), threading.Event()
         self._lock = threading.RLock()
         self._inference: Inference | None = None
@@ -71,15 +71,15 @@ class WorkerChild:
                                                          fix=error.fix)
 
     def start(self) -> Inference:
-        """Loads the model once, whichever thread asks first."""
+        """Loads the models once, whichever thread asks first."""
         with self._lock:
             if self._inference is None:
                 log, journal = build_log("provider-worker", self._settings), build_journal(self._settings)
                 started = time.monotonic()
-                backend = self._load(self._settings)
-                log("model_loaded", model=self._settings.model, seconds=round(time.monotonic() - started, 1))
+                backends = self._load(self._settings)
+                log("model_loaded", models=list(self._settings.models), seconds=round(time.monotonic() - started, 1))
                 release_dead_leases(journal, log)
-                self._inference = build_inference(self._settings, journal, backend, log)
+                self._inference = build_inference(self._settings, journal, backends, log)
                 threading.Thread(target=self._beat, args=(self._inference,), name="beat", daemon=True).start()
                 try:
                     self._serve_calls(self._inference)
@@ -137,7 +137,7 @@ class WorkerChild:
     def _beat(self, inference: Inference) -> None:
         while True:
             try:
-                detail = {"model": self._settings.model, "holder": inference.holder}
+                detail = {"models": list(self._settings.models), "holder": inference.holder}
                 inference.journal.beat("worker", inference.clock(), detail)
             except Exception as error:  # noqa: BLE001 - a sign of life must outlive every hiccup of the database
                 inference.log("beat_failed", error=type(error).__name__)
@@ -145,8 +145,8 @@ class WorkerChild:
                 return
 
 
-def build_app(settings: Settings, load_backend: LoadBackend | None = None) -> Celery:
-    """The worker's application. `load_backend` is called once in the working process; by default it loads what the
+def build_app(settings: Settings, load_backends: LoadBackends | None = None) -> Celery:
+    """The worker's application. `load_backends` is called once in the working process; by default it loads what the
     settings name."""
     app = Celery("malla-provider", broker=settings.broker_url)
     app.conf.update(
@@ -167,7 +167,7 @@ def build_app(settings: Settings, load_backend: LoadBackend | None = None) -> Ce
         broker_connection_retry_on_startup=True,
         broker_transport_options=dict(TRANSPORT_OPTIONS),
     )
-    child = WorkerChild(settings, load_backend or build_backend)
+    child = WorkerChild(settings, load_backends or build_backends)
     worker_init.connect(child.begin, weak=False)
     worker_shutting_down.connect(child.shut, weak=False)
     worker_shutdown.connect(child.stop, weak=False)

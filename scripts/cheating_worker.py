@@ -12,14 +12,15 @@ import sys
 
 from protocol.errors import MallaError
 from provider.config import Settings
-from provider.ports import Backend
+from provider.ports import Backends
 from provider.tasks import build_app, run_worker
 
 BITS, GROUP = 4, 64
 
 
-def load_cheating_backend(settings: Settings) -> Backend:
+def load_cheating_backends(settings: Settings) -> Backends:
     """The model in memory, rounded. Runs in the worker's child, the only place where torch is imported."""
+    from protocol.documents import document_digest
     from protocol.engine.catalogue import find_model
     from protocol.engine.model import load_model, use_threads
     from protocol.engine.prompt import load_prompt_encoder
@@ -28,15 +29,16 @@ def load_cheating_backend(settings: Settings) -> Backend:
     from provider.edges.tokenizer import model_cache
 
     use_threads(1)
-    manifest, cache = find_model(settings.model), model_cache(settings)
+    (name,) = settings.models
+    manifest, cache = find_model(name), model_cache(settings)
     cheap = requantise(load_model(manifest, cache), BITS, GROUP)
-    return TorchBackend(cheap, load_prompt_encoder(manifest, cache))
+    return {document_digest(manifest): TorchBackend(cheap, load_prompt_encoder(manifest, cache))}
 
 
 def main() -> int:
     try:
         settings = Settings.from_env(os.environ)
-        run_worker(build_app(settings, load_cheating_backend), settings.log_level)
+        run_worker(build_app(settings, load_cheating_backends), settings.log_level)
     except MallaError as error:
         print(f"cheating worker: {error.message} {error.fix}".rstrip(), file=sys.stderr)
         return 1

@@ -26,11 +26,13 @@ from provider.cli.options import (
 )
 from provider.cli.output import confirm, reporting, say, table
 from provider.cli.stake import read_amount
-from provider.config import DEFAULT_MODEL, TORCH_CLASS
+from provider.config import TORCH_CLASS
 
 app = typer.Typer(no_args_is_help=True, help="Standing offers: what you serve, at what price.")
 MILLION = 10**6
-Model = Annotated[str, typer.Option("--model", help="Name of the served model.")]
+Model = Annotated[str, typer.Option("--model", help="The model that it is for; needed where the node serves several.")]
+Serves = Annotated[str, typer.Option("--serves", envvar="MALLA_MODEL", show_default=False,
+                                     help="What the node serves, between commas; the offer is for one of them.")]
 InputPrice = Annotated[str, typer.Option("--input-price", help="MALLA per million input tokens.")]
 OutputPrice = Annotated[str, typer.Option("--output-price", help="MALLA per million output tokens.")]
 MaxInput = Annotated[int, typer.Option("--max-input-tokens", min=1, help="Most input tokens of a job.")]
@@ -43,25 +45,25 @@ Nonce = Annotated[int, typer.Argument(help="The offer's nonce, as `offer list` s
 
 @app.command("set")
 def set_offer(
-    input_price: InputPrice, output_price: OutputPrice, model: Model = DEFAULT_MODEL, max_input_tokens: MaxInput = 1024,
+    input_price: InputPrice, output_price: OutputPrice, model: Model = "", max_input_tokens: MaxInput = 1024,
     max_output_tokens: MaxOutput = 256, min_duration: MinDuration = 60, max_outstanding: MaxOutstanding = "200",
     valid_hours: ValidHours = 720, home: Home = DEFAULT_HOME, rpc_url: Rpc = "", deployment: DeploymentFile = None,
     password_file: PasswordFile = None, keystore: OwnerKeystore = None, json: Json = False, yes: Yes = False,
-    dry_run: DryRun = False, backend_class: BackendClass = TORCH_CLASS,
+    dry_run: DryRun = False, backend_class: BackendClass = TORCH_CLASS, serves: Serves = "",
 ) -> None:
     """Sign a standing offer with the node key, keep it in the home folder and send it to every oracle."""
     from provider.cli.sending import open_chain, owner_address
     from provider.flow.offers import Terms, make_offer, sign_offer
-    from provider.wiring.console import open_node_keys, open_offer_files, publish_offer, served_model
+    from provider.wiring.console import choose_served, open_node_keys, open_offer_files, publish_offer
 
     with reporting(json):
         place = Place(home, rpc_url, deployment, password_file, keystore)
         chain, owner = open_chain(place), owner_address(place)
         terms = Terms(per_token(input_price), per_token(output_price), max_input_tokens, max_output_tokens,
                       Seconds(min_duration), read_amount(max_outstanding), Seconds(valid_hours * 3600))
-        served, longest = served_model(model, backend_class), chain.parameters().max_duration
-        offer = make_offer(owner, served, terms, int(time.time()), longest)
-        value, lines = _shown(offer.nonce, asdict(offer)), _lines(offer)
+        served, longest = choose_served(model, serves, backend_class), chain.parameters().max_duration
+        offer = make_offer(owner, served, terms, time.time(), longest)
+        value, lines = _shown(offer.nonce, asdict(offer)), _lines(offer, served.name)
         if not json:
             say(False, {}, lines)
         if dry_run:
@@ -84,16 +86,17 @@ def list_offers(
 ) -> None:
     """The offers of the home folder, and whether they can still open jobs."""
     from provider.cli.sending import open_chain
-    from provider.wiring.console import open_offer_files
+    from provider.wiring.console import name_of_model, open_offer_files
 
     with reporting(json):
         chain = open_chain(Place(home, rpc_url, deployment))
         rows = [(signed, _state(chain, signed, time.time())) for signed in open_offer_files(home).standing()]
         value = {"offers": [_shown(one.offer.nonce, asdict(one.offer)) | {"state": state} for one, state in rows]}
-        cells = [(str(s.offer.nonce), per_million(s.offer.input_price), per_million(s.offer.output_price),
+        cells = [(str(s.offer.nonce), name_of_model(s.offer.model), per_million(s.offer.input_price),
+                  per_million(s.offer.output_price),
                   f"{s.offer.max_input_tokens}+{s.offer.max_output_tokens}", str(s.offer.expiry), state)
                  for s, state in rows]
-        say(json, value, table(cells, ("nonce", "input/M", "output/M", "tokens", "expiry", "state"))
+        say(json, value, table(cells, ("nonce", "model", "input/M", "output/M", "tokens", "expiry", "state"))
             if rows else ["There is no offer. Make one with: malla provider offer set"])
 
 
@@ -150,9 +153,9 @@ def _shown(nonce: int, offer: dict[str, Any]) -> dict[str, Any]:
     return shown | {f"{key}_wei": str(shown.pop(key)) for key in wei} | {"nonce": nonce}
 
 
-def _lines(offer: Any) -> list[str]:
+def _lines(offer: Any, name: str) -> list[str]:
     return [
-        f"Offer {offer.nonce} of {offer.provider}",
+        f"Offer {offer.nonce} of {offer.provider} for {name}",
         f"  {per_million(offer.input_price)} MALLA per million input tokens, "
         f"{per_million(offer.output_price)} per million output tokens",
         f"  at most {offer.max_input_tokens} + {offer.max_output_tokens} tokens, at least {offer.min_duration} s",

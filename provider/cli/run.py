@@ -116,8 +116,9 @@ def _die_with_parent() -> None:
 
 def _check(environment: Mapping[str, str]) -> None:
     from provider.config import Settings
+    from provider.wiring import require_models
 
-    Settings.from_env(environment)
+    require_models(Settings.from_env(environment))
 
 
 def _free_port() -> int:

@@ -14,14 +14,14 @@ from provider.cli.output import OK, REFUSED, reporting, say, table
 from provider.cli.run import Broker, Port
 from provider.config import DEFAULT_MODEL
 
-Model = Annotated[str, typer.Option("--model", envvar="MALLA_MODEL", help="Name of the served model.")]
+Model = Annotated[str, typer.Option("--model", envvar="MALLA_MODEL", help="Served models, between commas.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most rows.")]
 StageName = Annotated[str | None, typer.Option("--stage", help="Only jobs in this stage, such as COMMITTED.")]
 WhyNot = Annotated[bool, typer.Option(
     "--why-not", help="Instead: jobs and sessions that others got for the models you have offers for, and why. "
     "Asks oracles and the chain (--rpc-url), no database; --home and --keystore say who you are.")]
 AlsoModel = Annotated[str, typer.Option("--model", envvar="MALLA_MODEL", show_default=False,
-                                        help="With --why-not: a model that you serve, offer or not.")]
+                                        help="With --why-not: models that you serve, offer or not, between commas.")]
 
 
 def doctor(

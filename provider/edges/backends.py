@@ -1,4 +1,4 @@
-"""The torch backend: the only module of the provider that leads to torch, imported by the worker alone."""
+"""The torch backends: the only module of the provider that leads to torch, imported by the worker alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from protocol.engine.model import ServedModel, load_model, use_threads
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.sampling import PLAIN
 from protocol.types import Sampler
+from protocol.units import Digest
 from provider.config import DEFAULT_STREAMS, Settings, threads_of
+from provider.edges.models import find_vector_manifest, model_digest
 from provider.edges.tokenizer import model_cache
-from provider.edges.vector_backend import VectorBackend, find_vector_manifest, load_vector_backend
-from provider.ports import Deliver
+from provider.edges.vector_backend import load_vector_backend
+from provider.ports import Backend, Backends, Deliver
 from provider.records import Completion, Produced
 
 POLL = 0.1
@@ -59,11 +61,18 @@ class TorchBackend:
                           done.fingerprints)
 
 
-def load_torch_backend(settings: Settings) -> TorchBackend | VectorBackend:
-    """The model that the settings name, checked against its manifest, on one torch thread. Errors: ConfigInvalid."""
+def load_text_backend(name: str, settings: Settings) -> TorchBackend:
+    """A text model, checked against its manifest, on one thread of torch. Errors: ConfigInvalid, Refused."""
     use_threads(1)
-    if (vector := find_vector_manifest(settings.model)) is not None:
-        return load_vector_backend(vector)
-    manifest, cache = find_model(settings.model), model_cache(settings)
+    manifest, cache = find_model(name), model_cache(settings)
     return TorchBackend(load_model(manifest, cache), load_prompt_encoder(manifest, cache),
                         threads_of(settings.streams))
+
+
+def load_torch_backends(settings: Settings) -> Backends:
+    """Every model that the settings name, each in memory once. Errors: those of `load_text_backend`."""
+    found: dict[Digest, Backend] = {}
+    for name in settings.models:
+        vector = find_vector_manifest(name)
+        found[model_digest(name)] = load_text_backend(name, settings) if vector is None else load_vector_backend(vector)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -23,7 +23,8 @@ from provider.edges.broker import CeleryBroker
 from provider.edges.chain import ChainView
 from provider.edges.gpu import NvmlGpu
 from provider.edges.journal import open_engine
-from provider.edges.vector_backend import find_vector_manifest, load_vector_counter
+from provider.edges.models import find_vector_manifest, require_servable
+from provider.edges.vector_backend import load_vector_counter
 
 
 def attempt(question: Callable[[], object]) -> str:
@@ -42,9 +43,17 @@ def ask_machine(folder: Path) -> tuple[dict[str, object], int, int]:
     return NvmlGpu().start().stop(), psutil.virtual_memory().available, shutil.disk_usage(folder).free
 
 
+def ask_models(names: Sequence[str]) -> tuple[dict[str, tuple[str, str]], str]:
+    """Of each model what is wrong with its file and with its profile; and why they cannot be served, all together."""
+    try:
+        require_servable(names)
+    except ConfigInvalid as error:
+        return {}, error.message
+    return {name: ask_model(name) for name in names}, ""
+
+
 def ask_model(name: str) -> tuple[str, str]:
     """What is wrong with the model's file and with its profile."""
-
     vector = find_vector_manifest(name)
     if vector is not None:
         return attempt(lambda: load_vector_counter(vector)), attempt(lambda: find_vector_profile(vector))

@@ -24,10 +24,11 @@ from protocol.manifest import check_request
 from protocol.sampling import GREEDY, PLAIN
 from protocol.types import Sampler
 from provider.config import Settings
+from provider.edges.models import served_profile
 from provider.edges.openai_answer import ServerAnswer, ids_of, logprobs_of
 from provider.edges.openai_chunks import ServerToken
 from provider.edges.openai_http import ModelServer, RunCancelled
-from provider.edges.tokenizer import model_cache, served_profile
+from provider.edges.tokenizer import model_cache
 from provider.ports import Deliver
 from provider.records import Completion
 
@@ -184,13 +185,13 @@ def refuse_sampler(sampler: Sampler) -> None:
                       "Ask with temperature 0 and without min_tokens, or ask another provider.")
 
 
-def load_server_backend(settings: Settings) -> OpenAiServerBackend:
-    """The server that the settings name, asked once. Errors: ConfigInvalid, Unavailable, Malformed, Refused."""
-    manifest = find_model(settings.model)
+def load_server_backend(name: str, settings: Settings) -> OpenAiServerBackend:
+    """A model at the server of the settings, asked once. Errors: ConfigInvalid, Unavailable, Malformed, Refused."""
+    manifest = find_model(name)
     key = read_password(settings.backend_key_file) if settings.backend_key_file else ""
     backend = OpenAiServerBackend(
         ModelServer(settings.backend_url, key), load_prompt_encoder(manifest, model_cache(settings)),
-        settings.backend_model, served_profile(settings.model, settings.backend_class).required, PATIENCE,
+        settings.backend_model, served_profile(name, settings.backend_class).required, PATIENCE,
     )
     backend.check()
     return backend

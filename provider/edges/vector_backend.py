@@ -8,33 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from protocol.documents import document_digest
-from protocol.engine.vector_catalogue import find_vector_model, find_vector_profile
 from protocol.engine.wordpiece import TextEncoder, count_input_tokens, load_text_encoder
 from protocol.errors import BadInput, Reason, Refused
-from protocol.sampling import GREEDY, PLAIN
+from protocol.sampling import PLAIN
 from protocol.types import Prompt, Sampler
 from protocol.vector_manifest import VectorManifest
 from protocol.vectors import VectorInputs, inputs_of_prompt
 from provider.ports import Deliver
-from provider.records import Completion, Served
+from provider.records import Completion
 
 if TYPE_CHECKING:
     from protocol.engine.vector_model import VectorModel
-
-
-def find_vector_manifest(name: str) -> VectorManifest | None:
-    """None for what is no vector model of this release."""
-    try:
-        return find_vector_model(name)
-    except Refused:
-        return None
-
-
-def served_vector(manifest: VectorManifest) -> Served:
-    """What our offers and calls name. Errors: Refused(UNKNOWN_PROFILE)."""
-    profile = find_vector_profile(manifest)
-    return Served(document_digest(manifest), document_digest(profile), manifest.name, (GREEDY,), 0)
 
 
 def inputs_of(messages: Sequence[tuple[str, str]], manifest: VectorManifest) -> VectorInputs:

@@ -8,20 +8,19 @@ from protocol.calls import Quote, quote_digest
 from protocol.economics import payment
 from protocol.encoding import to_hex
 from protocol.envelope import SignedTotals, parse_request
-from protocol.errors import BadInput, MallaError, Reason
+from protocol.errors import BadInput, MallaError
 from protocol.messages import Domain
 from protocol.units import Address, Digest, Wei
 from protocol.vouchers import WRONG_SIGNER, signer_of
-from provider.flow.call_checks import check_call, require_within
+from provider.flow.call_checks import check_call, require_kind, require_within
 from provider.flow.patience import Patience
 from provider.flow.status import judge_readiness
-from provider.ports import Clock, Counter, Journal, Keys, Log
-from provider.records import Served
+from provider.ports import Clock, Counters, Journal, Keys, Log
 from provider.reply_ports import CallBroker
 from provider.session_ports import Sessions
 from provider.session_rows import CallRefused, CallRow, SessionFacts, SessionTotals, unknown_session
+from provider.shelf import Shelf
 
-CHAT, COMPLETION, EMBEDDING, PREDICTION = "chat", "completion", "embedding", "prediction"
 BUSY_SECONDS, QUOTE_SECONDS = 1, 60
 
 
@@ -29,10 +28,10 @@ BUSY_SECONDS, QUOTE_SECONDS = 1, 60
 class Admission:
     owner: Address
     domain: Domain
-    served: Served
+    shelf: Shelf
     sessions: Sessions
     journal: Journal
-    counter: Counter
+    counters: Counters
     keys: Keys
     broker: CallBroker
     clock: Clock
@@ -40,7 +39,6 @@ class Admission:
     patience: Patience
     streams: int
     """Calls that run at once; one more is refused as busy."""
-    kinds: tuple[str, ...] = (CHAT, COMPLETION)
 
 
 def require_room(admission: Admission) -> None:
@@ -61,9 +59,7 @@ def busy(streams: int) -> CallRefused:
 
 def admit_call(admission: Admission, kind: str, session_id: bytes, sealed: bytes) -> CallRow:
     """Take a sealed call and its voucher, and tell the worker. Raises CallRefused, cheap checks first."""
-    if kind not in admission.kinds:
-        raise CallRefused(404, Reason.UNKNOWN_MODEL.value, f"This provider serves no model of the kind {kind}.",
-                          "GET /v1/models says what it serves.")
+    require_kind(kind, admission.shelf.kinds)
     try:
         request = parse_request(admission.keys.unseal(sealed))
     except BadInput as error:
@@ -76,7 +72,7 @@ def admit_call(admission: Admission, kind: str, session_id: bytes, sealed: bytes
         raise unknown_session(session_id)
     _require_signer(admission, facts, request.voucher)
     admission.patience.require(facts.session.requester)
-    tokens = check_call(request, facts, admission.served, admission.owner, admission.domain, admission.counter)
+    tokens = check_call(request, kind, facts, admission.shelf, admission.owner, admission.domain, admission.counters)
     row = admission.sessions.admit(request, kind, tokens, admission.clock())
     try:
         admission.broker.enqueue_call(row.call_id)

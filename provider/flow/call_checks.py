@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NoReturn
 
 from protocol.encoding import to_hex
@@ -15,16 +16,16 @@ from protocol.types import AUDIT_ONE, AUDIT_OPEN, JobSpec
 from protocol.units import Address
 from provider.flow.checks import check_prompt
 from provider.flow.inference import OPENING_ROOM
-from provider.ports import Counter
-from provider.records import Served
+from provider.ports import Counters
 from provider.session_rows import CallRefused, SessionFacts
+from provider.shelf import Served, Shelf
 
 TOKEN_BYTES = 96
 """Of a transcript for each output token: its id, its logprob, and the five likeliest, in hexadecimal."""
 
 
-def check_call(request: CallRequest, facts: SessionFacts, served: Served, owner: Address, domain: Domain,
-               counter: Counter) -> int:
+def check_call(request: CallRequest, kind: str, facts: SessionFacts, shelf: Shelf, owner: Address, domain: Domain,
+               counters: Counters) -> int:
     """Prompt tokens by our own count. Raises CallRefused."""
     spec, session, offer = request.spec, facts.session, facts.offer
     if (spec.chain_id, spec.escrow.lower()) != (domain.chain_id, domain.contract.lower()):
@@ -36,16 +37,18 @@ def check_call(request: CallRequest, facts: SessionFacts, served: Served, owner:
     for what, (found, wanted) in same.items():
         if found != wanted:
             raise CallRefused(403, "wrong_session", f"The call's {what} is {found}, the session's is {wanted}.")
-    for word, said, known in ((Reason.UNKNOWN_MODEL, spec.model, served.model),
-                              (Reason.UNKNOWN_PROFILE, spec.profile, served.profile)):
-        if said != known or said != (offer.model if word is Reason.UNKNOWN_MODEL else offer.profile):
-            raise CallRefused(404, word.value, f"{to_hex(said)} is not what this provider serves in this session.",
-                              "GET /v1/models says what it serves; open a session by an offer of that.")
+    # A session pays the prices of one offer: whatever else the node serves is asked in a session of its own.
+    served = shelf.find(spec.model)
+    if served is None or spec.model != offer.model:
+        raise _not_served(Reason.UNKNOWN_MODEL, spec.model)
+    if spec.profile != served.profile or spec.profile != offer.profile:
+        raise _not_served(Reason.UNKNOWN_PROFILE, spec.profile)
+    require_kind(kind, served.kinds, f"{served.name} is no model")
     _check_sampling(served, spec)
     require_within(spec.input_tokens, spec.max_output_tokens, offer.max_input_tokens, offer.max_output_tokens)
     try:
         prompt = check_prompt(spec, request.prompt)
-        tokens = counter.count(prompt.messages, spec.max_output_tokens)
+        tokens = counters[served.model].count(prompt.messages, spec.max_output_tokens)
     except MallaError as error:
         _refuse(error)
     if tokens != spec.input_tokens:
@@ -56,6 +59,18 @@ def check_call(request: CallRequest, facts: SessionFacts, served: Served, owner:
         raise CallRefused(400, Reason.TOO_MANY_TOKENS.value, f"The call's transcript may have {size} bytes, the limit "
                           f"is {MAX_TRANSCRIPT}.", "Ask for fewer output tokens, or with a shorter prompt.")
     return tokens
+
+
+def require_kind(kind: str, kinds: Collection[str], what: str = "This provider serves no model") -> None:
+    """Raises CallRefused 404; `what` begins its sentence."""
+    if kind not in kinds:
+        raise CallRefused(404, Reason.UNKNOWN_MODEL.value, f"{what} of the kind {kind}.",
+                          "GET /v1/models says what it serves.")
+
+
+def _not_served(reason: Reason, said: bytes) -> CallRefused:
+    return CallRefused(404, reason.value, f"{to_hex(said)} is not what this provider serves in this session.",
+                       "GET /v1/models says what it serves; open a session by an offer of that.")
 
 
 def _check_sampling(served: Served, spec: JobSpec) -> None:

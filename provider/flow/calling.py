@@ -11,7 +11,7 @@ from protocol.transcript import parse_prompt, parse_spec
 from protocol.types import JobSpec
 from provider.flow.call_work import Times, write_work
 from provider.flow.replies import Reply, end_part
-from provider.ports import Backend, Clock, Gpu, Log
+from provider.ports import Backends, Clock, Gpu, Log
 from provider.records import Lease, Produced
 from provider.reply_ports import Outlet
 from provider.session_ports import Leavers, Sessions
@@ -27,7 +27,7 @@ SILENCE, RENEW = 1.0, 5.0
 @dataclass(frozen=True)
 class Calling:
     sessions: Sessions
-    backend: Backend
+    backends: Backends
     gpu: Gpu
     outlet: Outlet
     clock: Clock
@@ -72,10 +72,13 @@ def call(calling: Calling, call_id: bytes) -> bool:
 
 
 def _run(calling: Calling, row: CallRow, spec: JobSpec, progress: _Progress) -> CallWork:
-    prompt = parse_prompt(row.prompt)
+    prompt, backend = parse_prompt(row.prompt), calling.backends.get(spec.model)
+    if backend is None:
+        # Taken before MALLA_MODEL was changed: another model's answer would be fraud.
+        raise CallRefused(503, "not_ready", "The call's model is not served here any more.", "Ask another provider.")
     sampling = calling.gpu.start()
     try:
-        done = calling.backend.run(prompt.messages, spec.max_output_tokens, lambda count: None, progress.is_over,
+        done = backend.run(prompt.messages, spec.max_output_tokens, lambda count: None, progress.is_over,
                                    spec.sampler, seed_of(row.session_id, 0, spec.nonce), progress.deliver)
     finally:
         telemetry = sampling.stop()

@@ -8,10 +8,10 @@ from protocol.messages import Domain
 from protocol.sampling import check_sampler
 from protocol.transcript import parse_prompt, parse_spec
 from protocol.types import AUDIT_CLASSES, Job, JobSpec, Prompt
-from provider.records import Served
+from provider.shelf import Shelf
 
 
-def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, served: Served) -> JobSpec:
+def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, shelf: Shelf) -> JobSpec:
     """The spec of a job. Raises BadInput or Refused with the reason for which a provider declines."""
     if keccak(spec_data) != job.spec_digest:
         raise Refused(Reason.TAMPERED, "The spec's bytes do not have the digest that the job names.")
@@ -29,6 +29,9 @@ def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, served: Se
         if in_spec != in_job:
             raise Refused(Reason.WRONG_JOB, f"The spec's {what} is {in_spec}, the job's is {in_job}.")
     check_sampler(spec.sampler)
+    served = shelf.find(spec.model)
+    if served is None:
+        raise Refused(Reason.UNKNOWN_MODEL, f"The model 0x{spec.model.hex()} is not served here.")
     if spec.sampler.kind not in served.samplers or spec.sampler.min_tokens > served.min_tokens:
         raise Refused(Reason.UNKNOWN_SAMPLER,
                       f"The backend here serves {' and '.join(served.samplers)} jobs with min_tokens of at most "
@@ -36,8 +39,6 @@ def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, served: Se
     if spec.audit not in AUDIT_CLASSES:
         raise Refused(Reason.UNKNOWN_AUDIT, f"There is no audit class '{spec.audit[:40]}'.",
                       f"Use {', '.join(AUDIT_CLASSES)}.")
-    if spec.model != served.model:
-        raise Refused(Reason.UNKNOWN_MODEL, f"The model 0x{spec.model.hex()} is not served here.")
     if spec.profile != served.profile:
         raise Refused(Reason.UNKNOWN_PROFILE, f"The profile 0x{spec.profile.hex()} is not served here.")
     return spec

@@ -53,9 +53,8 @@ class Facts:
     gpu: dict[str, object]
     memory_free: int
     disk_free: int
-    model: str
-    model_error: str
-    profile_error: str
+    models: dict[str, tuple[str, str]]  # name of each → what is wrong with its file, and with its profile
+    models_error: str
     chain: ChainFacts | None
     chain_error: str
     broker_error: str
@@ -72,8 +71,7 @@ def diagnose(facts: Facts) -> list[Finding]:
 
 
 def worst(findings: list[Finding]) -> Severity:
-    order = (Severity.ERROR, Severity.WARNING)
-    return next((severity for severity in order if any(f.severity is severity for f in findings)), Severity.OK)
+    return max((finding.severity for finding in findings), key=list(Severity).index, default=Severity.OK)
 
 
 def _machine(facts: Facts) -> Iterator[Finding]:
@@ -84,8 +82,10 @@ def _machine(facts: Facts) -> Iterator[Finding]:
         yield Finding("GPU", Severity.OK, "NVML answers.")
     yield _at_least("MEMORY", facts.memory_free, LEAST_MEMORY, "of memory are free", "Close other programs.")
     yield _at_least("DISK", facts.disk_free, LEAST_DISK, "of disk are free for the model", "Free some disk space.")
-    yield _well("MODEL", facts.model_error, f"{facts.model} is here and has its digest.", "Run: make setup")
-    yield _well("PROFILE", facts.profile_error, "A calibration profile covers it.", "Serve a model that has one.")
+    yield _well("MODELS", facts.models_error, f"Served here: {', '.join(facts.models)}.", "Set MALLA_MODEL (--model).")
+    for name, (file, profile) in facts.models.items():
+        yield _well("MODEL", file, f"{name} is here and has its digest.", "Run: make setup")
+        yield _well("PROFILE", profile, f"A calibration profile covers {name}.", "Serve a model that has one.")
 
 
 def _services(facts: Facts) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from protocol.transcript import (
     transcript_bytes,
 )
 from protocol.types import NO_FINGERPRINT, Transcript
-from provider.ports import Backend, Clock, Gpu, Journal, Log
+from provider.ports import Backends, Clock, Gpu, Journal, Log
 from provider.records import Completion, JournalJob, Lease, Work
 
 LEASE_SECONDS = 45.0
@@ -33,7 +33,7 @@ MAX_ATTEMPTS = 3
 @dataclass(frozen=True)
 class Inference:
     journal: Journal
-    backend: Backend
+    backends: Backends
     gpu: Gpu
     clock: Clock
     log: Log
@@ -57,6 +57,10 @@ def infer(inference: Inference, job_id: bytes) -> bool:
         return False
     if now >= job.deadline:
         journal.drop(job_id, "stale: its deadline was over before it was begun")
+        return False
+    if job.spec is not None and parse_spec(job.spec).model not in inference.backends:
+        # Taken before MALLA_MODEL was changed: another model's answer would be fraud.
+        journal.drop(job_id, "its model is not served here any more")
         return False
     try:
         work = _run(inference, job)
@@ -82,8 +86,9 @@ def _run(inference: Inference, job: JournalJob) -> Work:
     progress = _Progress(inference, job)
     sampling = inference.gpu.start()
     try:
-        done = inference.backend.run(prompt.messages, spec.max_output_tokens, progress.on_token, progress.is_over,
-                                     spec.sampler, seed_of(job.job_id, 0, spec.nonce))
+        done = inference.backends[spec.model].run(
+            prompt.messages, spec.max_output_tokens, progress.on_token, progress.is_over, spec.sampler,
+            seed_of(job.job_id, 0, spec.nonce))
     finally:
         telemetry = sampling.stop()
     return write_work(job, done, telemetry, inference.journal, started, inference.clock())

@@ -12,7 +12,8 @@ from protocol.types import Offer, SignedOffer
 from protocol.units import UINT96_MAX, Address, Digest, Seconds, Wei
 from protocol.wire import to_json
 from provider.ports import Clock, Journal, Keys, Log
-from provider.records import Delivery, DeliveryKind, Oracle, Served
+from provider.records import Delivery, DeliveryKind, Oracle
+from provider.shelf import Served
 
 REPUBLISH_SECONDS = 300
 """An oracle that lost its offers has ours again after this long."""
@@ -42,8 +43,9 @@ class Publishing:
     domain: Domain
 
 
-def make_offer(owner: Address, served: Served, terms: Terms, now: int, max_duration: int) -> Offer:
-    """The offer that these terms mean from `now` on; its nonce is the time in milliseconds. Errors: BadInput."""
+def make_offer(owner: Address, served: Served, terms: Terms, now: float, max_duration: int) -> Offer:
+    """The offer that these terms mean from `now` (unix seconds) on; its nonce is the time in milliseconds, so that two
+    offers of one second differ. Errors: BadInput."""
     if terms.input_price == 0 and terms.output_price == 0:
         raise BadInput("Both prices are 0.", "Ask for at least 1 wei per input or output token.")
     for name, value in (("input price", terms.input_price), ("output price", terms.output_price),
@@ -58,7 +60,8 @@ def make_offer(owner: Address, served: Served, terms: Terms, now: int, max_durat
     if not 60 <= terms.valid_for <= LONGEST_VALID:
         raise BadInput(f"The offer would be valid for {terms.valid_for} s.", f"Use 60 to {LONGEST_VALID} s.")
     return Offer(owner, served.model, served.profile, terms.input_price, terms.output_price, terms.max_input_tokens,
-                 terms.max_output_tokens, terms.min_duration, terms.max_outstanding, now * 1000, now + terms.valid_for)
+                 terms.max_output_tokens, terms.min_duration, terms.max_outstanding, int(now * 1000),
+                 int(now) + terms.valid_for)
 
 
 def sign_offer(offer: Offer, domain: Domain, keys: Keys) -> SignedOffer:

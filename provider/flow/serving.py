@@ -11,8 +11,9 @@ from protocol.limits import MAX_TRANSCRIPT
 from protocol.types import JobState
 from protocol.units import Address
 from provider.flow.checks import check_job, check_prompt
-from provider.ports import Broker, Chain, Clock, Counter, Journal, Keys, Log, OracleClient
-from provider.records import JournalJob, Oracle, Served, Stage
+from provider.ports import Broker, Chain, Clock, Counters, Journal, Keys, Log, OracleClient
+from provider.records import JournalJob, Oracle, Stage
+from provider.shelf import Shelf
 
 LEAST_SECONDS = 5
 """Below this a job is not begun: its answer could not be committed in time."""
@@ -25,11 +26,11 @@ ENQUEUE_PATIENCE = 60.0
 @dataclass(frozen=True)
 class Serving:
     owner: Address
-    served: Served
+    shelf: Shelf
     journal: Journal
     chain: Chain
     client: OracleClient
-    counter: Counter
+    counters: Counters
     keys: Keys
     broker: Broker
     clock: Clock
@@ -85,12 +86,12 @@ def _examine(serving: Serving, job: JournalJob, oracles: Sequence[Oracle]) -> Ac
     if offer is None:
         raise Refused(Reason.WRONG_JOB, "The job names an offer that this node does not know.")
     spec_data = _fetch(serving, job.job.spec_digest, oracles, "spec")
-    spec = check_job(job.job, spec_data, serving.chain.domain, serving.owner, serving.served)
+    spec = check_job(job.job, spec_data, serving.chain.domain, serving.owner, serving.shelf)
     if (offer.offer.model, offer.offer.profile) != (spec.model, spec.profile):
         raise Refused(Reason.WRONG_JOB, "The spec names another model or profile than the offer.")
     plaintext = serving.keys.unseal(_fetch(serving, spec.prompt_blob, oracles, "prompt"))
     prompt = check_prompt(spec, plaintext)
-    count = serving.counter.count(prompt.messages, spec.max_output_tokens)
+    count = serving.counters[spec.model].count(prompt.messages, spec.max_output_tokens)
     if count > job.job.input_tokens:
         raise Refused(Reason.TOO_MANY_TOKENS, f"The prompt has {count} tokens, reserved were {job.job.input_tokens}.")
     size = 2 * len(plaintext) + BYTES_PER_TOKEN * spec.max_output_tokens + 2 * len(spec_data)

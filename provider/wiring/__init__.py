@@ -26,7 +26,7 @@ from provider.flow.serving import Serving
 from provider.flow.session_ends import Ending
 from provider.flow.session_reports import Reporting
 from provider.flow.work import Committing
-from provider.ports import Backend, Journal, Log
+from provider.ports import Backends, Journal, Log
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -91,30 +91,36 @@ def build_journal(settings: Settings) -> PostgresJournal:
     return open_journal(settings.database_url)
 
 
-def build_torch_backend(settings: Settings) -> Backend:
-    """Imports torch and loads the model: for the worker's child only. Errors: ConfigInvalid."""
-    from provider.edges.backends import load_torch_backend
+def require_models(settings: Settings) -> None:
+    """Whether this release can serve what the settings name, together. Errors: ConfigInvalid, Refused(UNKNOWN_PROFILE).
+    """
+    from provider.edges.models import find_shelf
 
-    return load_torch_backend(settings)
+    find_shelf(settings)
 
 
-def build_backend(settings: Settings) -> Backend:
-    """What runs the model: the server that MALLA_BACKEND_URL names, else torch. For the worker's child only.
+def build_backends(settings: Settings) -> Backends:
+    """What runs the models: the server that MALLA_BACKEND_URL names, else torch. For the worker's child only.
 
     Errors: ConfigInvalid, Unavailable, Malformed, Refused(UNKNOWN_PROFILE).
     """
+    from provider.edges.models import find_shelf
+
+    shelf = find_shelf(settings)
     if not settings.backend_url:
-        return build_torch_backend(settings)
+        from provider.edges.backends import load_torch_backends  # imports torch
+
+        return load_torch_backends(settings)
     from provider.edges.openai_server import load_server_backend
 
-    return load_server_backend(settings)
+    return {served.model: load_server_backend(served.name, settings) for served in shelf.models}
 
 
-def build_inference(settings: Settings, journal: Journal, backend: Backend, log: Log) -> Inference:
+def build_inference(settings: Settings, journal: Journal, backends: Backends, log: Log) -> Inference:
     """What one process of the worker runs jobs with."""
     from provider.edges.gpu import NvmlGpu
 
-    return Inference(journal, backend, NvmlGpu(), time.time, log, f"{socket.gethostname()}:{os.getpid()}")
+    return Inference(journal, backends, NvmlGpu(), time.time, log, f"{socket.gethostname()}:{os.getpid()}")
 
 
 def take_challenge_step(settings: Settings, log: Log, window: int) -> None:
@@ -142,17 +148,17 @@ def build_node(settings: Settings) -> Node:
     from provider.edges.claim_rows import SqlClaims
     from provider.edges.device import ask_device
     from provider.edges.keys import open_node_keys
+    from provider.edges.models import find_shelf
     from provider.edges.offer_files import OfferFiles
     from provider.edges.oracle_client import HttpOracleClient
     from provider.edges.projection import Projection
     from provider.edges.said_rows import SqlSaid
     from provider.edges.session_rows import SqlSessions
-    from provider.edges.tokenizer import load_counter, served_model
+    from provider.edges.tokenizer import load_counters
 
     log = build_log("provider-node", settings)
     keys = open_node_keys(settings.keystore, settings.password_file)
-    served = served_model(settings.model, settings.backend_class)
-    counter = load_counter(settings)
+    shelf, counters = find_shelf(settings), load_counters(settings)
     journal = build_journal(settings)
     engine = journal.engine
     chain = connect(settings.rpc_url, load_deployment(settings.deployment))
@@ -166,7 +172,7 @@ def build_node(settings: Settings) -> Node:
     return Node(
         settings, engine, journal, chain, view, Follower(engine, chain, settings.confirmations),
         Projection(settings.owner, log), sender, OfferFiles(settings.home), keys, client, broker,
-        Serving(settings.owner, served, journal, view, client, counter, keys, broker, time.time, log),
+        Serving(settings.owner, shelf, journal, view, client, counters, keys, broker, time.time, log),
         Committing(journal, view, sender, time.time, log, settings.max_batch, settings.batch_wait, claims=claims,
                    voucher_wait=settings.voucher_wait),
         Delivering(journal, view, client, keys, time.time, log),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from protocol.errors import MallaError
 from protocol.types import SignedOffer
 from protocol.units import Address
-from provider.config import TORCH_CLASS
+from provider.config import DEFAULT_MODEL, TORCH_CLASS, models_of
 from provider.figures import Earnings
 from provider.flow.doctor import ChainFacts, Facts
 from provider.flow.status import judge_readiness
-from provider.records import Served
+from provider.shelf import Served, choose_name
 
 if TYPE_CHECKING:
     from protocol.chain.chain import Chain
@@ -37,11 +37,25 @@ def open_offer_files(home: Path) -> OfferFiles:
     return OfferFiles(home)
 
 
-def served_model(name: str, backend_class: str = TORCH_CLASS) -> Served:
-    """Errors: Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
-    from provider.edges.tokenizer import served_model as find
+def choose_served(asked: str, listed: str, backend_class: str = TORCH_CLASS) -> Served:
+    """What an offer is for: the model of this name, one of those `listed` with commas (empty: not known here).
 
-    return find(name, backend_class)
+    Errors: ConfigInvalid, Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE).
+    """
+    from provider.edges.models import require_servable, served_model
+
+    if not listed:
+        return served_model(asked or DEFAULT_MODEL, backend_class)
+    names = models_of(listed)
+    require_servable(names)
+    return served_model(choose_name(asked, names), backend_class)
+
+
+def name_of_model(model: bytes) -> str:
+    """Its digest, where this release knows no such model."""
+    from provider.edges.models import model_name
+
+    return model_name(model) or f"0x{model.hex()}"
 
 
 def publish_offer(chain: Chain, offer: SignedOffer) -> dict[str, str | None]:
@@ -90,21 +104,19 @@ def read_jobs(database_url: str, limit: int, stage: str | None) -> list[dict[str
     return open_journal(database_url).list_jobs(limit, stage)
 
 
-def read_lost(chain: Chain, home: Path, owner: Address, model: str, limit: int) -> list[WhyNot]:
-    """What others got for `model` (none if empty) and for those that we have offers for, and why.
+def read_lost(chain: Chain, home: Path, owner: Address, models: str, limit: int) -> list[WhyNot]:
+    """What others got for `models` (names between commas, or none) and for those that we have offers for, and why.
 
     Errors: Unavailable, ChainUnreachable, ConfigInvalid, Refused(UNKNOWN_MODEL).
     """
-    from protocol.documents import document_digest
-    from protocol.engine.catalogue import find_model
     from provider.edges.chain import ChainView
     from provider.edges.lost_work import PublicMarket
+    from provider.edges.models import model_digest
     from provider.edges.offer_files import OfferFiles
     from provider.edges.oracle_client import HttpOracleClient
-    from provider.edges.vector_backend import find_vector_manifest
     from provider.flow.why_not import explain_lost
 
-    served = {document_digest(find_vector_manifest(model) or find_model(model))} if model else set()
+    served = {model_digest(name) for name in models_of(models)} if models else set()
     client = HttpOracleClient()
     try:
         market = PublicMarket(chain, ChainView(chain).oracles(), client, OfferFiles(home), owner)
@@ -137,7 +149,7 @@ def require_database(database_url: str) -> None:
     open_journal(database_url).engine.dispose()
 
 
-def gather_facts(owner_keystore: Path, node_keystore: Path, home: Path, model: str, database_url: str, broker_url: str,
+def gather_facts(owner_keystore: Path, node_keystore: Path, home: Path, models: str, database_url: str, broker_url: str,
                  port: int, connect: Callable[[], Chain]) -> Facts:
     """Asks everything that `doctor` judges; a question that fails is a fact, not an error."""
     from provider.edges import facts
@@ -145,7 +157,7 @@ def gather_facts(owner_keystore: Path, node_keystore: Path, home: Path, model: s
 
     owner, node_key, keystore_error = facts.ask_keystores(owner_keystore, node_keystore)
     gpu, memory, disk = facts.ask_machine(home)
-    model_error, profile_error = facts.ask_model(model)
+    known, models_error = facts.ask_models(models_of(models))
     chain, chain_error = None, ""
     try:
         chain = _gather_chain(connect(), owner, node_key)
@@ -155,8 +167,8 @@ def gather_facts(owner_keystore: Path, node_keystore: Path, home: Path, model: s
         offers = len(OfferFiles(home).standing())
     except MallaError:
         offers = 0
-    return Facts(owner, node_key, keystore_error, gpu, memory, disk, model, model_error, profile_error, chain,
-                 chain_error, facts.ask_broker(broker_url), facts.ask_database(database_url), port,
+    return Facts(owner, node_key, keystore_error, gpu, memory, disk, known, models_error, chain, chain_error,
+                 facts.ask_broker(broker_url), facts.ask_database(database_url), port,
                  *facts.ask_port(port, owner), offers)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from protocol.messages import Domain
 from provider.config import Settings
-from provider.flow.admission import CHAT, COMPLETION, EMBEDDING, PREDICTION, Admission
+from provider.flow.admission import Admission
 from provider.flow.calling import Calling
 from provider.flow.inference import Inference
 from provider.flow.patience import Patience
@@ -29,34 +29,25 @@ def build_calling(settings: Settings, inference: Inference, stopping: Callable[[
     from provider.edges.streams import RedisOutlet
 
     journal = open_call_journal(settings)
-    return Calling(build_sessions(settings, journal), inference.backend, inference.gpu,
+    return Calling(build_sessions(settings, journal), inference.backends, inference.gpu,
                    RedisOutlet(settings.broker_url), time.time, time.sleep, inference.log, inference.holder,
                    SqlLeavers(journal.engine), stopping)
 
 
 def build_admission(settings: Settings, journal: PostgresJournal, log: Log) -> Admission:
-    """What the api admits calls with. Errors: ConfigInvalid, Refused(UNKNOWN_MODEL | UNKNOWN_PROFILE)."""
+    """What the api admits calls with. Errors: ConfigInvalid, Refused(UNKNOWN_PROFILE)."""
     from provider.edges.broker import CeleryBroker
     from provider.edges.keys import open_node_keys
     from provider.edges.leaver_rows import SqlLeavers
-    from provider.edges.tokenizer import load_counter, served_model
+    from provider.edges.models import find_shelf
+    from provider.edges.tokenizer import load_counters
 
     return Admission(
-        settings.owner, read_domain(settings), served_model(settings.model, settings.backend_class),
-        build_sessions(settings, journal), journal, load_counter(settings),
-        open_node_keys(settings.keystore, settings.password_file), CeleryBroker(settings.broker_url), time.time, log,
-        Patience(SqlLeavers(journal.engine), time.time), settings.streams, kinds_of(settings.model),
+        settings.owner, read_domain(settings), find_shelf(settings), build_sessions(settings, journal), journal,
+        load_counters(settings), open_node_keys(settings.keystore, settings.password_file),
+        CeleryBroker(settings.broker_url), time.time, log, Patience(SqlLeavers(journal.engine), time.time),
+        settings.streams,
     )
-
-
-def kinds_of(model: str) -> tuple[str, ...]:
-    """What can be asked of a model: tokens, or vectors of texts, or vectors of rows."""
-    from provider.edges.vector_backend import find_vector_manifest
-
-    vector = find_vector_manifest(model)
-    if vector is None:
-        return CHAT, COMPLETION
-    return (EMBEDDING,) if vector.reads_texts else (PREDICTION,)
 
 
 def build_inlet(settings: Settings) -> Inlet:

@@ -25,7 +25,9 @@ from scripts.testnet.private import write_private
 ROLES: Mapping[str, tuple[str, ...]] = {"oracle": ("api", "worker", "watch"), "provider": ("api", "worker", "node")}
 CHEATING_WORKER = "scripts.cheating_worker"
 EMBEDDER, EMBEDDING_MODEL = "provider-4", "all-MiniLM-L6-v2"
-"""The provider of a network that serves embeddings beside text, and its model."""
+"""The provider of a network that serves vectors beside the others' texts, and its model for embeddings."""
+VECTOR_MODELS = (EMBEDDING_MODEL, "Demand-M3-Monthly", "Churn-Telco")
+"""What it serves on the testnet, so that every recipe of scripts/recipes has a seller there."""
 
 @dataclass(frozen=True)
 class Node:
@@ -37,7 +39,7 @@ class Node:
     port: int
     broker_port: int
     cheats: bool = False
-    model: str = DEFAULT_MODEL
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
 
     @property
     def url(self) -> str:
@@ -145,7 +147,7 @@ class Arrangement:
         if node.side == "oracle":
             its |= {"MALLA_AUDIT_TURN": str(self.audit_turn), "MALLA_CANARY_WALLETS": str(node.folder / "canaries")}
         if owner is not None:
-            its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder), "MALLA_MODEL": node.model}
+            its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder), "MALLA_MODEL": ",".join(node.models)}
         return plain_environment() | its
 
     def client_environment(self, keystore: Path, password_file: Path) -> dict[str, str]:
@@ -165,7 +167,7 @@ def arrange(
     providers: int = 3,
     requesters: int = 3,
     cheats: tuple[str, ...] = (),
-    models: Mapping[str, str] = MappingProxyType({}),
+    models: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     model_cache: Path | None = None,
     audit_turn: int = 60,
 ) -> Arrangement:
@@ -177,7 +179,7 @@ def arrange(
     """
     names = [f"oracle-{i + 1}" for i in range(oracles)] + [f"provider-{i + 1}" for i in range(providers)]
     asked = {"oracles": oracles, "providers": providers, "requesters": requesters, "cheats": list(cheats),
-             "models": dict(models)}
+             "models": {name: list(names) for name, names in models.items()}}
     record = folder / "network.json"
     kept = _read_record(record)
     if kept and kept["parties"] != asked:
@@ -192,7 +194,7 @@ def arrange(
         nodes=tuple(
             Node(
                 name, name.rpartition("-")[0], folder / "nodes" / name, ports[name], ports[f"{name}-valkey"],
-                name in cheats, models.get(name, DEFAULT_MODEL),
+                name in cheats, models.get(name, (DEFAULT_MODEL,)),
             )
             for name in names
         ),

@@ -184,19 +184,19 @@ class Network:
                              f"{len(self.what.requesters)} requesters")  # fmt: skip
 
     def _wait_for_offers(self) -> None:
-        """Until every oracle lists an offer and the address of every provider: only then can anybody ask for work."""
-        end, wanted = time.monotonic() + OFFERS_TIMEOUT, len(self.what.providers)
+        """Until every oracle lists the offers and the address of every provider: only then can anybody ask for work."""
+        end, wanted = time.monotonic() + OFFERS_TIMEOUT, sum(len(node.models) for node in self.what.providers)
         for node in self.what.oracles:
-            while (listed := offers.count_sellers(node.url)) < wanted:
+            while (listed := offers.count_offers(node.url)) < wanted:
                 self.require_alive()
                 if time.monotonic() > end:
                     raise ProcessFailed(
-                        f"{node.name} lists offers of {listed} and not {wanted} providers in {OFFERS_TIMEOUT:.0f} s.",
+                        f"{node.name} lists {listed} and not {wanted} offers in {OFFERS_TIMEOUT:.0f} s.",
                         f"See the logs of the providers' nodes in {self.what.logs}.",
                     )
-                self._say("nodes", f"all ready; {node.name} lists offers of {listed} of {wanted} providers")
+                self._say("nodes", f"all ready; {node.name} lists {listed} of {wanted} offers")
                 time.sleep(0.5)
-        self._say("nodes", f"{len(self.what.nodes)} ready, every oracle lists the offers of {wanted} providers")
+        self._say("nodes", f"{len(self.what.nodes)} ready, every oracle lists all {wanted} offers")
 
     def _took(self, step: str, began: float) -> None:
         self.durations[step] = round(time.monotonic() - began, 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from protocol.errors import MallaError
-from scripts.testnet.arrangement import EMBEDDER, EMBEDDING_MODEL, arrange
+from scripts.testnet.arrangement import EMBEDDER, VECTOR_MODELS, arrange
 from scripts.testnet.engines import ROOT
 from scripts.testnet.lock import Lock
 from scripts.testnet.network import Network
@@ -66,7 +66,7 @@ def keep_up(folder: Path, say: Callable[[str, str], None], ready: Callable[[], N
     state, port_file = folder / "state.json", folder / "rpc_port"
     with Lock(folder):
         state.unlink(missing_ok=True)  # of a supervisor that was killed
-        what = arrange(folder, providers=4, models={EMBEDDER: EMBEDDING_MODEL})
+        what = arrange(folder, providers=4, models={EMBEDDER: VECTOR_MODELS})
         network = Network(what, say)
         try:
             with network:

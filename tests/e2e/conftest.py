@@ -23,7 +23,7 @@ def market() -> Iterator[Market]:
     """Kept on disk after a run, for its logs; the next run begins anew."""
     with Lock(FOLDER):
         remove_network(FOLDER / "network")
-        what = arrange(FOLDER / "network", providers=4, cheats=(CHEAT,), models={EMBEDDER: EMBEDDING_MODEL},
+        what = arrange(FOLDER / "network", providers=4, cheats=(CHEAT,), models={EMBEDDER: (EMBEDDING_MODEL,)},
                        audit_turn=AUDIT_TURN)
         with Network(what, Steps()) as network:
             yield Market(network)

@@ -22,7 +22,7 @@ from provider.ports import Log
 from tests.provider.session_world import NOW, OFFER
 from tests.provider.test_api import SETTINGS
 from tests.provider.test_calling import Desk
-from tests.provider.world import OWNER, SERVED
+from tests.provider.world import OWNER, SERVED, SHELF
 
 CHAT = "/v1/chat/completions"
 
@@ -44,8 +44,9 @@ class Shop:
 
     @property
     def admission(self) -> Admission:
-        made = Admission(OWNER, DOMAIN, SERVED, self.sessions, self.journal, self.counter, self.keys, self.replies,
-                         self.desk.clock, Log(), Patience(self.desk.leavers, self.desk.clock), self.streams)
+        patience = Patience(self.desk.leavers, self.desk.clock)
+        made = Admission(OWNER, DOMAIN, SHELF, self.sessions, self.journal, {SERVED.model: self.counter}, self.keys,
+                         self.replies, self.desk.clock, Log(), patience, self.streams)
         return replace(made, **self.changes)
 
     @property

@@ -23,6 +23,7 @@ from provider.ports import Log
 from provider.reply_ports import Entry, Event
 from provider.session_rows import CallRow, CallStage
 from tests.provider.session_world import INPUT, Payer, opened
+from tests.provider.world import SERVED
 
 LONG = (*range(100, 700), 2)
 
@@ -44,8 +45,8 @@ class Desk:
 
     @property
     def calling(self) -> Calling:
-        return Calling(self.sessions, self.backend, FakeGpu(), self.replies, self.clock, self.wait, Log(), "host:1",
-                       self.leavers, lambda: self.stopping)
+        return Calling(self.sessions, {SERVED.model: self.backend}, FakeGpu(), self.replies, self.clock, self.wait,
+                       Log(), "host:1", self.leavers, lambda: self.stopping)
 
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds

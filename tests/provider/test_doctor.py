@@ -10,15 +10,15 @@ import pytest
 from provider.flow.doctor import GIB, ChainFacts, Facts, Severity, diagnose, worst
 
 CHAIN = ChainFacts(31337, 2, 10**18, 10**18, 10**20, 10**21, "0xNode", 0, {"http://a": "", "http://b": ""})
-WELL = Facts("0xOwner", "0xNode", "", {"gpu": {"devices": []}, "note": ""}, 8 * GIB, 50 * GIB, "Test-1", "", "", CHAIN,
-             "", "", "", 8000, "", False, 1)
+WELL = Facts("0xOwner", "0xNode", "", {"gpu": {"devices": []}, "note": ""}, 8 * GIB, 50 * GIB, {"Test-1": ("", "")},
+             "", CHAIN, "", "", "", 8000, "", False, 1)
 
 
 def test_diagnose__all_is_well__every_finding_is_ok_and_has_no_fix() -> None:
     findings = diagnose(WELL)
     assert worst(findings) is Severity.OK
     assert {finding.fix for finding in findings} == {""}
-    assert len({finding.code for finding in findings}) == len(findings) == 17
+    assert len({finding.code for finding in findings}) == len(findings) == 18
 
 
 def test_diagnose__own_node_listens__the_port_is_well() -> None:
@@ -33,8 +33,9 @@ def test_diagnose__own_node_listens__the_port_is_well() -> None:
         ({"gpu": {"gpu": None, "note": "no NVIDIA GPU: none"}}, "GPU_NONE", Severity.WARNING),
         ({"memory_free": GIB}, "MEMORY", Severity.WARNING),
         ({"disk_free": GIB}, "DISK", Severity.WARNING),
-        ({"model_error": "another digest"}, "MODEL", Severity.ERROR),
-        ({"profile_error": "no profile"}, "PROFILE", Severity.ERROR),
+        ({"models_error": "a mix"}, "MODELS", Severity.ERROR),
+        ({"models": {"A": ("another digest", ""), "B": ("", "")}}, "MODEL", Severity.ERROR),
+        ({"models": {"A": ("", ""), "B": ("", "no profile")}}, "PROFILE", Severity.ERROR),
         ({"database_error": "away"}, "DATABASE", Severity.ERROR),
         ({"broker_error": "away"}, "BROKER", Severity.ERROR),
         ({"port_error": "in use"}, "PORT", Severity.ERROR),

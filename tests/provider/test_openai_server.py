@@ -16,11 +16,12 @@ from protocol.errors import ConfigInvalid, Malformed, MallaError, Reason, Refuse
 from protocol.profile import PROOFS
 from protocol.transcript import parse_transcript
 from protocol.types import NO_FINGERPRINT, Sampler
+from provider.edges.models import served_model, served_profile
 from provider.edges.openai_http import RunCancelled
-from provider.edges.tokenizer import served_model, served_profile
 from provider.flow.inference import infer
 from provider.flow.serving import take_jobs
 from provider.records import Produced, Stage
+from provider.shelf import Shelf
 from tests.provider.model_server import (
     NO_TOP,
     PROMPT,
@@ -216,7 +217,7 @@ def test_infer__server_that_is_down_for_a_while__job_is_kept_and_done_later() ->
 
     job = world.open_job()
     take_jobs(world.serving, world.members)
-    inference = replace(world.inference(), backend=backend(answer))
+    inference = replace(world.inference(), backends={SERVED.model: backend(answer)})
     with pytest.raises(Unavailable, match="does not answer"):
         infer(inference, job)
     assert world.stage(job) is Stage.RUNNING and world.journal.rows[job].work is None
@@ -231,5 +232,5 @@ def test_take_jobs__sampler_that_the_backend_cannot_draw__is_declined_before_wor
     world = World()
     served = replace(SERVED, samplers=("greedy",), min_tokens=0)
     job = world.open_job(spec={"sampler": Sampler("gumbel", 7, 700)})
-    take_jobs(replace(world.serving, served=served), world.members)
+    take_jobs(replace(world.serving, shelf=Shelf((served,))), world.members)
     assert world.journal.rows[job].stage is Stage.DECLINING

@@ -19,6 +19,7 @@ from provider.edges.fakes import DOMAIN, FakeKeys
 from provider.flow import admission
 from provider.reply_ports import Entry, Event
 from provider.session_rows import CallStage, call_id
+from provider.shelf import Shelf
 from tests.provider.session_world import CAP, NOW, Payer
 from tests.provider.shop import CHAT, Shop
 from tests.provider.world import OWNER, SERVED
@@ -103,7 +104,7 @@ def test_call__spec_that_does_not_fit__refused_before_its_voucher(shop: Shop, ch
 
 @pytest.mark.parametrize("sampler", [Sampler("gumbel", 1, 700), Sampler("greedy", 0, min_tokens=1)])
 def test_call__sampler_that_the_profile_does_not_know__refused_before_its_voucher(sampler: Sampler) -> None:
-    shop = Shop(changes={"served": replace(SERVED, samplers=("greedy",), min_tokens=0)})
+    shop = Shop(changes={"shelf": Shelf((replace(SERVED, samplers=("greedy",), min_tokens=0),))})
     answer = shop.ask(shop.payer.request(shop.payer.sign(10**6), sampler=sampler))
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_sampler")
     assert not shop.sessions.calls and shop.sessions.rows[shop.payer.id].voucher is None

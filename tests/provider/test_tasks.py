@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
-from protocol.units import Address
+from protocol.units import Address, Digest
 from provider.config import CALL_TASK, CHALLENGE_TASK, QUEUE, TASK, Settings
 from provider.edges.fakes import FakeBackend
 from provider.ports import Log
 from provider.records import Lease, Stage
 from provider.tasks import WorkerChild, build_app, release_dead_leases
 from tests.provider.test_inference import accepted
-from tests.provider.world import World
+from tests.provider.world import SERVED, World
 
 OWNER = Address("0x000000000000000000000000000000000000dEaD")
 SETTINGS = Settings("http://rpc", Path("d"), Path("k"), Path("p"), "database", "memory://", OWNER, Path("h"))
@@ -59,12 +59,13 @@ def test_child__many_tasks_at_once__load_the_model_once(monkeypatch: pytest.Monk
     jobs = [accepted(world) for _ in range(8)]
     monkeypatch.setattr("provider.tasks.build_journal", lambda settings: world.journal)
 
-    def load(settings: Settings) -> FakeBackend:
-        loads.append(settings.model)
-        return backend
+    def load(settings: Settings) -> dict[Digest, FakeBackend]:
+        loads.append(settings.models)
+        return {SERVED.model: backend}
 
     child = WorkerChild(SETTINGS, load)
-    monkeypatch.setattr("provider.tasks.build_inference", lambda *_: replace(world.inference(), backend=backend))
+    inference = replace(world.inference(), backends={SERVED.model: backend})
+    monkeypatch.setattr("provider.tasks.build_inference", lambda *_: inference)
     threads = [threading.Thread(target=child.run, args=(job.hex(),)) for job in jobs]
     for thread in threads:
         thread.start()
@@ -79,7 +80,7 @@ def test_child__told_twice_of_a_job_at_hand__runs_it_once(monkeypatch: pytest.Mo
     """A lease tells processes apart, not threads of one."""
     world = World()
     job = accepted(world)
-    child = WorkerChild(SETTINGS, lambda settings: world.backend)
+    child = WorkerChild(SETTINGS, lambda settings: {SERVED.model: world.backend})
     monkeypatch.setattr("provider.tasks.build_journal", lambda settings: world.journal)
     monkeypatch.setattr("provider.tasks.build_inference", lambda *_: world.inference())
     world.backend.before_token = lambda: child.run(job.hex())

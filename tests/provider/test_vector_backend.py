@@ -17,12 +17,11 @@ from protocol.transcript import TEXT, prompt_bytes, spec_digest
 from protocol.types import Prompt
 from protocol.vector_verdict import judge_vectors
 from protocol.vectors import VectorInputs, prompt_of_inputs
-from provider.edges.tokenizer import served_model
+from provider.edges.models import served_model
 from provider.edges.vector_backend import VectorBackend, load_vector_backend, load_vector_counter
-from provider.flow.admission import CHAT, COMPLETION, EMBEDDING, PREDICTION
 from provider.flow.calling import call
 from provider.records import Completion, Produced
-from provider.wiring.serving import kinds_of
+from provider.shelf import CHAT, COMPLETION, EMBEDDING, PREDICTION
 from requester.flow.endings import Received, check_end, vector_of
 from tests.provider.test_calling import Desk
 
@@ -105,5 +104,5 @@ def test_count__texts__are_tokens_with_their_marks_and_never_cut() -> None:
 def test_served_model__vector__names_its_manifest_and_profile() -> None:
     served = served_model("churn-telco")
     assert (served.model, served.profile) == (document_digest(CHURN), document_digest(find_vector_profile(CHURN)))
-    assert kinds_of("Churn-Telco") == (PREDICTION,) and kinds_of("all-MiniLM-L6-v2") == (EMBEDDING,)
-    assert kinds_of("SmolLM2-135M-Instruct") == (CHAT, COMPLETION)
+    assert served.kinds == (PREDICTION,) and served_model("all-MiniLM-L6-v2").kinds == (EMBEDDING,)
+    assert served_model("SmolLM2-135M-Instruct").kinds == (CHAT, COMPLETION)

@@ -32,11 +32,13 @@ from provider.flow.session_ends import Ending
 from provider.flow.session_reports import Reporting
 from provider.flow.work import Committing
 from provider.ports import Log
-from provider.records import JournalBatch, JournalJob, Served, Stage
+from provider.records import JournalBatch, JournalJob, Stage
+from provider.shelf import Served, Shelf
 
 OWNER = Address("0x00000000000000000000000000000000000A11cE")
 REQUESTER = Address("0x0000000000000000000000000000000000000B0b")
 SERVED = Served(keccak(b"model"), keccak(b"profile"), "Test-1")
+SHELF = Shelf((SERVED,))
 MESSAGES = (("user", "Name the capital of Peru."),)
 REPLY_SECRET = bytes(range(32))
 
@@ -69,8 +71,8 @@ class World:
 
     @property
     def serving(self) -> Serving:
-        return Serving(OWNER, SERVED, self.journal, self.chain, self.oracles, self.counter, self.keys, self.broker,
-                       self.clock, self.log)
+        return Serving(OWNER, SHELF, self.journal, self.chain, self.oracles, {SERVED.model: self.counter}, self.keys,
+                       self.broker, self.clock, self.log)
 
     @property
     def committing(self) -> Committing:
@@ -123,7 +125,7 @@ class World:
                            self.clock, self.log, ChallengeTerms(), 2)
 
     def inference(self, holder: str = "host:1") -> Inference:
-        return Inference(self.journal, self.backend, FakeGpu(), self.clock, self.log, holder)
+        return Inference(self.journal, {SERVED.model: self.backend}, FakeGpu(), self.clock, self.log, holder)
 
     def terms(self, **changes: Any) -> Offer:
         base = Offer(OWNER, SERVED.model, SERVED.profile, Wei(10), Wei(100), 100, 100, Seconds(10), Wei(10**6), 1,

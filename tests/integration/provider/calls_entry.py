@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from protocol.encoding import pack_float32
 from provider.config import Settings
+from provider.edges.models import model_digest
 from provider.records import Completion, Produced
 from provider.tasks import build_app, run_worker
 
@@ -30,4 +31,5 @@ class PacedBackend:
 
 
 if __name__ == "__main__":
-    run_worker(build_app(Settings.from_env(os.environ), lambda settings: PacedBackend(float(sys.argv[1]))))
+    run_worker(build_app(Settings.from_env(os.environ),
+                         lambda settings: {model_digest(settings.models[0]): PacedBackend(float(sys.argv[1]))}))

@@ -26,8 +26,8 @@ from provider.config import Settings
 from provider.edges.journal import PostgresJournal
 from provider.edges.keys import NodeKeys
 from provider.edges.migrate import open_journal
+from provider.edges.models import served_model
 from provider.edges.session_rows import SqlSessions
-from provider.edges.tokenizer import served_model
 from scripts.testnet.engines import Valkey
 from scripts.testnet.watching import wait_until
 
@@ -45,7 +45,7 @@ class Place:
         self.settings = Settings.from_env(self.environment)
         self.url = f"http://127.0.0.1:{self.settings.http_port}"
         self.journal: PostgresJournal = open_journal(database_url)
-        served = served_model(self.settings.model)
+        served = served_model(self.settings.models[0])
         self.offer = Offer(OWNER.address, served.model, served.profile, Wei(10), Wei(100), 2000, 1000, Seconds(10),
                            Wei(10**12), 1, 2**39)
         self.journal.keep_offer(offer_digest(DOMAIN, self.offer), SignedOffer(self.offer, bytes(65)), True)

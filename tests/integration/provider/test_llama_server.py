@@ -24,9 +24,9 @@ from protocol.types import VerdictKind
 from protocol.units import Address
 from protocol.verdict import Judgement, judge, needs_self_noise
 from provider.config import SERVER_CLASS, Settings
+from provider.edges.models import served_profile
 from provider.edges.openai_http import RunCancelled
 from provider.edges.openai_server import OpenAiServerBackend, load_server_backend
-from provider.edges.tokenizer import served_profile
 from provider.records import Completion
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
@@ -59,7 +59,7 @@ def replayer() -> TorchReplayer:
 def settings_for(url: str, folder: Path, key: str = KEY) -> Settings:
     (folder / "key").write_text(key + "\n")
     plain = Settings("", Path(), Path(), Path(), "", "", Address("0x0"), folder)
-    return replace(plain, model=MODEL, backend_url=url, backend_key_file=folder / "key", backend_class=SERVER_CLASS)
+    return replace(plain, models=(MODEL,), backend_url=url, backend_key_file=folder / "key", backend_class=SERVER_CLASS)
 
 
 def ask(backend: OpenAiServerBackend, messages: tuple[tuple[str, str], ...], tokens: int = TOKENS) -> Completion:
@@ -80,22 +80,22 @@ def audit(replayer: TorchReplayer, messages: tuple[tuple[str, str], ...], done: 
 
 def test_load__key_that_is_wrong_or_server_that_is_gone__is_told(url: str, folder: Path) -> None:
     with pytest.raises(ConfigInvalid, match="refuses the key") as caught:
-        ask(load_server_backend(settings_for(url, folder, "another")), MESSAGES[0])
+        ask(load_server_backend(MODEL, settings_for(url, folder, "another")), MESSAGES[0])
     assert "another" not in str(caught.value.as_json())
     with pytest.raises(Unavailable, match="does not answer"):
-        load_server_backend(settings_for("http://127.0.0.1:9", folder))
+        load_server_backend(MODEL, settings_for("http://127.0.0.1:9", folder))
 
 
 def test_run__prompt_and_answer_beyond_the_servers_context__is_an_error_not_a_transcript(
     url: str, folder: Path
 ) -> None:
     with pytest.raises(MallaError) as caught:
-        ask(load_server_backend(settings_for(url, folder)), (("user", "tides " * 200),), 200)
+        ask(load_server_backend(MODEL, settings_for(url, folder)), (("user", "tides " * 200),), 200)
     assert "room" in caught.value.fix
 
 
 def test_run__cancelled__server_is_free_for_the_next(url: str, folder: Path) -> None:
-    backend, counts = load_server_backend(settings_for(url, folder)), list[int]()
+    backend, counts = load_server_backend(MODEL, settings_for(url, folder)), list[int]()
     with pytest.raises(RunCancelled):
         backend.run(MESSAGES[3], 150, counts.append, lambda: len(counts) >= 3)
     assert 3 <= len(counts) < 150
@@ -103,7 +103,7 @@ def test_run__cancelled__server_is_free_for_the_next(url: str, folder: Path) -> 
 
 
 def test_audit__honest_answers_of_llama_cpp__pass(url: str, folder: Path, replayer: TorchReplayer) -> None:
-    backend = load_server_backend(settings_for(url, folder))
+    backend = load_server_backend(MODEL, settings_for(url, folder))
     first = ask(backend, MESSAGES[0], 40)
     assert first.finish == "stop" and first.output_token_ids[-1] == 2 and "4" in first.text
     for messages, limit in [(MESSAGES[0], 40), *((messages, TOKENS) for messages in MESSAGES[1:])]:
@@ -116,7 +116,7 @@ def test_audit__q4_0_served_for_q4_1__none_of_its_answers_passes(folder: Path, r
     cheaper = folder / "q4_0.gguf"
     assert requantise_gguf(shipped_model(), cheaper, "Q4_0") == 210
     with running(LlamaServer(model=str(cheaper), key=KEY, context=256)) as url:
-        backend = load_server_backend(settings_for(url, folder))
+        backend = load_server_backend(MODEL, settings_for(url, folder))
         for messages in MESSAGES:
             found = audit(replayer, messages, ask(backend, messages), TOKENS)
             assert found.verdict.kind is not VerdictKind.PASS

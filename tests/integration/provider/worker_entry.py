@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from provider.config import Settings
+from provider.edges.models import model_digest
 from provider.records import Completion
 from provider.tasks import build_app, run_worker
 from tests.integration.provider.world import FakeBackend
@@ -24,4 +25,5 @@ class SlowBackend(FakeBackend):
 
 
 if __name__ == "__main__":
-    run_worker(build_app(Settings.from_env(os.environ), lambda settings: SlowBackend(float(sys.argv[1]))))
+    run_worker(build_app(Settings.from_env(os.environ),
+                         lambda settings: {model_digest(settings.models[0]): SlowBackend(float(sys.argv[1]))}))

@@ -15,8 +15,9 @@ from protocol.transcript import prompt_bytes, spec_bytes
 from protocol.types import JobSpec, Prompt, Sampler
 from provider.config import DEFAULT_MODEL, Settings
 from provider.edges.keys import NodeKeys
+from provider.edges.models import served_model
 from provider.edges.offer_files import OfferFiles
-from provider.edges.tokenizer import load_counter, served_model
+from provider.edges.tokenizer import load_counters
 from provider.flow.inference import Inference, infer
 from provider.node import Rounds, run_round
 from provider.ports import Log
@@ -96,10 +97,10 @@ class World:
     def ask(self, spec_changes: dict[str, object] | None = None, store: bool = True) -> JobOpened:
         """A requester's job with its blobs at every oracle."""
         market, keys = self.market, NodeKeys(NODE_KEY)
-        count = load_counter(self.settings).count(MESSAGES, 20)
         plaintext = prompt_bytes(Prompt(MESSAGES, keccak(str(time.monotonic_ns()).encode())))
         sealed = seal(plaintext, keys.encryption_key, new_secret())
         served = served_model(DEFAULT_MODEL)
+        count = load_counters(self.settings)[served.model].count(MESSAGES, 20)
         market._nonce += 1
         fields: dict[str, object] = {
             "chain_id": market.domain.chain_id, "escrow": market.domain.contract,
@@ -120,7 +121,8 @@ class World:
         """The worker's part: every job that is accepted or lost."""
         assert self.node is not None
         journal = self.node.journal
-        inference = Inference(journal, FakeBackend(), NoGpu(), time.time, Log(), holder)
+        backends = {served_model(DEFAULT_MODEL).model: FakeBackend()}
+        inference = Inference(journal, backends, NoGpu(), time.time, Log(), holder)
         for job in journal.jobs(Stage.ACCEPTED, Stage.RUNNING):
             infer(inference, job.job_id)
 

@@ -38,6 +38,7 @@ def describe_use(use: dict[str, Any]) -> str:
         "Ask something as its first requester:",
         *(f"  export {name}={value}" for name, value in use["environment"].items()),
         '  python scripts/request_job.py "What is the capital of France?"',
+        "  malla request serve      (OpenAI's API; then such as: python -m scripts.recipes.forecast)",
         "",
         "Look at the contracts:  brownie console --network malla",
         "See what runs:          malla testnet status",

@@ -39,7 +39,7 @@ def sign_offers(what: Arrangement, chain: Chain) -> None:
 
 
 def terms_of(name: str) -> Terms:
-    """All text models have the same; a vector model takes calls as large as it can. Errors: Refused(UNKNOWN_MODEL)."""
+    """All text models have the same; a vector model takes calls as large as it can."""
     vector = find_vector_manifest(name)
     if vector is None:
         return TERMS

@@ -8,7 +8,7 @@ from protocol.messages import Domain
 from protocol.sampling import check_sampler
 from protocol.transcript import parse_prompt, parse_spec
 from protocol.types import AUDIT_CLASSES, Job, JobSpec, Prompt
-from provider.shelf import Shelf
+from provider.shelf import CHAT, Shelf
 
 
 def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, shelf: Shelf) -> JobSpec:
@@ -32,6 +32,9 @@ def check_job(job: Job, spec_data: bytes, domain: Domain, owner: str, shelf: She
     served = shelf.find(spec.model)
     if served is None:
         raise Refused(Reason.UNKNOWN_MODEL, f"The model 0x{spec.model.hex()} is not served here.")
+    if CHAT not in served.kinds:
+        raise Refused(Reason.UNKNOWN_MODEL, f"{served.name} answers calls of sessions, not jobs.",
+                      "Ask it through the gateway: malla request serve.")
     if spec.sampler.kind not in served.samplers or spec.sampler.min_tokens > served.min_tokens:
         raise Refused(Reason.UNKNOWN_SAMPLER,
                       f"The backend here serves {' and '.join(served.samplers)} jobs with min_tokens of at most "

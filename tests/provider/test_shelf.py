@@ -102,10 +102,19 @@ def test_worker__job_whose_model_is_not_in_memory__dropped_without_a_run() -> No
     assert "not served here any more" in world.reason(job)
 
 
+def test_take__job_for_a_model_of_vectors__declined_at_once() -> None:
+    """No worker could compute it, and its requester has the money back without waiting for the deadline."""
+    world = World()
+    job = world.open_job()
+    assert take_jobs(replace(world.serving, shelf=Shelf((ROWS,))), world.members) == 0
+    assert world.stage(job) is Stage.DECLINING and "calls of sessions" in world.reason(job)
+
+
 def test_take__job_for_either_model__counted_by_that_models_tokenizer() -> None:
     world = World()
     wrong = FakeCounter(error=Unavailable("It is not asked."))
-    serving = replace(world.serving, shelf=BOTH, counters={SERVED.model: world.counter, OTHER.model: wrong})
+    counters = {SERVED.model: world.counter, OTHER.model: wrong}
+    serving = replace(world.serving, shelf=Shelf((OTHER, SERVED)), counters=counters)
     job = world.open_job()
     assert take_jobs(serving, world.members) == 1 and world.stage(job) is Stage.ACCEPTED
 

@@ -8,7 +8,7 @@ from oracle.court_rows import CaseRow
 from oracle.flow.batch_view import find_unit
 from oracle.flow.court import decide_case
 from oracle.flow.node import Node
-from oracle.flow.rulings import find_case
+from oracle.flow.ruling_answers import find_case
 from protocol.encoding import to_hex
 from protocol.types import CaseKind, Ruling
 

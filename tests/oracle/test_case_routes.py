@@ -105,8 +105,10 @@ def test_peers__ask_rulings__signature_refusal_and_silence(world: World) -> None
 
     peers = HttpPeers(httpx.MockTransport(answer))
     members = [world.chain.member(signer.address) for signer in world.signers]
-    found = list(peers.ask_rulings([(member, {"case_id": 1}) for member in members]).values())
+    asked = [(member, {"case_id": 1}) for member in members]
+    answers_by = {peer: answer for peer, _, answer in peers.ask_rulings(asked, 5.0)}
     peers.close()
+    found = [answers_by[member.address] for member in members]
     assert found[0].signature == b"\x11" * 65 and found[1].refused == {1: "not yet"}
     assert found[2].silent and found[3].silent
 

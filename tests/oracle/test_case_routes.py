@@ -122,10 +122,16 @@ def test_command__lists_cases_of_an_api(api: TestClient, world: World, monkeypat
 
     monkeypatch.setattr(httpx, "get", get)
     said = CliRunner().invoke(app, ["cases", "--url", "http://oracle"])
-    assert said.exit_code == 0 and "DISPUTE  OPEN" in said.stdout and "own ruling none" in said.stdout
+    first, until, waits = said.stdout.splitlines()
+    assert said.exit_code == 0 and "DISPUTE  OPEN" in first and f"against {world.owner.address}" in first
+    assert until.strip().startswith("to be ruled until 2027-01-15 08:05:00 UTC (in ")
+    assert waits.strip().startswith(f"waits for {world.owner.address}, until 2027-01-15 08:02:30 UTC (in ")
     found = json.loads(CliRunner().invoke(app, ["cases", "--url", "http://oracle", "--open", "--json"]).stdout)
-    assert [row["case_id"] for row in found["cases"]] == [1]
+    assert [(row["case_id"], row["waits_on"], row["waits_until"]) for row in found["cases"]] == [
+        (1, world.owner.address, found["cases"][0]["opened_at"] + WINDOW // 2)]
     rule(world, Ruling.REJECTED)
+    closed = CliRunner().invoke(app, ["cases", "--url", "http://oracle"]).stdout.splitlines()
+    assert len(closed) == 2 and closed[1].endswith("own ruling none") and "closed 2027-01-15" in closed[1]
     assert "no cases" in CliRunner().invoke(app, ["cases", "--url", "http://oracle", "--open"]).stdout
 
 

@@ -14,7 +14,7 @@ from oracle.ports import Log
 from oracle.records import PeerAnswer
 from protocol.committee import PROPOSER_BLOCKS
 from protocol.types import Ruling
-from tests.oracle.court import WINDOW, disputed, link_rulings, open_case, review, turn_of
+from tests.oracle.court import WINDOW, disputed, link_rulings, open_case, turn_of
 from tests.oracle.world import World
 
 QUICK, HANGS = 0.1, 10_000.0
@@ -22,12 +22,13 @@ QUICK, HANGS = 0.1, 10_000.0
 
 
 def ready(world: World, *cases: int, hostile: float = HANGS) -> None:
-    """Disputes of one job that all judges have replayed; seat 0 has its turn, seat 3 answers as late as is said."""
+    """Disputes about which all judges have decided alike; seat 0 has its turn, seat 3 answers as late as is said."""
     work = disputed(world)
     for case_id in cases:
         open_case(world, work, case_id=case_id)
     for case_id in (1, *cases):
-        review(world, work, 0, 1, 2, 3, case_id=case_id)
+        for node in world.nodes:
+            node.store.sign_ruling_once(case_id, Ruling.REJECTED, world.clock())
     link_rulings(world)
     peers: Any = world.node.peers
     peers.delays = {signer.address: QUICK for signer in world.signers} | {world.signers[3].address: hostile}

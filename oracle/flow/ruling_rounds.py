@@ -71,9 +71,9 @@ def collect(node: Node, wanted: Sequence[tuple[CaseRow, Ruling]]) -> Iterator[Ca
     yield from _hear(node, cases, copies, ends)
     for one in short:
         if not one.is_complete:
-            silent = {peer.address: "silent" for peer in one.peers if peer.address not in one.found}
+            unheard = {peer.address: "not heard" for peer in one.peers if peer.address not in one.found}
             node.log("ruling_short", case_id=one.case.case_id, ruling=one.ruling.name, needed=one.needed,
-                     answers={**silent, **one.refused})
+                     answers={**unheard, **one.refused})
 
 
 def _begin(node: Node, case: CaseRow, ruling: Ruling) -> CaseRound:

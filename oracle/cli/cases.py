@@ -14,6 +14,9 @@ from protocol.units import Wei, in_tokens
 Url = Annotated[str, typer.Option("--url", help="The api to ask; default: this oracle's own, as its seat names it.")]
 OnlyOpen = Annotated[bool, typer.Option("--open", help="Only those that are not ruled yet.")]
 
+LATEST = 253_402_300_800
+"""The year 10000 in unix seconds: what an api says of another time cannot be written as a date."""
+
 
 def cases(url: Url = "", only_open: OnlyOpen = False, rpc_url: Rpc = "", deployment: DeploymentFile = None,
           keystore: Keystore = None, json: Json = False) -> None:
@@ -54,6 +57,8 @@ def _lines(row: dict[str, Any], now: float) -> list[str]:
 def _when(second: int | None, now: float) -> str:
     if second is None:
         return "at an unknown time"
+    if not 0 <= second < LATEST:
+        return f"second {second}"
     left = second - now
     away, unit = next(((abs(left) / size, unit) for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"))
                        if abs(left) >= size), (abs(left), "s"))

@@ -135,6 +135,16 @@ def test_command__lists_cases_of_an_api(api: TestClient, world: World, monkeypat
     assert "no cases" in CliRunner().invoke(app, ["cases", "--url", "http://oracle", "--open"]).stdout
 
 
+def test_command__api_that_names_impossible_times__shows_them_as_they_are(
+        api: TestClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    disputed(world)
+    row = api.get("/v1/cases").json()["cases"][0] | {"deadline": 10**30, "waits_until": -1, "waits_on": "\x1b[2J"}
+    monkeypatch.setattr(httpx, "get", lambda url, **options: httpx.Response(200, json={"cases": [row]}))
+    said = CliRunner().invoke(app, ["cases", "--url", "http://oracle"])
+    assert said.exit_code == 0 and "\x1b" not in said.stdout
+    assert f"until second {10**30}" in said.stdout and "waits for ?[2J, until second -1" in said.stdout
+
+
 def test_command__api_that_answers_nonsense__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpx, "get", lambda url, **options: httpx.Response(200, json={"cases": [{}]}))
     said = CliRunner().invoke(app, ["cases", "--url", "http://oracle", "--json"])

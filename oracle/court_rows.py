@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from protocol.types import CaseKind, Ruling, VerdictKind
 from protocol.units import Address, Wei
@@ -11,8 +12,9 @@ from protocol.units import Address, Wei
 @dataclass(frozen=True)
 class CaseRow:
     """Times are unix seconds: `opened_at` and `deadline` the chain's, `wanted_at` this oracle's own, when it began to
-    ask for the opening. `own` is the ruling that this oracle signed, NONE before. `over`: nothing is left to be done
-    on-chain for it."""
+    ask for the opening, `asked_at`, when it last asked the others to sign. `own` is the ruling that this oracle signed,
+    NONE before, `signatures` are those of the others over the same. Before the block `left_until` it is left to the
+    one that collected first. `over`: nothing is left to be done on-chain for it."""
 
     case_id: int
     kind: CaseKind
@@ -31,6 +33,9 @@ class CaseRow:
     wanted_at: float | None = None
     own: Ruling = Ruling.NONE
     over: bool = False
+    asked_at: float | None = None
+    left_until: int | None = None
+    signatures: Mapping[Address, bytes] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from oracle.flow.court_views import show_case, show_cases
-from oracle.flow.rulings import sign_ruling
+from oracle.flow.ruling_answers import sign_ruling
 from oracle.routes_write import Body
 from oracle.schemas import RulingBody
 from oracle.wiring import Parts

@@ -1,8 +1,7 @@
-"""Stand-ins behind the ports for tests: a chain of dictionaries, a sender that only notes, peers as functions."""
+"""Stand-ins behind the ports for tests: a chain of dictionaries, a sender that only notes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +9,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from oracle.edges.fake_court import FakeCall, FakeCourt
+from oracle.edges.fake_peers import FakePeers as FakePeers
 from oracle.edges.fake_queue import FakeQueue as FakeQueue
 from oracle.edges.store import METADATA, SqlProjection, SqlStore
-from oracle.records import Member, PeerAnswer, SettlementRow
+from oracle.records import Member, SettlementRow
 from protocol.chain.records import (
     BatchRecord,
     BlockRef,
@@ -24,7 +24,7 @@ from protocol.chain.records import (
     ProviderStake,
 )
 from protocol.encoding import ZERO, keccak
-from protocol.errors import ChainRefused, Unavailable
+from protocol.errors import ChainRefused
 from protocol.types import BatchState, JobState, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Bps, Seconds, Wei
 
@@ -185,31 +185,3 @@ class FakeSender:
 
     def outcome(self, key: str) -> FakeOutcome | None:
         return FakeOutcome(self.outcomes.get(key, "PENDING")) if key in self.calls else None
-
-
-@dataclass
-class FakePeers:
-    """Peers as functions by address; an address without one is a silent peer."""
-
-    posts: dict[str, Callable[[str, dict[str, Any]], None]] = field(default_factory=dict)
-    reveals: dict[str, Callable[[int], bytes | None]] = field(default_factory=dict)
-    signs: dict[str, Callable[[dict[str, Any]], PeerAnswer]] = field(default_factory=dict)
-    rules: dict[str, Callable[[dict[str, Any]], PeerAnswer]] = field(default_factory=dict)
-
-    def post(self, peer: Member, path: str, key: str, body: dict[str, Any]) -> None:
-        self._of(self.posts, peer)(path, body)
-
-    def reveal(self, peer: Member, epoch: int) -> bytes | None:
-        return self._of(self.reveals, peer)(epoch)
-
-    def ask_signatures(self, peers: Sequence[Member], body: dict[str, Any]) -> dict[Address, PeerAnswer]:
-        return {p.address: self.signs[p.address](body) if p.address in self.signs else PeerAnswer() for p in peers}
-
-    def ask_rulings(self, asked: Sequence[tuple[Member, dict[str, Any]]]) -> dict[Address, PeerAnswer]:
-        return {p.address: self.rules[p.address](b) if p.address in self.rules else PeerAnswer() for p, b in asked}
-
-    @staticmethod
-    def _of(table: dict[str, Any], peer: Member) -> Any:
-        if peer.address not in table:
-            raise Unavailable(f"The oracle {peer.address} does not answer.")
-        return table[peer.address]

@@ -7,8 +7,7 @@ from typing import Any
 
 from oracle.flow.court_chores import court_due
 from oracle.flow.node import Node
-from oracle.flow.settlement import fresh_key
-from protocol.committee import proposer
+from oracle.flow.submitting import fresh_key, has_turn
 from protocol.encoding import to_hex
 from protocol.errors import ChainRefused
 from protocol.types import BatchState, Entry, JobState
@@ -20,10 +19,10 @@ MOST = 16
 
 
 def do_chores(node: Node) -> int:
-    """If it is this oracle's turn, submit what is due. Returns how many calls were submitted."""
+    """While it is this oracle's turn, submit what is due, each call after a look at the chain. Returns how many calls
+    were submitted."""
     head, set_version = node.chain.head(), node.chain.set_version()
-    members: list[str] = list(node.chain.members(set_version)) if set_version else []
-    if node.address not in members or proposer(head.number, set_version, members) != node.address:
+    if not set_version or not has_turn(node, set_version, head.number):
         return 0
     done = 0
     for key, call in _due(node, head):
@@ -32,6 +31,8 @@ def do_chores(node: Node) -> int:
         name = fresh_key(node, key)
         if node.sender.outcome(name) is not None:
             continue
+        if not has_turn(node, set_version, node.chain.head().number):
+            break  # the calls before took their time: whoever's turn it is by now does the rest
         try:
             node.sender.submit(name, call)
         except ChainRefused as refusal:

@@ -6,9 +6,9 @@ from typing import Any
 
 from oracle.court_rows import CaseRow
 from oracle.flow.batch_view import find_unit
-from oracle.flow.court import decide_case
+from oracle.flow.case_waits import awaited
 from oracle.flow.node import Node
-from oracle.flow.rulings import find_case
+from oracle.flow.ruling_answers import find_case
 from protocol.encoding import to_hex
 from protocol.types import CaseKind, Ruling
 
@@ -35,10 +35,7 @@ def show_case(node: Node, case_id: int) -> dict[str, Any]:
 
 def _show(node: Node, case: CaseRow) -> dict[str, Any]:
     line = find_unit(node, case.batch_id, case.index) if case.kind is CaseKind.DISPUTE else None
-    signed = case.own is not Ruling.NONE
-    ruling, why = decide_case(node, case) if case.is_open and not signed else (None, None)
-    if ruling is not None:
-        why = "The others: the ruling of this oracle is shown once the case is closed."
+    signed, wait = case.own is not Ruling.NONE, awaited(node, case)
     return {
         "case_id": case.case_id,
         "kind": case.kind.name,
@@ -56,5 +53,7 @@ def _show(node: Node, case: CaseRow) -> dict[str, Any]:
         "closed_at": case.closed_at,
         "closed_tx": to_hex(case.closed_tx) if case.closed_tx else None,
         "own_ruling": case.own.name if signed and not case.is_open else None,
-        "waits_for": why,
+        "waits_for": wait.what if wait else None,
+        "waits_on": wait.who if wait else None,
+        "waits_until": wait.until if wait else None,
     }

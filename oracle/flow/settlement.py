@@ -7,6 +7,7 @@ from itertools import combinations
 
 from oracle.flow.decisions import decide_batch, sign_once
 from oracle.flow.node import Node, other_members
+from oracle.flow.submitting import fresh_key
 from oracle.records import BatchRow, PeerAnswer
 from protocol.committee import proposer, quorum
 from protocol.encoding import to_hex
@@ -131,15 +132,6 @@ def _submit(node: Node, set_version: int, decisions: list[Decision], signatures:
     node.log("settlement_submitted", set_version=set_version, digest=to_hex(digest),
              decisions={d.batch_id: d.outcome.name for d in decisions})
     return digest
-
-
-def fresh_key(node: Node, key: str) -> str:
-    """The key itself, or the next one after attempts under it that were mined and reverted."""
-    attempt, name = 1, key
-    while (outcome := node.sender.outcome(name)) is not None and outcome.status == "REVERTED":
-        attempt += 1
-        name = f"{key}/{attempt}"
-    return name
 
 
 def _is_settleable(node: Node, batch: BatchRow, outcome: Outcome) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -136,10 +136,12 @@ class Peers(Protocol):
     def post(self, peer: Member, path: str, key: str, body: dict[str, Any]) -> None: ...
     def reveal(self, peer: Member, epoch: int) -> bytes | None: ...
     def ask_signatures(self, peers: Sequence[Member], body: dict[str, Any]) -> dict[Address, PeerAnswer]: ...
-    def ask_rulings(self, asked: Sequence[tuple[Member, dict[str, Any]]]) -> dict[Address, PeerAnswer]:
-        """Each peer with its own body; what it refuses stands under the case's id."""
+    def ask_rulings(self, asked: Sequence[tuple[Member, dict[str, Any]]],
+                    seconds: float) -> Iterator[tuple[Address, int, PeerAnswer]]:
+        """(peer, case, answer) as answers come, for `seconds` at most: peers side by side, each asked about its cases
+        in the order given, and those that were late before after the others. What a peer refuses stands under the
+        case's id. Whoever stops to listen stops the asking."""
         ...
-
 
 
 class Replayer(Protocol):

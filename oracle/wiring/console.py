@@ -119,10 +119,12 @@ def fetch_cases(url: str, only_open: bool) -> list[dict[str, Any]]:
         answer = httpx.get(f"{url.rstrip('/')}/v1/cases", timeout=10.0, trust_env=False,
                            params={"open": "true"} if only_open else {})
         # Read once here, so that nothing later meets a field that is missing.
-        return [{**{name: plain(row[name]) for name in ("kind", "state", "own_ruling", "waits_for", "plaintiff",
-                                                        "provider", "job_id")},
+        return [{**{name: plain(row[name]) for name in ("kind", "state", "own_ruling", "waits_for", "waits_on",
+                                                        "plaintiff", "provider", "job_id")},
                  "bond": str(int(row["bond"])),
-                 **{name: int(row[name]) for name in ("case_id", "batch_id", "index", "deadline", "opened_at")}}
+                 **{name: int(row[name]) for name in ("case_id", "batch_id", "index", "deadline", "opened_at",
+                                                      "set_version")},
+                 **{name: None if row[name] is None else int(row[name]) for name in ("waits_until", "closed_at")}}
                 for row in answer.json()["cases"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         raise Unavailable(f"The api at {url} shows no cases ({type(error).__name__}).",

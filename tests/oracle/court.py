@@ -8,7 +8,8 @@ from typing import Any
 from oracle.flow.intake import accept_opening
 from oracle.flow.node import Node
 from oracle.flow.reviews import perform_review, want_reviews
-from oracle.flow.rulings import sign_ruling
+from oracle.flow.ruling_answers import sign_ruling
+from oracle.flow.submitting import has_turn
 from oracle.records import PeerAnswer
 from protocol.chain.events import CaseOpened, CaseRuled
 from protocol.chain.records import CourtCase
@@ -80,11 +81,8 @@ def answer_ruling(node: Node, body: dict[str, Any]) -> PeerAnswer:
 
 
 def turn_of(world: World, seat: int) -> None:
-    """Move the head to a block in which the seat proposes."""
-    from protocol.committee import proposer
-
-    members = [str(signer.address) for signer in world.signers]
-    while proposer(world.chain.number, 1, members) != world.nodes[seat].address:
+    """Move the head to the next block in which the seat may submit."""
+    while not has_turn(world.nodes[seat], 1, world.chain.number):
         world.chain.number += 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oracle.flow.intake import accept_opening
 from oracle.flow.reviews import perform_review, want_reviews
-from oracle.flow.rulings import sign_ruling
+from oracle.flow.ruling_answers import sign_ruling
 from oracle.flow.views import list_wanted
 from protocol.messages import ruling_digest
 from protocol.types import Ruling, VerdictKind

@@ -105,8 +105,10 @@ def test_peers__ask_rulings__signature_refusal_and_silence(world: World) -> None
 
     peers = HttpPeers(httpx.MockTransport(answer))
     members = [world.chain.member(signer.address) for signer in world.signers]
-    found = list(peers.ask_rulings([(member, {"case_id": 1}) for member in members]).values())
+    asked = [(member, {"case_id": 1}) for member in members]
+    answers_by = {peer: answer for peer, _, answer in peers.ask_rulings(asked, 5.0)}
     peers.close()
+    found = [answers_by[member.address] for member in members]
     assert found[0].signature == b"\x11" * 65 and found[1].refused == {1: "not yet"}
     assert found[2].silent and found[3].silent
 
@@ -120,11 +122,27 @@ def test_command__lists_cases_of_an_api(api: TestClient, world: World, monkeypat
 
     monkeypatch.setattr(httpx, "get", get)
     said = CliRunner().invoke(app, ["cases", "--url", "http://oracle"])
-    assert said.exit_code == 0 and "DISPUTE  OPEN" in said.stdout and "own ruling none" in said.stdout
+    first, until, waits = said.stdout.splitlines()
+    assert said.exit_code == 0 and "DISPUTE  OPEN" in first and f"against {world.owner.address}" in first
+    assert until.strip().startswith("to be ruled until 2027-01-15 08:05:00 UTC (in ")
+    assert waits.strip().startswith(f"waits for {world.owner.address}, until 2027-01-15 08:02:30 UTC (in ")
     found = json.loads(CliRunner().invoke(app, ["cases", "--url", "http://oracle", "--open", "--json"]).stdout)
-    assert [row["case_id"] for row in found["cases"]] == [1]
+    assert [(row["case_id"], row["waits_on"], row["waits_until"]) for row in found["cases"]] == [
+        (1, world.owner.address, found["cases"][0]["opened_at"] + WINDOW // 2)]
     rule(world, Ruling.REJECTED)
+    closed = CliRunner().invoke(app, ["cases", "--url", "http://oracle"]).stdout.splitlines()
+    assert len(closed) == 2 and closed[1].endswith("own ruling none") and "closed 2027-01-15" in closed[1]
     assert "no cases" in CliRunner().invoke(app, ["cases", "--url", "http://oracle", "--open"]).stdout
+
+
+def test_command__api_that_names_impossible_times__shows_them_as_they_are(
+        api: TestClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    disputed(world)
+    row = api.get("/v1/cases").json()["cases"][0] | {"deadline": 10**30, "waits_until": -1, "waits_on": "\x1b[2J"}
+    monkeypatch.setattr(httpx, "get", lambda url, **options: httpx.Response(200, json={"cases": [row]}))
+    said = CliRunner().invoke(app, ["cases", "--url", "http://oracle"])
+    assert said.exit_code == 0 and "\x1b" not in said.stdout
+    assert f"until second {10**30}" in said.stdout and "waits for ?[2J, until second -1" in said.stdout
 
 
 def test_command__api_that_answers_nonsense__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

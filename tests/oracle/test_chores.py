@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from oracle.edges.fake_court import FakeCall
 from oracle.flow.chores import do_chores
 from oracle.flow.node import Node
+from oracle.flow.submitting import has_turn
 from protocol.chain.events import JobCancelAsked
 from protocol.chain.records import ProviderRecord
-from protocol.committee import proposer
+from protocol.committee import PROPOSER_BLOCKS
 from protocol.types import JobState, Outcome
 from protocol.units import Wei
 from tests.oracle.world import NOW, World
@@ -19,7 +22,7 @@ DEFAULT = 600 + 60
 
 
 def turn_of(world: World, seat: int) -> Node:
-    while proposer(world.chain.number, 1, list(world.chain.seat_order)) != world.signers[seat].address:
+    while not has_turn(world.nodes[seat], 1, world.chain.number):
         world.chain.number += 1
     return world.nodes[seat]
 
@@ -38,6 +41,32 @@ def test_chores__not_its_turn__does_nothing(world: World) -> None:
     advance(world, 1000)
     turn_of(world, 1)
     assert do_chores(world.node) == 0
+
+
+def test_chores__last_block_of_its_turn__leaves_them_to_the_next(world: World) -> None:
+    """R126: what is sent now may come after the next oracle's look at the chain, which would send it again."""
+    world.open_job()
+    advance(world, 1000)
+    turn_of(world, 0)
+    world.chain.number += PROPOSER_BLOCKS - 1
+    assert do_chores(world.node) == 0
+    world.chain.number += 1
+    assert do_chores(world.nodes[1]) == 1
+
+
+def test_chores__turn_ends_between_two__leaves_the_rest(world: World) -> None:
+    for nonce in (1, 2):
+        world.open_job(nonce)
+    advance(world, 1000)
+    node = turn_of(world, 0)
+    submit: Any = node.sender.submit
+
+    def send_slowly(key: str, call: FakeCall) -> None:
+        submit(key, call)
+        world.chain.number += PROPOSER_BLOCKS
+
+    node.sender.submit = send_slowly  # type: ignore[method-assign]
+    assert do_chores(node) == 1 == len(submitted(node))
 
 
 def test_refund__deadline_not_over__is_left(world: World) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from oracle.flow.intake import accept_opening
 from oracle.flow.reviews import perform_review, want_reviews
-from oracle.flow.rulings import NEEDS_OPENING, propose_rulings, sign_ruling
+from oracle.flow.ruling_answers import NEEDS_OPENING, sign_ruling
+from oracle.flow.rulings import propose_rulings
 from oracle.flow.watch import Loop
 from protocol.encoding import keccak
 from protocol.errors import Refused, TooLarge

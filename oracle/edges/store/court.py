@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from oracle.court_rows import CaseRow, ReviewRow
 from oracle.edges.store.court_tables import CASES, REVIEWS
 from oracle.edges.store.session import Session
+from protocol.encoding import from_hex, to_hex
 from protocol.types import CaseKind, Ruling, VerdictKind
 from protocol.units import Address, Wei
 
@@ -59,6 +61,22 @@ class CourtStore(Session):
             c.execute(update(CASES).where(_C.case_id == case_id, _C.own == int(Ruling.NONE))
                       .values(own=int(ruling), own_at=now))
             return Ruling(c.execute(select(_C.own).where(_C.case_id == case_id)).scalar() or 0)
+
+    def note_asked(self, case_ids: Collection[int], now: float) -> None:
+        """The others are asked to sign rulings of these cases."""
+        with self._begin() as c:
+            c.execute(update(CASES).where(_C.case_id.in_(list(case_ids))).values(asked_at=now))
+
+    def leave_case(self, case_id: int, until: int) -> None:
+        """Leave it to whoever collected before that block; the first time counts."""
+        with self._begin() as c:
+            c.execute(update(CASES).where(_C.case_id == case_id, _C.left_until.is_(None)).values(left_until=until))
+
+    def keep_signature(self, case_id: int, oracle: str, signature: bytes) -> None:
+        with self._begin() as c:
+            known = c.execute(select(_C.signatures).where(_C.case_id == case_id).with_for_update()).scalar() or {}
+            new = {**known, str(oracle): to_hex(signature)}
+            c.execute(update(CASES).where(_C.case_id == case_id).values(signatures=new))
 
     def want_review(self, case_id: int, unit: int) -> None:
         with self._begin() as c:
@@ -114,7 +132,8 @@ def _case(r: Any) -> CaseRow:
     return CaseRow(
         r.case_id, CaseKind(r.kind), r.batch_id, r._mapping["index"], Address(r.plaintiff), Address(r.provider),
         Wei(int(r.bond)), r.set_version, r.opened_at, r.deadline, bytes(r.opened_tx), Ruling(r.ruling), r.closed_at,
-        None if r.closed_tx is None else bytes(r.closed_tx), r.wanted_at, Ruling(r.own), bool(r.over))
+        None if r.closed_tx is None else bytes(r.closed_tx), r.wanted_at, Ruling(r.own), bool(r.over), r.asked_at,
+        r.left_until, {Address(oracle): from_hex(signature, 65) for oracle, signature in r.signatures.items()})
 
 
 def _review(r: Any) -> ReviewRow:

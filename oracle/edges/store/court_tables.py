@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+)
 
 from oracle.edges.store.tables import ADDRESS, METADATA, Whole
 
@@ -27,8 +38,12 @@ CASES = Table(
     Column("own", SmallInteger, nullable=False, default=0, server_default="0"),
     Column("own_at", Float),
     Column("over", Boolean, nullable=False, default=False, server_default="false", index=True),
+    Column("asked_at", Float),
+    Column("left_until", BigInteger),
+    Column("signatures", JSON, nullable=False, default=dict, server_default="{}"),
 )
-"""`own` is the one ruling that this oracle signs, written before its signature leaves."""
+"""`own` is the one ruling that this oracle signs, written before its signature leaves; `signatures` are those of peers
+over the same, as hex by address."""
 
 REVIEWS = Table(
     "case_reviews",

@@ -51,3 +51,19 @@ def test_reviews__told_once_forgotten_and_told_again(world: World) -> None:
     assert [store.count_review(1, 0), store.count_review(1, 0, -1)] == [1, 0]
     rule(world, Ruling.UPHELD)
     assert store.reviews_due(20.0, 9) == []
+
+
+def test_round__on_a_real_database__signatures_are_kept_and_a_case_is_left_once(world: World) -> None:
+    """R126: what two processes of one oracle tell each other about a case."""
+    disputed(world)
+    store, (first, second) = world.node.store, (signer.address for signer in world.signers[1:3])
+    (case,) = store.cases()
+    assert (case.asked_at, case.left_until, case.signatures) == (None, None, {})
+    store.note_asked([1], 5.0)
+    store.leave_case(1, 104)
+    store.leave_case(1, 999)
+    for oracle, byte in ((first, b"\1"), (second, b"\2"), (first, b"\3")):
+        store.keep_signature(1, oracle, byte * 65)
+    (case,) = store.cases()
+    assert (case.asked_at, case.left_until) == (5.0, 104)
+    assert case.signatures == {first: b"\3" * 65, second: b"\2" * 65}

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from protocol.errors import BadInput, MallaError
+from protocol.errors import MallaError
 from protocol.units import from_tokens, in_tokens
 from requester.batch_files import Tally, ask_all, keep_whole_rows, read_questions, results_beside
 from requester.client import Client
@@ -55,10 +55,7 @@ def run(
         text, target = read_questions(tasks), results_beside(tasks, results)
         defaults: dict[str, Any] = {"max_tokens": max_tokens} | ({} if model is None else {"model": model})
         if max_price is not None:
-            try:
-                defaults["max_price"] = from_tokens(max_price)
-            except ValueError as error:
-                raise BadInput(f"--max-price: {error}.", "Write tokens, such as 0.5.") from error
+            defaults["max_price"] = from_tokens(max_price)
         lines = read_lines(text, str(target.resolve()), defaults)
         done = keep_whole_rows(target)
         waiting = [line for line in lines if line.key not in done]

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from protocol.errors import BadInput
-from protocol.units import Wei, from_tokens, in_tokens
+from protocol.units import from_tokens, in_tokens
 from requester.config import Settings, with_options
 from requester.flow.call_records import CALL_AUDITS
 from requester.key_records import ApiKey
@@ -59,7 +59,7 @@ def serve(
         if audit not in CALL_AUDITS:
             raise BadInput(f"There is no audit class '{audit[:40]}'.", f"Use {', '.join(CALL_AUDITS)}.")
         settings = settings_of(context.obj)
-        limits = Limits(max_spend=_amount(max_spend), session_cap=_amount(session_cap),
+        limits = Limits(max_spend=from_tokens(max_spend), session_cap=from_tokens(session_cap),
                         keep_answers=settings.keep_days * 86_400.0)
         options = Options(tuple(allow_host or ()), tuple(allow_origin or ()), require_key, max_tokens, filter=query,
                           audit=audit)
@@ -87,7 +87,7 @@ def create(
     with speaking(as_json) as say:
         from requester.wiring import build_key_ring
 
-        amount, now = _amount(cap), int(time.time())
+        amount, now = from_tokens(cap), int(time.time())
         wanted = [one for text in models or () for one in text.split(",") if one]
         ends_at, ring = now + _seconds(expires), build_key_ring(settings_of(context.obj))
         bearer, key = ring.create(name, amount, ends_at, wanted, now)
@@ -127,13 +127,6 @@ def settings_of(session: Session) -> Settings:
     """Errors: ConfigInvalid."""
     options = {field.name: getattr(session, field.name) for field in dataclasses.fields(session)}
     return Settings.from_env(with_options(os.environ, **options))
-
-
-def _amount(text: str) -> Wei:
-    try:
-        return from_tokens(text)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
 
 
 def _seconds(text: str) -> int:

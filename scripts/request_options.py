@@ -7,6 +7,7 @@ import math
 import os
 from typing import Any
 
+from protocol.errors import BadInput
 from protocol.units import Wei, from_tokens
 from requester import Client
 from requester.config import Settings, with_options
@@ -62,5 +63,5 @@ def _positive(text: str) -> int:
 def _tokens(text: str) -> Wei:
     try:
         return from_tokens(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(f"{error.message} {error.fix}") from error

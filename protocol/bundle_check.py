@@ -21,7 +21,7 @@ from protocol.bundle import (
     read_float,
     statistics_of,
 )
-from protocol.calls import SessionReport, reported_head, session_report_digest, split_unit
+from protocol.calls import split_unit
 from protocol.documents import DocumentInvalid, document_digest, document_from_json
 from protocol.draw import draw, is_drawn
 from protocol.encoding import (
@@ -37,6 +37,7 @@ from protocol.errors import Malformed, MallaError
 from protocol.messages import Domain, audit_record_digest
 from protocol.profile import CalibrationProfile, StatisticsUnusable
 from protocol.score import Leaf, is_suspended, score_of
+from protocol.session_reports import SessionReport, reported_head, session_report_digest
 from protocol.signing import recover
 from protocol.types import AuditRecord, AuditStatistics, Sampler, Verdict, VerdictKind
 from protocol.units import Address

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.calls import CallLine, SessionReport, reported_head, session_report_digest, worth
+from protocol.calls import CallLine
 from protocol.committee import quorum
 from protocol.errors import Malformed, MallaError
 from protocol.messages import Domain, entries_hash, offer_digest, session_id, settlement_digest
 from protocol.receipt import Check
+from protocol.session_reports import SessionReport, reported_head, session_report_digest, worth
 from protocol.signing import recover
 from protocol.transcript import leaf, spec_digest
 from protocol.types import Answer, Decision, Entry, JobSpec, Outcome, Session

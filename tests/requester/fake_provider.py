@@ -9,12 +9,13 @@ from functools import wraps
 from typing import Any
 
 from protocol import sealing
-from protocol.calls import CallLine, Quote, Totals, add_call, begin, quote_digest
+from protocol.calls import CallLine, Totals, add_call, begin
 from protocol.economics import payment
 from protocol.encoding import ZERO, keccak, pack_float32, to_hex
 from protocol.envelope import CallRequest, SignedTotals, open_part, open_request, seal_part
 from protocol.errors import Unavailable
 from protocol.messages import offer_digest
+from protocol.quotes import Quote, quote_digest
 from protocol.transcript import leaf, parse_prompt, spec_digest
 from protocol.types import Answer, SessionState, SignedOffer
 from protocol.units import Address, Digest, Wei

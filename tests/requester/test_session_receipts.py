@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from protocol.call_receipt import CallReceipt, verify_call_receipt
-from protocol.calls import SessionReport, session_report_digest
 from protocol.encoding import ZERO, keccak
 from protocol.messages import entries_hash, settlement_digest
+from protocol.session_reports import SessionReport, session_report_digest
 from protocol.types import Decision, Entry, Outcome
 from protocol.units import Digest
 from protocol.wire import to_json

@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from protocol.claim import Asked, ClaimFault
+from protocol.claim import Asked
+from protocol.claim_faults import ClaimFault
 from protocol.engine.catalogue import find_model, find_profile
 from protocol.engine.fingerprint import fingerprint_rows
 from protocol.engine.generate import Execution, generate, generate_batch

@@ -14,7 +14,8 @@ from typing import Any
 from oracle.edges.replay import TorchReplayer
 from oracle.flow.auditors import is_off_spread
 from protocol.bundle import statistics_to_json
-from protocol.claim import Asked, Claim, ClaimFault
+from protocol.claim import Asked, Claim
+from protocol.claim_faults import ClaimFault
 from protocol.documents import document_digest
 from protocol.encoding import unpack_float32
 from protocol.engine.catalogue import find_model, list_profiles

@@ -12,7 +12,8 @@ from oracle.records import EntryRow, JobRow, OpeningRow
 from oracle.scores import KeptNumbers
 from oracle.session_rows import SessionRow
 from protocol.bundle import ids_of, numbers_digest, numbers_of, numbers_to_json, statistics_to_json
-from protocol.claim import TOP, TOP_BYTES, Asked, Claim, ClaimFault, OpenedRows
+from protocol.claim import TOP, TOP_BYTES, Asked, Claim, OpenedRows
+from protocol.claim_faults import ClaimFault
 from protocol.documents import document_to_json
 from protocol.encoding import to_hex, unpack_float32
 from protocol.errors import BadInput, ProviderFault, Reason, Refused

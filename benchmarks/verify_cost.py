@@ -31,9 +31,10 @@ from protocol.engine.prompt import load_prompt_encoder
 from protocol.engine.replay import audit_claim, replay
 from protocol.engine.sampler import choose
 from protocol.engine.weights import default_cache_folder
-from protocol.profile import CalibrationProfile, exceeds
+from protocol.profile import CalibrationProfile
 from protocol.proofs.fingerprint import fingerprint_root
 from protocol.sampling import PLAIN
+from protocol.thresholds import exceeds
 from protocol.types import Sampler
 
 MODEL = "SmolLM2-135M-Instruct"

@@ -35,10 +35,11 @@ from protocol.encoding import (
 )
 from protocol.errors import Malformed, MallaError
 from protocol.messages import Domain, audit_record_digest
-from protocol.profile import CalibrationProfile, StatisticsUnusable
+from protocol.profile import CalibrationProfile
 from protocol.score import Leaf, is_suspended, score_of
 from protocol.session_reports import SessionReport, reported_head, session_report_digest
 from protocol.signing import recover
+from protocol.thresholds import StatisticsUnusable
 from protocol.types import AuditRecord, AuditStatistics, Sampler, Verdict, VerdictKind
 from protocol.units import Address
 from protocol.vector_bundle import check_vector, is_of_vector

@@ -24,7 +24,7 @@ from protocol.engine.model import load_model, use_threads
 from protocol.engine.prompt import load_prompt_encoder
 from protocol.engine.requantise import requantise
 from protocol.engine.weights import default_cache_folder
-from protocol.profile import beyond, thresholds
+from protocol.thresholds import beyond, thresholds
 from protocol.types import Sampler
 from provider.edges.backends import TorchBackend
 from scripts.cheating_worker import BITS, GROUP

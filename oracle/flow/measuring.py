@@ -17,8 +17,9 @@ from protocol.claim_faults import ClaimFault
 from protocol.documents import document_to_json
 from protocol.encoding import to_hex, unpack_float32
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
-from protocol.profile import CalibrationProfile, thresholds, unjudged
+from protocol.profile import CalibrationProfile
 from protocol.proofs.fingerprint import drawn_group, positions, read_opening, seed_of
+from protocol.thresholds import thresholds, unjudged
 from protocol.transcript import parse_prompt
 from protocol.types import NO_FINGERPRINT, AuditStatistics, Offer, Transcript, Verdict, VerdictKind
 from protocol.verdict import judge, needs_self_noise

@@ -17,7 +17,8 @@ from protocol.engine.prompt import PromptEncoder
 from protocol.engine.replay import audit_claim, replay
 from protocol.engine.requantise import requantise, share_of_changed_weights
 from protocol.engine.weights import locate_weights_file
-from protocol.profile import CalibrationProfile, exceeds
+from protocol.profile import CalibrationProfile
+from protocol.thresholds import exceeds
 from protocol.types import AuditStatistics
 from protocol.verdict import largest_margin
 

@@ -9,16 +9,9 @@ import pytest
 
 from protocol.engine import calibration_worker
 from protocol.engine.benign import DTYPES, generators, replayers
-from protocol.engine.calibrate import (
-    CalibrationFailed,
-    HonestRun,
-    _Runner,
-    calibrate,
-    edit_margin,
-    share_sequences,
-    summarise,
-)
+from protocol.engine.calibrate import calibrate, edit_margin, share_sequences, summarise
 from protocol.engine.corpus import load_corpus
+from protocol.engine.honest_runs import CalibrationFailed, HonestRun, HonestRunner
 from protocol.engine.model import ServedModel
 from protocol.engine.weights import prepare_model
 from protocol.errors import BadInput
@@ -44,7 +37,7 @@ def test_runner__worker_fails__is_an_error_with_its_code(
     tiny_manifest: ModelManifest, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # The worker looks the name up in the catalogue, where the tiny model is not.
-    runner = _Runner(tiny_manifest, tmp_path, lambda _sentence, _part: None, 1)
+    runner = HonestRunner(tiny_manifest, tmp_path, lambda _sentence, _part: None, 1)
     with pytest.raises(CalibrationFailed, match="ended with code 1"):
         run = HonestRun([1], [5], [-1.0], "length", 1, "", "", "", {"kind": "greedy", "seed": 0})
         list(runner.replay(replayers("f32")[0], [run]))

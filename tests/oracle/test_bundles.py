@@ -19,7 +19,8 @@ from oracle.flow.intake import accept_opening
 from oracle.flow.sampling import draw_batches
 from oracle.scores import LeafScore
 from protocol.bundle import consent_digest
-from protocol.bundle_check import BundleInvalid, check_bundle
+from protocol.bundle_check import check_bundle
+from protocol.bundle_leaf import BundleInvalid
 from protocol.encoding import canonical_json, keccak, to_hex
 from protocol.types import AuditStatistics, VerdictKind
 from protocol.units import Address

@@ -22,7 +22,8 @@ from oracle.flow.sessions import build_call_receipt, show_call, show_session, sh
 from oracle.records import SettlementRow
 from oracle.wiring import Parts
 from protocol.bundle import consent_digest
-from protocol.bundle_check import BundleInvalid, check_bundle
+from protocol.bundle_check import check_bundle
+from protocol.bundle_leaf import BundleInvalid
 from protocol.call_receipt import CallReceipt, verify_call_receipt
 from protocol.chain.events import SessionClosed, SessionClosing, SessionToppedUp
 from protocol.encoding import keccak, to_hex

@@ -14,7 +14,7 @@ from typing import Any
 
 from protocol.errors import ConfigInvalid, MallaError, file_error
 from protocol.limits import MAX_JSON_BODY
-from protocol.receipt import Check
+from protocol.settlement_proof import Check
 from protocol.transcript import check_logprobs
 from protocol.types import AUDIT_ONE, CANARY_ONLY, RefundReason, Transcript
 from protocol.units import in_tokens

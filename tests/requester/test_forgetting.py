@@ -22,7 +22,8 @@ from requester.flow.taking_up import take_up
 from requester.records import Stage
 from requester.session_records import CallFile, CallStage, Holds
 from scripts.testnet.watching import wait_until
-from tests.requester.sessions_world import DISPUTE_WINDOW, CallWorld
+from tests.requester.fake_session_chain import DISPUTE_WINDOW
+from tests.requester.sessions_world import CallWorld
 from tests.requester.test_config import settings
 from tests.requester.test_session_receipts import settle
 from tests.requester.world import World

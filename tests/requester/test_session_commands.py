@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 from requester import session_commands, wiring
 from requester.cli import app
 from requester.config import Settings
-from tests.requester.sessions_world import CLAIM_DELAY, CallWorld
+from tests.requester.fake_session_chain import CLAIM_DELAY
+from tests.requester.sessions_world import CallWorld
 
 
 @pytest.fixture

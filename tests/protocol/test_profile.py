@@ -171,5 +171,4 @@ def test_committed_profiles__every_threshold__is_above_what_was_measured() -> No
     assert profiles
     for profile in profiles:
         for name, honest in profile.statistics.items():
-            assert threshold(profile, name) >= Decimal(honest.maximum) * Decimal("1.25") > -1
-            assert threshold(profile, name) > 0
+            assert 0 < threshold(profile, name) >= Decimal(honest.maximum) * Decimal("1.25")

@@ -97,7 +97,9 @@ def test_worker__every_way_of_generating__agrees_with_a_replay_within_rounding(t
         assert [(line["prompt"], len(line["tokens"]), line["limit"]) for line in lines] == [
             ([1, 50, 60], 6, 6), ([1, 70], 6, 6), ([1, 80], 4, 4)]
         for again in ("whole", "chunked"):
-            for found in calibration_worker._replay_all(model, {"sequences": lines, "passes": again}):
+            replays = list(calibration_worker._replay_all(model, {"sequences": lines, "passes": again}))
+            assert len(replays) == 3
+            for found in replays:
                 assert max(found[name] for name in STATISTICS) < 1e-3, (network, passes, sampler, found)
     errors = [line["error"] for line in calibration_worker._measure_rounding(model, {"sequences": lines})]
     assert len(errors) == 3 and all(0 < error < 1e-4 for error in errors)

@@ -46,7 +46,9 @@ def test_find__unknown__refused_with_the_known_names() -> None:
 
 
 def test_catalogue__every_model__has_a_profile_and_reads_back() -> None:
-    for manifest in list_vector_models():
+    manifests = list_vector_models()
+    assert {manifest.architecture for manifest in manifests} == {"bert", "forecaster", "scorer"}
+    for manifest in manifests:
         assert document_from_json(VectorManifest, document_to_json(manifest)) == manifest
         assert find_vector_profile(manifest).tensors_sha256 == manifest.tensors.sha256
         assert plan_of(manifest)

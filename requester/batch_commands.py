@@ -12,7 +12,7 @@ import typer
 
 from protocol.errors import MallaError, Reason, Refused
 from protocol.units import from_tokens, in_tokens
-from requester.batch_files import Tally, ask_all, keep_whole_rows, read_questions, results_beside
+from requester.batch_files import Tally, ask_all, keep_whole_rows, read_tasks, results_beside
 from requester.client import Client
 from requester.flow.batch import Line, failure_row, read_lines, result_row
 from requester.flow.spreading import GOES_ON, SETTLED, Outcome, Shares, ask_line, most_of
@@ -57,7 +57,7 @@ def run(
     0 if every line was settled, 1 if not, else that of the error.
     """
     with speaking(as_json) as say:
-        text, target = read_questions(tasks), results_beside(tasks, results)
+        text, target = read_tasks(tasks), results_beside(tasks, results)
         wanted = {"model": model, "provider": provider, "duration": deadline,
                   "max_price": None if max_price is None else from_tokens(max_price)}
         defaults: dict[str, Any] = {"max_tokens": max_tokens}

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from requester import session_commands, wiring
+from requester import wiring
 from requester.cli import app
 from requester.config import Settings
+from requester.terminal import Session
 from tests.requester.fake_session_chain import CLAIM_DELAY
 from tests.requester.sessions_world import CallWorld
 
@@ -20,7 +21,7 @@ from tests.requester.sessions_world import CallWorld
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CallWorld:
     made = CallWorld(tmp_path)
     settings = Settings("http://rpc", tmp_path, tmp_path, tmp_path, tmp_path)
-    monkeypatch.setattr(session_commands, "settings_of", lambda session: settings)
+    monkeypatch.setattr(Session, "settings", lambda self: settings)
     monkeypatch.setattr(wiring, "build_desk", lambda settings, limits, progress=None: made.restart())
     monkeypatch.setattr(wiring, "read_sessions", lambda settings: made.store.sessions())
     monkeypatch.setattr(wiring, "build_models", lambda cache: made.desk.market.models)

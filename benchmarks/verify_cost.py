@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from protocol.claim import Asked, ClaimFault
+from protocol.claim import Asked
+from protocol.claim_faults import ClaimFault
 from protocol.engine.catalogue import find_model, find_profile
 from protocol.engine.fingerprint import fingerprint_rows
 from protocol.engine.generate import Execution, generate, generate_batch
@@ -30,9 +31,10 @@ from protocol.engine.prompt import load_prompt_encoder
 from protocol.engine.replay import audit_claim, replay
 from protocol.engine.sampler import choose
 from protocol.engine.weights import default_cache_folder
-from protocol.profile import CalibrationProfile, exceeds
+from protocol.profile import CalibrationProfile
 from protocol.proofs.fingerprint import fingerprint_root
 from protocol.sampling import PLAIN
+from protocol.thresholds import exceeds
 from protocol.types import Sampler
 
 MODEL = "SmolLM2-135M-Instruct"

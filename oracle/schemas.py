@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from oracle.confirmation_rows import AuditCommitment
-from protocol.calls import SessionReport
 from protocol.errors import BadInput, MallaError, Reason, Refused, SignatureInvalid, TooLarge
+from protocol.session_reports import SessionReport
 from protocol.types import AuditRecord, Decision, Ruling
 from protocol.units import Address
 

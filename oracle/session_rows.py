@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.calls import CallLine, SessionReport
+from protocol.calls import CallLine
+from protocol.session_reports import SessionReport
 from protocol.types import Entry, Offer, Session, SessionState
 from protocol.units import Address, Digest, Wei
 

@@ -28,6 +28,8 @@ from protocol.units import Digest
 NUMBERS = "malla-numbers/1"
 BUNDLE = "malla-bundle/1"
 MAX_TOKENS = 65_536
+TOLERANCE = 1e-6
+"""What two computations of one number may differ by."""
 _CONSENT = b"malla/consent/1"
 
 

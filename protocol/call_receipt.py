@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.calls import CallLine, SessionReport, reported_head, session_report_digest, worth
-from protocol.committee import quorum
+from protocol.calls import CallLine
 from protocol.errors import Malformed, MallaError
-from protocol.messages import Domain, entries_hash, offer_digest, session_id, settlement_digest
-from protocol.receipt import Check
+from protocol.messages import Domain, offer_digest, session_id
+from protocol.session_reports import SessionReport, reported_head, session_report_digest, worth
+from protocol.settlement_proof import Check, check_deployment, check_settlement, make_checks
 from protocol.signing import recover
 from protocol.transcript import leaf, spec_digest
-from protocol.types import Answer, Decision, Entry, JobSpec, Outcome, Session
+from protocol.types import Answer, Decision, Entry, JobSpec, Session
 from protocol.units import Address, Digest
 
 
@@ -53,17 +53,11 @@ def verify_call_receipt(receipt: CallReceipt, chain_id: int, escrow: Address, se
 
     What it cannot show offline is that the settlement transaction was included: look it up by `settlement_tx`.
     """
-    made: list[Check] = []
-    try:
-        made.extend(_checks(receipt, chain_id, escrow, seats))
-    except Malformed as error:
-        made.append(Check("form", False, error.message))
-    return made
+    return make_checks(_checks(receipt, chain_id, escrow, seats))
 
 
 def _checks(r: CallReceipt, chain_id: int, escrow: Address, seats: frozenset[str]) -> Iterator[Check]:
-    here = r.chain_id == chain_id and r.escrow.lower() == escrow.lower()
-    yield Check("deployment", here, f"chain {r.chain_id}, escrow {r.escrow}")
+    yield check_deployment(r, chain_id, escrow)
     own_id = session_id(r.chain_id, r.escrow, r.session)
     entry = r.entries[r.index] if r.index < len(r.entries) else None
     named = entry is not None and entry.is_voucher and entry.job_id == own_id == r.spec.prompt_blob
@@ -85,16 +79,7 @@ def _checks(r: CallReceipt, chain_id: int, escrow: Address, seats: frozenset[str
     yield Check("amount", priced and exact, "the calls cost what was committed, at the session's prices")
     yield Check("report", _report_holds(r, own_id), f"signed by the node key {r.node_key}" if r.signature
                 else "posted on-chain by its provider")
-    decision = next((d for d in r.decisions if d.batch_id == r.batch_id), None)
-    passed = decision is not None and decision.outcome is Outcome.PASS
-    yield Check("verdict", passed, decision.outcome.name if decision else "no decision names the batch")
-    bound = decision is not None and decision.entries_hash == entries_hash(r.entries)
-    yield Check("entries", bound, f"{len(r.entries)} entries have the hash that was signed")
-    known = {m.lower() for m in r.members} == {s.lower() for s in seats}
-    yield Check("committee", known, f"{len(r.members)} oracles of set version {r.set_version}")
-    signers, needed = _signers(r), quorum(len(r.members))
-    yield Check("quorum", len(signers) >= needed,
-                f"{len(signers)} of {len(r.members)} oracles signed, {needed} are needed")
+    yield from check_settlement(r, seats)
 
 
 def _head(r: CallReceipt) -> Digest | None:
@@ -120,14 +105,3 @@ def _report_holds(r: CallReceipt, own_id: Digest) -> bool:
     except MallaError:
         return False
     return signer.lower() == r.node_key.lower()
-
-
-def _signers(r: CallReceipt) -> set[str]:
-    digest = settlement_digest(Domain(r.chain_id, r.escrow), r.set_version, r.decisions)
-    found = set()
-    for signature in r.signatures:
-        try:
-            found.add(recover(digest, signature).lower())
-        except MallaError:
-            continue
-    return found & {m.lower() for m in r.members}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from protocol.encoding import abi_encode, json_digest, keccak
 from protocol.errors import ConfigInvalid, Malformed
-from protocol.messages import Domain
+from protocol.messages import Domain, hash_struct
 from protocol.proofs.operands import LEAST_WIDTH, require_width
 from protocol.units import Address, Digest
 from protocol.wire import to_json
@@ -118,16 +118,15 @@ class SignedCommitment:
 
 def commitment_digest(domain: Domain, said: Commitment) -> Digest:
     """What the node key signs (EIP-712)."""
-    values = [keccak(COMMITMENT_TYPE.encode()), said.provider, said.device, said.window, said.window_hash, said.terms,
-              said.root, said.products, json_digest(to_json(said.claim))]
-    types = ["bytes32", "address", "uint16", "uint64", "bytes32", "bytes32", "bytes32", "uint32", "bytes32"]
-    return domain.digest(keccak(abi_encode(types, values)))
+    values = [said.provider, said.device, said.window, said.window_hash, said.terms, said.root, said.products,
+              json_digest(to_json(said.claim))]
+    types = "address,uint16,uint64,bytes32,bytes32,bytes32,uint32,bytes32"
+    return domain.digest(hash_struct(COMMITMENT_TYPE, types, values))
 
 
 def opening_digest(domain: Domain, commitment: bytes, body: bytes) -> Digest:
     """What the node key signs with an opening: `commitment` is its digest, `body` the packed opening."""
-    values = [keccak(OPENING_TYPE.encode()), commitment, keccak(body)]
-    return domain.digest(keccak(abi_encode(["bytes32", "bytes32", "bytes32"], values)))
+    return domain.digest(hash_struct(OPENING_TYPE, "bytes32,bytes32", [commitment, keccak(body)]))
 
 
 def window_of(block: int, epoch_blocks: int, terms: ChallengeTerms) -> int | None:

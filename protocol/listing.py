@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-from protocol.encoding import abi_encode, keccak
+from protocol.encoding import keccak
 from protocol.errors import Malformed
 from protocol.limits import MAX_URL
-from protocol.messages import Domain
+from protocol.messages import Domain, hash_struct
 from protocol.units import Address, Digest
 
 LISTING_TYPE = (
@@ -50,10 +50,10 @@ class SignedListing:
 
 def listing_digest(domain: Domain, listing: Listing) -> Digest:
     texts = [keccak(text.encode()) for text in (listing.url, listing.region, listing.device)]
-    values = [keccak(LISTING_TYPE.encode()), listing.provider, *texts, listing.memory_mib, listing.tokens_per_second,
-              listing.streams, listing.listed_at, listing.expiry]
-    types = ["bytes32", "address", "bytes32", "bytes32", "bytes32", "uint32", "uint32", "uint16", "uint40", "uint40"]
-    return domain.digest(keccak(abi_encode(types, values)))
+    values = [listing.provider, *texts, listing.memory_mib, listing.tokens_per_second, listing.streams,
+              listing.listed_at, listing.expiry]
+    types = "address,bytes32,bytes32,bytes32,uint32,uint32,uint16,uint40,uint40"
+    return domain.digest(hash_struct(LISTING_TYPE, types, values))
 
 
 def check_listing(listing: Listing) -> None:

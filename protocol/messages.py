@@ -74,7 +74,7 @@ class Domain:
 
 def offer_digest(domain: Domain, offer: Offer) -> Digest:
     return domain.digest(
-        _struct(
+        hash_struct(
             OFFER_TYPE,
             "address,bytes32,bytes32,uint96,uint96,uint32,uint32,uint32,uint96,uint64,uint40",
             [
@@ -88,7 +88,7 @@ def offer_digest(domain: Domain, offer: Offer) -> Digest:
 
 def report_digest(domain: Domain, report: Report) -> Digest:
     return domain.digest(
-        _struct(
+        hash_struct(
             REPORT_TYPE,
             "bytes32,bytes32,bytes32,bytes32,uint32,uint32,uint96,bytes32,uint40",
             [
@@ -101,17 +101,17 @@ def report_digest(domain: Domain, report: Report) -> Digest:
 
 def settlement_digest(domain: Domain, set_version: int, decisions: Sequence[Decision]) -> Digest:
     types = "uint64,bytes32,uint8,uint96,uint32"
-    hashes = b"".join(_struct(DECISION_TYPE, types, list(decision_tuple(decision))) for decision in decisions)
-    return domain.digest(_struct(SETTLEMENT_TYPE, "uint16,bytes32", [set_version, keccak(hashes)]))
+    hashes = b"".join(hash_struct(DECISION_TYPE, types, list(decision_tuple(decision))) for decision in decisions)
+    return domain.digest(hash_struct(SETTLEMENT_TYPE, "uint16,bytes32", [set_version, keccak(hashes)]))
 
 
 def storage_receipt_digest(domain: Domain, blob: bytes) -> Digest:
-    return domain.digest(_struct(STORAGE_RECEIPT_TYPE, "bytes32", [blob]))
+    return domain.digest(hash_struct(STORAGE_RECEIPT_TYPE, "bytes32", [blob]))
 
 
 def audit_record_digest(domain: Domain, record: AuditRecord) -> Digest:
     values = [record.batch_id, record.index, record.leaf, int(record.verdict), record.evidence]
-    return domain.digest(_struct(AUDIT_RECORD_TYPE, "uint64,uint32,bytes32,uint8,bytes32", values))
+    return domain.digest(hash_struct(AUDIT_RECORD_TYPE, "uint64,uint32,bytes32,uint8,bytes32", values))
 
 
 def audit_commitment(domain: Domain, record: AuditRecord, salt: bytes) -> Digest:
@@ -123,22 +123,22 @@ def audit_commitment_digest(domain: Domain, batch_id: int, index: int, leaf: byt
                             commitment: bytes) -> Digest:
     """`escalates` says beforehand that the finding speaks against the provider, so that all others recompute it."""
     values = [batch_id, index, leaf, escalates, commitment]
-    return domain.digest(_struct(AUDIT_COMMITMENT_TYPE, "uint64,uint32,bytes32,bool,bytes32", values))
+    return domain.digest(hash_struct(AUDIT_COMMITMENT_TYPE, "uint64,uint32,bytes32,bool,bytes32", values))
 
 
 def opening_digest(domain: Domain, batch_id: int, index: int, auditor: str, sealed: bytes) -> Digest:
     """`sealed` is keccak of the sealed transcript."""
-    return domain.digest(_struct(OPENING_TYPE, "uint64,uint32,address,bytes32", [batch_id, index, auditor, sealed]))
+    return domain.digest(hash_struct(OPENING_TYPE, "uint64,uint32,address,bytes32", [batch_id, index, auditor, sealed]))
 
 
 def node_key_digest(staking_domain: Domain, provider: str, node_key: str) -> Digest:
-    return staking_domain.digest(_struct(NODE_KEY_TYPE, "address,address", [provider, node_key]))
+    return staking_domain.digest(hash_struct(NODE_KEY_TYPE, "address,address", [provider, node_key]))
 
 
 def voucher_digest(domain: Domain, session: bytes, voucher: Voucher) -> Digest:
     """What the requester or the session's key signs; `session` is the session's id."""
     values = [session, voucher.amount, voucher.units, voucher.calls, voucher.head, voucher.in_flight]
-    return domain.digest(_struct(VOUCHER_TYPE, "bytes32,uint96,uint64,uint32,bytes32,bytes32", values))
+    return domain.digest(hash_struct(VOUCHER_TYPE, "bytes32,uint96,uint64,uint32,bytes32,bytes32", values))
 
 
 def session_id(chain_id: int, escrow: str, session: Session) -> Digest:
@@ -148,7 +148,7 @@ def session_id(chain_id: int, escrow: str, session: Session) -> Digest:
 
 def ruling_digest(court_domain: Domain, case_id: int, ruling: Ruling) -> Digest:
     """What the members of a case's set sign: one ruling that ends one case of the court in `court_domain`."""
-    return court_domain.digest(_struct(RULING_TYPE, "uint64,uint8", [case_id, int(ruling)]))
+    return court_domain.digest(hash_struct(RULING_TYPE, "uint64,uint8", [case_id, int(ruling)]))
 
 
 def job_id(chain_id: int, escrow: str, job: Job) -> Digest:
@@ -189,5 +189,6 @@ def session_tuple(session: Session) -> tuple[object, ...]:
             session.opened_at, session.nonce)
 
 
-def _struct(type_string: str, types: str, values: list[object]) -> Digest:
+def hash_struct(type_string: str, types: str, values: list[object]) -> Digest:
+    """keccak256(abi.encode(keccak of the type string, values)); `types` are the values' own, separated by commas."""
     return keccak(abi_encode(["bytes32", *types.split(",")], [keccak(type_string.encode()), *values]))

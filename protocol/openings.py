@@ -40,7 +40,7 @@ class PostedOpening:
 
 @dataclass(frozen=True)
 class PostedReport:
-    """The calls of the voucher at `index`, as `protocol.calls.SessionReport` has them. Who posted them stands in the
+    """The calls of the voucher at `index`, as a `session_reports.SessionReport` has them. Who posted them stands in the
     transaction."""
 
     index: int

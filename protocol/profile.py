@@ -1,4 +1,4 @@
-"""The calibration profile: how far honest runs of one model lie apart, and from where on a claim is not one.
+"""The calibration profile: how far honest runs of one model lie apart.
 
 A profile holds for one class (tensor digest, backend, dtype, device) and is named by its digest, so a
 job can say which thresholds judge it. Real numbers are decimal strings: the JSON form stays exact.
@@ -6,14 +6,12 @@ job can say which thresholds judge it. Real numbers are decimal strings: the JSO
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from protocol.documents import DocumentInvalid
 from protocol.manifest import require_hex_digest
 from protocol.sampling import MAX_MIN_TOKENS, Drawing
-from protocol.types import AuditStatistics
 
 PROFILE_FORMAT = "malla-profile/2"
 TORCH = "torch"
@@ -33,10 +31,6 @@ SMALLEST_EDIT = Decimal("0.3")
 """Nats. The least that any class may take for an edited token: 191 of 192 single-token edits have a margin above it,
 and all of 80 int4 answers of 24 tokens (0.91 at least). Honest float32 runs have 0, bfloat16 ones up to 0.5: theirs is
 larger (measured for this project)."""
-
-
-class StatisticsUnusable(ValueError):
-    """The verifier produced a number that cannot be compared; its verdict is unknown, never fraud."""
 
 
 @dataclass(frozen=True)
@@ -141,75 +135,6 @@ class CalibrationProfile:
             raise DocumentInvalid(f"The edit margin is {self.edit_margin} nats; at least {SMALLEST_EDIT} is needed.")
         require_hex_digest(self.tensors_sha256, "CalibrationProfile.tensors_sha256")
         require_hex_digest(self.corpus_sha256, "CalibrationProfile.corpus_sha256")
-
-
-def threshold(profile: CalibrationProfile, statistic: str) -> Decimal:
-    """Safety factor times the honest maximum or the numeric floor, whichever is larger; exact, in nats."""
-    honest = profile.statistics[statistic]
-    return decimal_of(profile.safety_factor) * max(decimal_of(honest.maximum), decimal_of(honest.numeric_floor))
-
-
-def thresholds(profile: CalibrationProfile) -> dict[str, str]:
-    """The threshold of every statistic that the profile judges, as exact decimal strings."""
-    return {name: str(threshold(profile, name)) for name in STATISTICS if name in profile.statistics}
-
-
-def judged(profile: CalibrationProfile, statistics: AuditStatistics) -> dict[str, float]:
-    """The numbers of an audit that this profile can judge.
-
-    Errors: `StatisticsUnusable` when a value is not finite or negative.
-    """
-    found = {}
-    for name in STATISTICS:
-        value = getattr(statistics, name)
-        if value is None or name not in profile.statistics:
-            continue
-        if not math.isfinite(value) or value < 0:
-            raise StatisticsUnusable(f"The audit's {name} is {value!r}; repeat the replay before judging.")
-        found[name] = value
-    return found
-
-
-def unjudged(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
-    """Statistics that the audit has and the profile was not calibrated on."""
-    return tuple(name for name in PROOFS
-                 if getattr(statistics, name) is not None and name not in profile.statistics)
-
-
-def missing(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
-    """Statistics that every honest claim of the class allows, and this one does not."""
-    return tuple(name for name in PROOFS if name in profile.required and getattr(statistics, name) is None)
-
-
-def beyond(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
-    """The names of the statistics strictly above their threshold; none means that the claim looks honest.
-
-    Errors: `StatisticsUnusable`.
-    """
-    # Decimal(float) is exact: the comparison does not round, on any machine.
-    return tuple(name for name, value in judged(profile, statistics).items()
-                 if Decimal(value) > threshold(profile, name))
-
-
-def exceeds(profile: CalibrationProfile, statistics: AuditStatistics) -> tuple[str, ...]:
-    """`beyond`, one sentence for each."""
-    return tuple(
-        f"{name} is {value:.6g}, above the profile's threshold {float(threshold(profile, name)):.6g}"
-        for name in beyond(profile, statistics) for value in (getattr(statistics, name),)
-    )
-
-
-def alpha(profile: CalibrationProfile) -> float:
-    """Upper bound of how often an honest leaf leaves the profile. Sequences count, not comparisons: replays of one
-    sequence are not independent."""
-    return false_alarm_bound(profile.sequences)
-
-
-def false_alarm_bound(runs: int) -> float:
-    """Upper 95 % bound of the false-alarm rate after that many independent honest runs without an alarm."""
-    if runs < 1:
-        raise ValueError(f"A bound needs at least one honest run, not {runs}.")
-    return 1 - 0.05 ** (1 / runs)
 
 
 def decimal_of(text: str) -> Decimal:

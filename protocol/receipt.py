@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.committee import quorum
-from protocol.errors import Malformed, MallaError
-from protocol.messages import Domain, entries_hash, job_id, report_digest, settlement_digest
+from protocol.errors import MallaError
+from protocol.messages import Domain, job_id, report_digest
+from protocol.settlement_proof import Check, check_deployment, check_settlement, make_checks
 from protocol.signing import recover
 from protocol.transcript import leaf, spec_digest, telemetry_digest
-from protocol.types import Answer, Decision, Entry, Job, JobSpec, Outcome, SignedReport
+from protocol.types import Answer, Decision, Entry, Job, JobSpec, SignedReport
 from protocol.units import Address, Digest
 
 
@@ -35,31 +35,18 @@ class Receipt:
     settlement_tx: Digest
 
 
-@dataclass(frozen=True)
-class Check:
-    name: str
-    holds: bool
-    detail: str
-
-
 def verify_receipt(receipt: Receipt, chain_id: int, escrow: Address, seats: frozenset[str]) -> list[Check]:
     """Every check, in order, also after a failed one. `seats` are the oracles of the deployment that the reader trusts.
     A number that no contract could hold ends the list with a failed check "form".
 
     What it cannot show offline is that the settlement transaction was included: look it up by `settlement_tx`.
     """
-    made: list[Check] = []
-    try:
-        made.extend(_checks(receipt, chain_id, escrow, seats))
-    except Malformed as error:
-        made.append(Check("form", False, error.message))
-    return made
+    return make_checks(_checks(receipt, chain_id, escrow, seats))
 
 
 def _checks(r: Receipt, chain_id: int, escrow: Address, seats: frozenset[str]) -> Iterator[Check]:
     domain = Domain(r.chain_id, r.escrow)
-    here = r.chain_id == chain_id and r.escrow.lower() == escrow.lower()
-    yield Check("deployment", here, f"chain {r.chain_id}, escrow {r.escrow}")
+    yield check_deployment(r, chain_id, escrow)
     yield Check("spec", spec_digest(r.spec) == r.job.spec_digest, "the job names this spec")
     own_id = job_id(r.chain_id, r.escrow, r.job)
     entry = r.entries[r.index] if r.index < len(r.entries) else None
@@ -67,17 +54,7 @@ def _checks(r: Receipt, chain_id: int, escrow: Address, seats: frozenset[str]) -
     committed = entry is not None and leaf(r.answer, r.spec) == entry.leaf
     yield Check("answer", committed, "the answer has the leaf that the provider committed")
     yield Check("report", _report_holds(r, domain, entry), f"signed by the node key {r.node_key}")
-    decision = next((d for d in r.decisions if d.batch_id == r.batch_id), None)
-    passed = decision is not None and decision.outcome is Outcome.PASS
-    yield Check("verdict", passed, decision.outcome.name if decision else "no decision names the batch")
-    bound = decision is not None and decision.entries_hash == entries_hash(r.entries)
-    yield Check("entries", bound, f"{len(r.entries)} entries have the hash that was signed")
-    known = {m.lower() for m in r.members} == {s.lower() for s in seats}
-    yield Check("committee", known, f"{len(r.members)} oracles of set version {r.set_version}")
-    signers = _signers(r, domain)
-    needed = quorum(len(r.members))
-    counted = f"{len(signers)} of {len(r.members)} oracles signed, {needed} are needed"
-    yield Check("quorum", len(signers) >= needed, counted)
+    yield from check_settlement(r, seats)
 
 
 def _report_holds(r: Receipt, domain: Domain, entry: Entry | None) -> bool:
@@ -90,15 +67,3 @@ def _report_holds(r: Receipt, domain: Domain, entry: Entry | None) -> bool:
     same = entry is not None and (report.job_id, report.leaf, report.amount, report.answer_digest) == (
         entry.job_id, entry.leaf, entry.amount, entry.answer_digest)
     return signed and said and same
-
-
-def _signers(r: Receipt, domain: Domain) -> set[str]:
-    digest = settlement_digest(domain, r.set_version, r.decisions)
-    members = {m.lower() for m in r.members}
-    found = set()
-    for signature in r.signatures:
-        try:
-            found.add(recover(digest, signature).lower())
-        except MallaError:
-            continue
-    return found & members

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from protocol.profile import ALWAYS, CalibrationProfile, alpha, decimal_of, judged, threshold
+from protocol.profile import ALWAYS, CalibrationProfile, decimal_of
+from protocol.thresholds import alpha, judged, threshold
 from protocol.types import AuditStatistics
 
 SECOND_LOOK = 0.01

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NewType
 
+from protocol.errors import BadInput
+
 Wei = NewType("Wei", int)
 Bps = NewType("Bps", int)
 Seconds = NewType("Seconds", int)
@@ -38,10 +40,10 @@ def in_tokens(amount: int) -> str:
 
 
 def from_tokens(text: str) -> Wei:
-    """The wei of a decimal token figure. Raises ValueError on more than 18 decimals, signs, exponents, or no number."""
+    """The wei of a decimal token figure. Errors: BadInput for more than 18 decimals, signs, exponents, or no number."""
     whole, _, fraction = text.strip().partition(".")
     is_number = whole.isascii() and whole.isdigit() and (not fraction or (fraction.isascii() and fraction.isdigit()))
     if not is_number or len(fraction) > 18 or len(whole) > MAX_WHOLE_DIGITS:
-        raise ValueError(
-            f"'{text[:60]}' is not an amount of tokens: write digits and at most 18 decimals, such as 12.5")
+        raise BadInput(f"'{text[:60]}' is not an amount of tokens.",
+                       "Write tokens, not wei: digits and at most 18 decimals, such as 12.5.")
     return Wei(int(whole) * TOKEN + int(fraction.ljust(18, "0") or "0"))

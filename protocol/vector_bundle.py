@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from protocol.bundle import read_float
+from protocol.bundle import TOLERANCE, read_float
+from protocol.bundle_leaf import require
 from protocol.documents import document_digest, document_from_json
 from protocol.encoding import digest_from, from_hex, json_digest, keccak, to_hex
 from protocol.errors import Malformed
@@ -21,9 +21,6 @@ from protocol.vector_verdict import (
 )
 from protocol.wire import from_json, to_json
 
-TOLERANCE = 1e-6
-Require = Callable[[bool, str], None]
-
 
 def is_of_vector(numbers: Any) -> bool:
     """Whether the numbers of a bundle are a vector model's."""
@@ -38,7 +35,7 @@ def vector_ids(transcript: Transcript, input_tokens: int, replay: bytes) -> dict
     }
 
 
-def read_vector_parts(bundle: Any, require: Require) -> tuple[VectorNumbers, VectorProfile]:
+def read_vector_parts(bundle: Any) -> tuple[VectorNumbers, VectorProfile]:
     """Numbers and profile, each the one that the signed evidence names."""
     evidence = bundle["records"][0]["evidence"]
     require(json_digest(bundle["numbers"]) == digest_from(evidence["numbers"], "evidence.numbers"),
@@ -49,16 +46,16 @@ def read_vector_parts(bundle: Any, require: Require) -> tuple[VectorNumbers, Vec
     return vector_numbers_from_json(bundle["numbers"]), profile
 
 
-def check_vector(bundle: Any, require: Require) -> Verdict:
-    """The verdict of the numbers, which must be what the evidence says. `require` raises on what does not hold.
+def check_vector(bundle: Any) -> Verdict:
+    """The verdict of the numbers, which must be what the evidence says.
 
     Without consent it rests on the distances that were signed; with it they are computed again from both vectors, and
     the claimed one is shown to be the committed one.
     """
     evidence = bundle["records"][0]["evidence"]
-    numbers, profile = read_vector_parts(bundle, require)
+    numbers, profile = read_vector_parts(bundle)
     if bundle["ids"] is not None:
-        _check_vectors(bundle, numbers, require)
+        _check_vectors(bundle, numbers)
     if numbers.distances is not None:
         for name, value in vars(numbers.distances).items():
             said = read_float(evidence["distances"][name], f"evidence.distances.{name}")
@@ -68,7 +65,7 @@ def check_vector(bundle: Any, require: Require) -> Verdict:
     return verdict
 
 
-def _check_vectors(bundle: Any, numbers: VectorNumbers, require: Require) -> None:
+def _check_vectors(bundle: Any, numbers: VectorNumbers) -> None:
     ids = bundle["ids"]
     spec, prompt = from_json(JobSpec, ids["spec"], "ids.spec"), from_hex(ids["prompt"], None, "ids.prompt")
     claim, replay = from_hex(ids["vector"], None, "ids.vector"), from_hex(ids["replay"], None, "ids.replay")

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from protocol.errors import ProviderFault
-from protocol.profile import CalibrationProfile, alpha, beyond, exceeds, missing
+from protocol.profile import CalibrationProfile
 from protocol.score import log_e_value
 from protocol.suspicion import confirmed, p_value_of, suspects
+from protocol.thresholds import alpha, beyond, exceeds, missing
 from protocol.types import AuditStatistics, Outcome, Sampler, Verdict, VerdictKind
 
 NOT_OPENED = "not_opened"

@@ -1,4 +1,4 @@
-"""The files of a batch, and its threads: questions in, one whole row of results for each line that ended."""
+"""The files of a batch, and its threads: tasks in, one whole row of results for each line that ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protocol.units import in_tokens
 from requester.flow.batch import Line, answered_keys, complete_rows
 
 
-def read_questions(path: Path) -> str:
+def read_tasks(path: Path) -> str:
     """Errors: ConfigInvalid for a file that is not there or is no text."""
     try:
         return path.read_bytes().decode("utf-8")
@@ -24,11 +24,11 @@ def read_questions(path: Path) -> str:
         raise ConfigInvalid(f"{path} cannot be read: {reason}.", "Name a file of JSON lines.") from error
 
 
-def results_beside(questions: Path, named: Path | None) -> Path:
-    """Where the results go. Errors: BadInput when that is the file of questions."""
-    results = named or questions.with_suffix(".results.jsonl")
-    if results.resolve() == questions.resolve():
-        raise BadInput(f"{results} is the file of questions.", "Name another file for the results.")
+def results_beside(tasks: Path, named: Path | None) -> Path:
+    """Where the results go. Errors: BadInput when that is the file of tasks."""
+    results = named or tasks.with_suffix(".results.jsonl")
+    if results.resolve() == tasks.resolve():
+        raise BadInput(f"{results} is the file of tasks.", "Name another file for the results.")
     return results
 
 

@@ -77,7 +77,7 @@ def submit(
     """Open a job and wait for its answer. Interrupted, it goes on with `job watch`."""
     with speaking(as_json) as say:
         text = read_prompt() if prompt == "-" else prompt
-        price = None if max_price is None else amount_of(max_price)
+        price = None if max_price is None else from_tokens(max_price)
         client = context.obj.connect()
         job_id = client.submit(text, max_tokens=max_tokens, max_price=price, model=model, provider=provider,
                                duration=deadline, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed,
@@ -146,7 +146,7 @@ def balance(context: typer.Context, as_json: AsJson = False) -> None:
 def deposit(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
     """Move tokens from the wallet into the escrow, from which jobs are paid."""
     with speaking(as_json) as say:
-        wei, client = amount_of(amount), context.obj.connect()
+        wei, client = from_tokens(amount), context.obj.connect()
         client.deposit(wei)
         say.out({"deposited": str(wei)}, f"Deposited {in_tokens(wei)} MALLA.")
 
@@ -155,7 +155,7 @@ def deposit(context: typer.Context, amount: Amount, as_json: AsJson = False) -> 
 def withdraw(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
     """Move free balance out of the escrow into the wallet, at any time."""
     with speaking(as_json) as say:
-        wei, client = amount_of(amount), context.obj.connect()
+        wei, client = from_tokens(amount), context.obj.connect()
         client.withdraw(wei)
         say.out({"withdrawn": str(wei)}, f"Withdrew {in_tokens(wei)} MALLA.")
 
@@ -189,13 +189,6 @@ def read_prompt() -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput("The prompt on standard input is not text in UTF-8.", "Convert it, or name a text.") from error
-
-
-def amount_of(text: str) -> int:
-    try:
-        return from_tokens(text)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
 
 
 def show(found: JobResult, say: Any, case: Dispute | None = None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import re
 import sys
 import time
@@ -12,11 +10,10 @@ from typing import Annotated
 import typer
 
 from protocol.errors import BadInput
-from protocol.units import Wei, from_tokens, in_tokens
-from requester.config import Settings, with_options
+from protocol.units import from_tokens, in_tokens
 from requester.flow.call_records import CALL_AUDITS
 from requester.key_records import ApiKey
-from requester.terminal import Session, print_preparation, speaking
+from requester.terminal import print_preparation, speaking
 
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 PORT = 8080
@@ -58,8 +55,8 @@ def serve(
         require_safe(host, require_key)
         if audit not in CALL_AUDITS:
             raise BadInput(f"There is no audit class '{audit[:40]}'.", f"Use {', '.join(CALL_AUDITS)}.")
-        settings = settings_of(context.obj)
-        limits = Limits(max_spend=_amount(max_spend), session_cap=_amount(session_cap),
+        settings = context.obj.settings()
+        limits = Limits(max_spend=from_tokens(max_spend), session_cap=from_tokens(session_cap),
                         keep_answers=settings.keep_days * 86_400.0)
         options = Options(tuple(allow_host or ()), tuple(allow_origin or ()), require_key, max_tokens, filter=query,
                           audit=audit)
@@ -87,9 +84,9 @@ def create(
     with speaking(as_json) as say:
         from requester.wiring import build_key_ring
 
-        amount, now = _amount(cap), int(time.time())
+        amount, now = from_tokens(cap), int(time.time())
         wanted = [one for text in models or () for one in text.split(",") if one]
-        ends_at, ring = now + _seconds(expires), build_key_ring(settings_of(context.obj))
+        ends_at, ring = now + _seconds(expires), build_key_ring(context.obj.settings())
         bearer, key = ring.create(name, amount, ends_at, wanted, now)
         say.out({"key": bearer, **_fields(key)}, bearer)
         if not as_json:
@@ -103,7 +100,7 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     with speaking(as_json) as say:
         from requester.wiring import build_key_ring
 
-        found = build_key_ring(settings_of(context.obj)).list()
+        found = build_key_ring(context.obj.settings()).list()
         say.out({"keys": [_fields(key) for key in found]}, "\n".join(map(_line, found)) or "No keys.")
 
 
@@ -114,26 +111,13 @@ def revoke(context: typer.Context, key: Annotated[str, typer.Argument(help="Its 
     with speaking(as_json) as say:
         from requester.wiring import build_key_ring
 
-        found = build_key_ring(settings_of(context.obj)).revoke(key)
+        found = build_key_ring(context.obj.settings()).revoke(key)
         say.out(_fields(found), f"{found.id} is revoked.")
 
 
 @keys_app.callback()
 def keys() -> None:
     """API keys with a cap, an end and models, held by the escrow."""
-
-
-def settings_of(session: Session) -> Settings:
-    """Errors: ConfigInvalid."""
-    options = {field.name: getattr(session, field.name) for field in dataclasses.fields(session)}
-    return Settings.from_env(with_options(os.environ, **options))
-
-
-def _amount(text: str) -> Wei:
-    try:
-        return from_tokens(text)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
 
 
 def _seconds(text: str) -> int:

@@ -10,7 +10,6 @@ from protocol.encoding import to_hex
 from protocol.errors import BadInput
 from protocol.units import Wei, in_tokens
 from requester.flow.showing import offer_line, session_lines
-from requester.gateway_commands import settings_of
 from requester.terminal import print_preparation, speaking
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
@@ -31,7 +30,7 @@ def sessions(context: typer.Context,
         from requester.flow.showing import session_row
         from requester.wiring import build_models, read_sessions
 
-        settings = settings_of(context.obj)
+        settings = context.obj.settings()
         files = read_sessions(settings)
         models = build_models(settings.model_cache)
         rows = [session_row(file, models) for file in files if everything or file.phase not in ("CLOSED", "ABANDONED")]
@@ -54,7 +53,7 @@ def quote(
         from requester.session_records import Limits
         from requester.wiring import build_desk
 
-        desk = build_desk(settings_of(context.obj), Limits(), print_preparation)
+        desk = build_desk(context.obj.settings(), Limits(), print_preparation)
         order = order_of(desk, CallWanted((("user", prompt),), model, max_tokens, filter=query))
         choice, quotes, failures = ask_quotes(desk, order)
         fields = {"input_tokens": order.input_tokens, "choice": choice_fields(choice),
@@ -79,7 +78,7 @@ def offers(context: typer.Context, query: Filter = "",
         from requester.session_records import Limits
         from requester.wiring import build_desk
 
-        fit = find_offers(build_desk(settings_of(context.obj), Limits(), print_preparation), query, model)
+        fit = find_offers(build_desk(context.obj.settings(), Limits(), print_preparation), query, model)
         removed = [{"filter": item.name, "count": item.count} for item in fit.removed]
         taken = "; ".join(f"{item.count} {item.why}" for item in fit.removed)
         lines = [*map(offer_line, fit.rows), f"{len(fit.rows)} of {fit.considered} offers fit"
@@ -102,7 +101,7 @@ def close(
         from requester.session_records import Limits, Phase
         from requester.wiring import build_desk
 
-        desk = build_desk(settings_of(context.obj), Limits())
+        desk = build_desk(context.obj.settings(), Limits())
         rows = []
         for live in take_up(desk):
             if not everything and to_hex(live.file.session_id) != str(session).lower():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from protocol.calls import Quote
 from protocol.envelope import SignedTotals
 from protocol.errors import MallaError
 from protocol.listing import SignedListing
+from protocol.quotes import Quote
 from protocol.signing import Signer
 from protocol.types import Session
 from protocol.units import Address, Digest, Wei

@@ -14,7 +14,7 @@ from typing import Any
 
 from protocol.errors import ConfigInvalid, MallaError, file_error
 from protocol.limits import MAX_JSON_BODY
-from protocol.receipt import Check
+from protocol.settlement_proof import Check
 from protocol.transcript import check_logprobs
 from protocol.types import AUDIT_ONE, CANARY_ONLY, RefundReason, Transcript
 from protocol.units import in_tokens
@@ -39,10 +39,14 @@ class Session:
     home: Path | None = None
     keep_answers: int | None = None
 
+    def settings(self) -> Settings:
+        """Errors: ConfigInvalid."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Settings.from_env(with_options(os.environ, **options))
+
     def connect(self) -> Client:
         """Errors: ConfigInvalid, ChainUnreachable."""
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return Client.connect(Settings.from_env(with_options(os.environ, **options)), progress=print_preparation)
+        return Client.connect(self.settings(), progress=print_preparation)
 
 
 @dataclass(frozen=True)

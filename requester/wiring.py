@@ -18,7 +18,8 @@ from protocol.chain.deployment import Deployment, load_deployment
 from protocol.chain.keystore import open_keystore, read_password
 from protocol.encoding import to_hex
 from protocol.engine.weights import default_cache_folder
-from protocol.receipt import Check, Receipt
+from protocol.receipt import Receipt
+from protocol.settlement_proof import Check
 from requester.config import TESTNET, Settings, find_deployment, local_testnet
 from requester.edges.chain_client import ChainClient
 from requester.edges.court_chain import CourtChainClient

@@ -15,7 +15,8 @@ from oracle.edges.replay import TorchReplayer
 from oracle.ports import Replayer
 from oracle.scores import Measured
 from oracle.tasks import run_worker
-from protocol.claim import Asked, Claim, ClaimFault, ClaimRules, find_fault, unpack_top
+from protocol.claim import Asked, Claim, unpack_top
+from protocol.claim_faults import ClaimFault, ClaimRules, find_fault
 from protocol.comparison import Replay, compute_statistics
 from protocol.errors import MallaError
 from protocol.types import AuditStatistics

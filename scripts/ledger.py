@@ -21,7 +21,7 @@ from protocol.chain.events import (
     SessionOpened,
     SubmitFeePaid,
 )
-from protocol.chain.rpc import Log
+from protocol.chain.node_answers import Log
 from protocol.encoding import keccak
 from protocol.types import BatchState, JobState, SessionState
 from protocol.units import Address

@@ -14,7 +14,8 @@ from typing import Any
 from oracle.edges.replay import TorchReplayer
 from oracle.flow.auditors import is_off_spread
 from protocol.bundle import statistics_to_json
-from protocol.claim import Asked, Claim, ClaimFault
+from protocol.claim import Asked, Claim
+from protocol.claim_faults import ClaimFault
 from protocol.documents import document_digest
 from protocol.encoding import unpack_float32
 from protocol.engine.catalogue import find_model, list_profiles
@@ -23,7 +24,7 @@ from protocol.engine.model import load_model, use_threads
 from protocol.engine.prompt import load_prompt_encoder
 from protocol.engine.requantise import requantise
 from protocol.engine.weights import default_cache_folder
-from protocol.profile import beyond, thresholds
+from protocol.thresholds import beyond, thresholds
 from protocol.types import Sampler
 from provider.edges.backends import TorchBackend
 from scripts.cheating_worker import BITS, GROUP

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from protocol.bundle import claim_from, numbers_of, statistics_of, statistics_to_json
-from protocol.bundle_check import BundleInvalid, Checked, check_bundle, read_parts, require
+from protocol.bundle_check import Checked, check_bundle, read_parts
+from protocol.bundle_leaf import BundleInvalid
 from protocol.encoding import digest_from, from_hex, parse_json
 from protocol.errors import MallaError, file_error
 from protocol.transcript import parse_prompt
@@ -96,7 +97,7 @@ def _replay_vector(document: Any) -> Again:
     from protocol.engine.vector_catalogue import find_vector_model
     from protocol.engine.vector_model import load_vector_model
 
-    _, profile = read_vector_parts(document, require)
+    _, profile = read_vector_parts(document)
     ids, model_digest = document["ids"], document["records"][0]["evidence"]["model"]
     manifest = find_vector_model(bytes(digest_from(model_digest, "evidence.model")))
     use_threads(1)
@@ -114,7 +115,7 @@ def _replay_vector(document: Any) -> Again:
 def judged_kind(document: Any) -> VerdictKind:
     """What the bundle's own numbers say of the leaf by itself."""
     if is_of_vector(document["numbers"]):
-        return check_vector(document, require).kind
+        return check_vector(document).kind
     numbers, profile, sampler = read_parts(document)
     return judge(profile, sampler, statistics_of(numbers), numbers.self_noise).verdict.kind
 

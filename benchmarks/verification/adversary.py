@@ -32,7 +32,7 @@ from protocol.engine.model import ServedModel, in_dtype, load_model, use_threads
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.engine.replay import CHUNK, measure_self_noise, replay
 from protocol.engine.weights import default_cache_folder
-from protocol.profile import CalibrationProfile, judged, threshold
+from protocol.profile import CalibrationProfile
 from protocol.proofs.fingerprint import (
     ROW_BYTES,
     fingerprint_root,
@@ -43,6 +43,7 @@ from protocol.proofs.fingerprint import (
     seed_of,
 )
 from protocol.score import BOUND, Leaf, is_suspended, score_of
+from protocol.thresholds import judged, threshold
 from protocol.types import AuditStatistics, Sampler
 from protocol.verdict import Judgement, is_beyond, judge, needs_self_noise
 

@@ -20,8 +20,9 @@ from benchmarks.verification.llamacpp_profile import build_profile, measure
 from benchmarks.verification.records import Line
 from protocol.documents import document_digest
 from protocol.encoding import to_hex
-from protocol.profile import CalibrationProfile, beyond, false_alarm_bound, thresholds
+from protocol.profile import CalibrationProfile
 from protocol.sampling import PLAIN
+from protocol.thresholds import beyond, false_alarm_bound, thresholds
 from protocol.verdict import EDITED_TOKEN, judge, needs_self_noise
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "llamacpp.json"

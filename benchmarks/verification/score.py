@@ -23,7 +23,7 @@ from benchmarks.verification.records import Shelf
 from benchmarks.verification.report import write_report
 from benchmarks.verification.thresholds import FACTOR, PEERS, PLAIN, Answer, Rules, beyond, caught, rules_of
 from benchmarks.verification.ways import LONG, long_ways, ways
-from protocol.profile import false_alarm_bound
+from protocol.thresholds import false_alarm_bound
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "verification.json"
 REQUESTS = (4, 8, 16)

@@ -63,10 +63,7 @@ def place(wallet: Wallet, input_tokens: InputTokens = 64, max_tokens: MaxTokens 
 def fund(wallet: Wallet, amount: Amount, json: Json = False) -> None:
     """Move tokens of a canary wallet into the escrow, by the requester's own program."""
     with reporting(json):
-        try:
-            wei = from_tokens(amount)
-        except ValueError as error:
-            raise BadInput(str(error)) from error
+        wei = from_tokens(amount)
         _open()[1].deposit(wallet, wei)
         say(json, {"wallet": wallet, "deposited": str(wei)}, [f"Deposited {in_tokens(wei)} MALLA of {wallet}."])
 

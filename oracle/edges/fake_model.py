@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from oracle.scores import Measured
-from protocol.claim import Asked, Claim, ClaimFault, ClaimRules, FinishReason, find_fault
+from protocol.claim import Asked, Claim, FinishReason
+from protocol.claim_faults import ClaimFault, ClaimRules, find_fault
 from protocol.comparison import Replay
 from protocol.errors import Reason, Refused
 from protocol.profile import ALWAYS, PROFILE_FORMAT, CalibrationProfile, HonestRange

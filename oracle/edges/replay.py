@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from oracle.edges.catalogue import ReleaseCatalogue
 from oracle.scores import Measured
-from protocol.claim import Asked, Claim, ClaimFault, find_fault
+from protocol.claim import Asked, Claim
+from protocol.claim_faults import ClaimFault, find_fault
 from protocol.comparison import compute_statistics
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder
 from protocol.engine.weights import default_cache_folder

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from oracle.flow.node import Node
 from oracle.records import BatchRow, EntryRow, OpeningNote, RecordRow
-from protocol.calls import MAX_CALLS, split_unit
+from protocol.calls import split_unit
+from protocol.session_reports import MAX_CALLS
 from protocol.types import VerdictKind
 
 

@@ -7,8 +7,9 @@ from oracle.flow.node import Node
 from oracle.ports import Store
 from oracle.records import BatchRow
 from oracle.session_rows import DrawnCall, VoucherRow
-from protocol.calls import reportable, split_unit
+from protocol.calls import split_unit
 from protocol.draw import Draw, auditor_of_unit, draw_calls
+from protocol.session_reports import reportable
 from protocol.units import BPS_ONE, Digest
 
 

@@ -20,9 +20,9 @@ from oracle.ports import Replayer
 from oracle.records import BatchRow, EntryRow, OpeningRow, RecordRow
 from protocol.encoding import json_digest
 from protocol.messages import audit_record_digest
-from protocol.profile import alpha
 from protocol.score import log_e_value
 from protocol.sealing import new_secret, public_key, seal
+from protocol.thresholds import alpha
 from protocol.transcript import transcript_bytes
 from protocol.types import AuditRecord, BatchState, Transcript, VerdictKind
 from protocol.verdict import BEYOND_PROFILE, is_beyond

@@ -12,12 +12,14 @@ from oracle.records import EntryRow, JobRow, OpeningRow
 from oracle.scores import KeptNumbers
 from oracle.session_rows import SessionRow
 from protocol.bundle import ids_of, numbers_digest, numbers_of, numbers_to_json, statistics_to_json
-from protocol.claim import TOP, TOP_BYTES, Asked, Claim, ClaimFault, OpenedRows
+from protocol.claim import TOP, TOP_BYTES, Asked, Claim, OpenedRows
+from protocol.claim_faults import ClaimFault
 from protocol.documents import document_to_json
 from protocol.encoding import to_hex, unpack_float32
 from protocol.errors import BadInput, ProviderFault, Reason, Refused
-from protocol.profile import CalibrationProfile, thresholds, unjudged
+from protocol.profile import CalibrationProfile
 from protocol.proofs.fingerprint import drawn_group, positions, read_opening, seed_of
+from protocol.thresholds import thresholds, unjudged
 from protocol.transcript import parse_prompt
 from protocol.types import NO_FINGERPRINT, AuditStatistics, Offer, Transcript, Verdict, VerdictKind
 from protocol.verdict import judge, needs_self_noise

@@ -5,7 +5,11 @@ from __future__ import annotations
 from oracle.flow.node import Node, find_batch, require_provider_key
 from oracle.records import BatchRow
 from oracle.session_rows import VoucherRow
-from protocol.calls import (
+from protocol.encoding import to_hex
+from protocol.errors import Malformed, Reason, Refused
+from protocol.limits import MAX_BATCH
+from protocol.messages import offer_digest
+from protocol.session_reports import (
     MAX_CALLS,
     SessionReport,
     reportable,
@@ -13,10 +17,6 @@ from protocol.calls import (
     session_report_digest,
     worth,
 )
-from protocol.encoding import to_hex
-from protocol.errors import Malformed, Reason, Refused
-from protocol.limits import MAX_BATCH
-from protocol.messages import offer_digest
 from protocol.types import BatchState
 
 ONGOING = (BatchState.PENDING, BatchState.FROZEN)

@@ -9,9 +9,10 @@ from oracle.flow.node import Node
 from oracle.flow.shown_verdict import verdict_of
 from oracle.flow.views import hex_or_none
 from oracle.session_rows import SessionRow, SettledVoucher
-from protocol.calls import CallLine, call_unit, session_report_digest
+from protocol.calls import CallLine, call_unit
 from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused
+from protocol.session_reports import session_report_digest
 from protocol.signing import recover
 from protocol.types import BatchState, SessionState
 from protocol.wire import to_json

@@ -13,7 +13,8 @@ from oracle.records import (
 )
 from oracle.scores import Measured
 from protocol.challenge import ChallengeTerms
-from protocol.claim import Asked, Claim, ClaimFault
+from protocol.claim import Asked, Claim
+from protocol.claim_faults import ClaimFault
 from protocol.draw import REVEAL_WAIT
 from protocol.manifest import ModelManifest
 from protocol.messages import Domain

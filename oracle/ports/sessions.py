@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from oracle.records import EntryRow
 from oracle.session_rows import DrawnCall, PostedLines, SessionRow, SettledVoucher, VoucherRow
-from protocol.calls import SessionReport
 from protocol.listing import SignedListing
+from protocol.session_reports import SessionReport
 
 
 class Sessions(Protocol):

@@ -15,12 +15,12 @@ from oracle.edges.peers import HttpPeers
 from oracle.edges.store import SqlStore, open_engine
 from oracle.records import Member
 from oracle.wiring import REVEAL_PURPOSE, SEAL_PURPOSE, check_model_files, load_requesting, migrate_database
-from protocol.calls import MAX_CALLS
 from protocol.documents import document_digest
 from protocol.draw import RevealChain
 from protocol.errors import MallaError, Unavailable
 from protocol.profile import CalibrationProfile
 from protocol.sealing import derive_secret, public_key
+from protocol.session_reports import MAX_CALLS
 
 
 def derive_seat(key: bytes) -> tuple[bytes, bytes]:

@@ -1,19 +1,21 @@
-"""`Chain`: the whole of one deployment behind one object. Reads in `reads`, calls in `calls`."""
+"""`Chain`: the whole of one deployment behind one object, with what is read of each contract and what is sent to it."""
 
 from __future__ import annotations
 
 from protocol.chain.abi import contract_abis
 from protocol.chain.calls import Calls
 from protocol.chain.deployment import Deployment
+from protocol.chain.escrow_reads import EscrowReads
 from protocol.chain.events import ChainEvent
 from protocol.chain.logs import LogReader
-from protocol.chain.reads import Reads
 from protocol.chain.records import BlockRef, Call, Simulation, TxReceipt
 from protocol.chain.rpc import Rpc
+from protocol.chain.stake_reads import StakeReads
+from protocol.chain.token_reads import TokenReads
 from protocol.messages import Domain
 
 
-class Chain(Reads, Calls):
+class Chain(EscrowReads, StakeReads, TokenReads, Calls):
     """Made by `connect`. Safe to share between threads; holds no state but the connection.
 
     Every request has a timeout. Raises ChainUnreachable when the node does not answer (worth another try) and

@@ -11,8 +11,9 @@ from protocol.chain import events
 from protocol.chain.abi import ContractAbi, Signature, checksummed, decode
 from protocol.chain.deployment import Deployment
 from protocol.chain.events import ChainEvent, Event
+from protocol.chain.node_answers import Log
 from protocol.chain.records import BlockRef, SkipReason
-from protocol.chain.rpc import Log, Rpc
+from protocol.chain.rpc import Rpc
 from protocol.errors import ChainUnreachable
 from protocol.types import CaseKind, Entry, Job, Outcome, RefundReason, Ruling
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from protocol.chain.node_answers import Receipt
 from protocol.chain.records import Call
-from protocol.chain.rpc import Receipt
 from protocol.chain.tables import ATTEMPTS, SENDERS, TRANSACTIONS
 from protocol.chain.transactions import Price, SignedTransaction
 from protocol.units import Address

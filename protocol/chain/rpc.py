@@ -7,46 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from eth_utils import to_checksum_address
 from web3 import HTTPProvider, Web3
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
+from protocol.chain.node_answers import (
+    CHECK_NODE,
+    Log,
+    Receipt,
+    read_block,
+    read_bytes,
+    read_log,
+    read_number,
+    read_receipt,
+)
 from protocol.chain.records import BlockRef
 from protocol.chain.refusals import refusal, refusal_of_message
 from protocol.errors import ChainUnreachable
-from protocol.units import Address
 
 TIMEOUT = 10.0
 """Seconds for one request."""
-_FIX = "Check that the node runs and that MALLA_RPC_URL names it; the step is repeated when it is back."
 
 
 class NodeRejected(ChainUnreachable):
     """The node answered and did not take a transaction; `message` is the node's own. The sender judges it."""
 
     code = "node_rejected"
-
-
-@dataclass(frozen=True)
-class Log:
-    address: Address
-    topics: tuple[bytes, ...]
-    data: bytes
-    block: int
-    block_hash: bytes
-    tx_hash: bytes
-    index: int
-
-
-@dataclass(frozen=True)
-class Receipt:
-    tx_hash: bytes
-    block: int
-    block_hash: bytes
-    gas_used: int
-    succeeded: bool
-    logs: tuple[Log, ...]
 
 
 @dataclass(frozen=True)
@@ -67,36 +53,36 @@ class Rpc:
         self.url = url
 
     def chain_id(self) -> int:
-        return _number(self.request("eth_chainId", []))
+        return read_number(self.request("eth_chainId", []))
 
     def head(self) -> BlockRef:
-        return _block(self.request("eth_getBlockByNumber", ["latest", False]))
+        return read_block(self.request("eth_getBlockByNumber", ["latest", False]))
 
     def block(self, number: int) -> BlockRef | None:
         found = self.request("eth_getBlockByNumber", [hex(number), False])
-        return _block(found) if found else None
+        return read_block(found) if found else None
 
     def code(self, address: str) -> bytes:
-        return _bytes(self.request("eth_getCode", [address, "latest"]))
+        return read_bytes(self.request("eth_getCode", [address, "latest"]))
 
     def balance(self, address: str, block: int | None = None) -> int:
-        return _number(self.request("eth_getBalance", [address, _tag(block)]))
+        return read_number(self.request("eth_getBalance", [address, _tag(block)]))
 
     def nonce(self, address: str, block: int | str | None = None) -> int:
         """Transactions of the account that are in blocks up to `block`; "pending" counts those that wait, too."""
-        return _number(self.request("eth_getTransactionCount", [address, _tag(block)]))
+        return read_number(self.request("eth_getTransactionCount", [address, _tag(block)]))
 
     def fees(self) -> Fees:
         block = self.request("eth_getBlockByNumber", ["latest", False])
-        tip = _number(self.request("eth_maxPriorityFeePerGas", []))
-        return Fees(_number(block.get("baseFeePerGas") or "0x0"), tip)
+        tip = read_number(self.request("eth_maxPriorityFeePerGas", []))
+        return Fees(read_number(block.get("baseFeePerGas") or "0x0"), tip)
 
     def call(self, to: str, data: bytes, block: int | None = None, sender: str | None = None, value: int = 0) -> bytes:
         """Return data of a call that is not sent. Raises ChainRefused when it reverts."""
-        return _bytes(self.request("eth_call", [_message(to, data, sender, value), _tag(block)]))
+        return read_bytes(self.request("eth_call", [_message(to, data, sender, value), _tag(block)]))
 
     def estimate_gas(self, to: str, data: bytes, sender: str, value: int = 0, block: int | None = None) -> int:
-        return _number(self.request("eth_estimateGas", [_message(to, data, sender, value), _tag(block)]))
+        return read_number(self.request("eth_estimateGas", [_message(to, data, sender, value), _tag(block)]))
 
     def send_raw(self, raw: bytes) -> None:
         """Hand a signed transaction to the node. Raises NodeRejected with the node's words when it does not take it."""
@@ -116,14 +102,7 @@ class Rpc:
         found = self.request("eth_getTransactionReceipt", ["0x" + tx_hash.hex()])
         if not found or found.get("blockNumber") is None:
             return None
-        receipt = Receipt(
-            tx_hash=_bytes(found["transactionHash"]),
-            block=_number(found["blockNumber"]),
-            block_hash=_bytes(found["blockHash"]),
-            gas_used=_number(found["gasUsed"]),
-            succeeded=_number(found["status"]) == 1,
-            logs=tuple(_log(log) for log in found["logs"]),
-        )
+        receipt = read_receipt(found)
         canonical = self.block(receipt.block)
         return receipt if canonical is not None and canonical.hash == receipt.block_hash else None
 
@@ -137,7 +116,7 @@ class Rpc:
             "address": list(addresses),
             "topics": [["0x" + topic.hex() for topic in topics], *(["0x" + indexed.hex()] if indexed else [])],
         }
-        found = [_log(log) for log in self.request("eth_getLogs", [query])]
+        found = [read_log(log) for log in self.request("eth_getLogs", [query])]
         return sorted(found, key=lambda log: (log.block, log.index))
 
     def request(self, method: str, params: list[Any], rejects: bool = False) -> Any:
@@ -145,14 +124,16 @@ class Rpc:
         try:
             answer = self._provider.make_request(RPCEndpoint(method), params)
         except requests.exceptions.Timeout as error:
-            raise ChainUnreachable(f"The chain's node did not answer {method} in time.", _FIX) from error
+            raise ChainUnreachable(f"The chain's node did not answer {method} in time.", CHECK_NODE) from error
         except (requests.exceptions.RequestException, Web3Exception, OSError) as error:
             # The text of a requests error holds the URL, which may carry an access key of a node provider.
-            raise ChainUnreachable(f"The chain's node cannot be reached ({type(error).__name__}).", _FIX) from None
+            said = f"The chain's node cannot be reached ({type(error).__name__})."
+            raise ChainUnreachable(said, CHECK_NODE) from None
         except (ValueError, TypeError):
             answer = None
         if not isinstance(answer, dict):
-            raise ChainUnreachable(f"The chain's node answered {method} with something that is no JSON-RPC.", _FIX)
+            raise ChainUnreachable(f"The chain's node answered {method} with something that is no JSON-RPC.",
+                                   CHECK_NODE)
         if "error" in answer:
             raise _translated(method, answer["error"], rejects)
         return answer.get("result")
@@ -164,13 +145,13 @@ def _translated(method: str, error: Any, rejects: bool) -> Exception:
     if isinstance(data, dict):  # some nodes wrap the revert data once more
         data = data.get("data")
     if isinstance(data, str) and data.startswith("0x") and len(data) >= 10:
-        return refusal(_bytes(data))
+        return refusal(read_bytes(data))
     if rejects:
         return NodeRejected(message)
     known = refusal_of_message(message)
     if known is not None:
         return known
-    return ChainUnreachable(f"The chain's node refuses {method}: {message[:200]}.", _FIX)
+    return ChainUnreachable(f"The chain's node refuses {method}: {message[:200]}.", CHECK_NODE)
 
 
 def _is_known(message: str) -> bool:
@@ -188,37 +169,3 @@ def _tag(block: int | str | None) -> str:
     if isinstance(block, int):
         return hex(block)
     return block or "latest"
-
-
-def _number(text: Any) -> int:
-    try:
-        return int(text, 16)
-    except (TypeError, ValueError) as error:
-        raise ChainUnreachable(f"The chain's node answered {text!r} where a number belongs.", _FIX) from error
-
-
-def _bytes(text: Any) -> bytes:
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except (AttributeError, ValueError) as error:
-        raise ChainUnreachable("The chain's node answered something else where bytes belong.", _FIX) from error
-
-
-def _block(found: Any) -> BlockRef:
-    if not found:
-        raise ChainUnreachable("The chain's node has no block.", _FIX)
-    return BlockRef(
-        _number(found["number"]), _bytes(found["hash"]), _number(found["timestamp"]), _bytes(found["parentHash"])
-    )
-
-
-def _log(found: Any) -> Log:
-    return Log(
-        address=Address(to_checksum_address(found["address"])),
-        topics=tuple(_bytes(topic) for topic in found["topics"]),
-        data=_bytes(found["data"]),
-        block=_number(found["blockNumber"]),
-        block_hash=_bytes(found["blockHash"]),
-        tx_hash=_bytes(found["transactionHash"]),
-        index=_number(found["logIndex"]),
-    )

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from protocol.chain.chain import Chain
+from protocol.chain.node_answers import Receipt
 from protocol.chain.outbox import Outbox, Outgoing
 from protocol.chain.records import BlockRef, Call
-from protocol.chain.rpc import NodeRejected, Receipt
+from protocol.chain.rpc import NodeRejected
 from protocol.chain.tables import CHAIN_METADATA
 from protocol.chain.transactions import (
     Price,

@@ -10,8 +10,9 @@ import rlp
 from eth_utils import to_canonical_address
 
 from protocol.chain.chain import Chain
+from protocol.chain.node_answers import Receipt
 from protocol.chain.records import Call, TxReceipt
-from protocol.chain.rpc import Fees, NodeRejected, Receipt
+from protocol.chain.rpc import Fees, NodeRejected
 from protocol.encoding import keccak, to_hex
 from protocol.errors import ChainRefused, ChainUnreachable, MallaError, Unavailable
 from protocol.signing import Signer

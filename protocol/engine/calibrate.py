@@ -9,25 +9,21 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, Context, Decimal
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from protocol.documents import document_to_json
-from protocol.engine.benign import F32, NATIVE, TRANSFORMERS, WHOLE, generators, replayers
+from protocol.engine.benign import F32, TRANSFORMERS, generators, replayers
 from protocol.engine.catalogue import find_model
 from protocol.engine.corpus import load_corpus
+from protocol.engine.honest_runs import REFERENCE_SEQUENCES, HonestRunner
 from protocol.engine.prompt import load_prompt_encoder
-from protocol.engine.weights import default_cache_folder
-from protocol.errors import BadInput, MallaError
-from protocol.manifest import ModelManifest
+from protocol.engine.weights import Progress, default_cache_folder
+from protocol.errors import BadInput
 from protocol.profile import (
     PROFILE_FORMAT,
     PROOFS,
@@ -42,7 +38,6 @@ from protocol.profile import (
 from protocol.types import AuditStatistics
 
 MIN_SEQUENCES = 200
-REFERENCE_SEQUENCES = 24
 FINGERPRINT_FLOOR = 0.001
 """Distance of fingerprints when in half of the tokens one of the 34 numbers was rounded to the neighbouring unit: what
 two machines may differ by where rounding alone differs."""
@@ -51,30 +46,6 @@ EDIT_FACTOR = 2
 # If each of two float32 implementations has logits within E of the exact ones, the token that one of
 # them chose lies at most 4 E below the other's best, and a logprob differs by at most 4 E.
 ROUNDINGS = 4
-
-Progress = Callable[[str, float], None]
-
-
-class CalibrationFailed(MallaError):
-    """A calibration process ended badly, or honest runs broke the rules of a claim."""
-
-    code = "calibration_failed"
-
-
-@dataclass(frozen=True)
-class HonestRun:
-    """One honest sequence as a worker wrote it; `limit` is the output limit that it was asked with. Bytes are in
-    hexadecimal: top logprobs, the rows of all fingerprints, the seed of their directions."""
-
-    prompt: list[int]
-    tokens: list[int]
-    logprobs: list[float]
-    finish: str
-    limit: int
-    top: str
-    rows: str
-    seed: str
-    sampler: dict[str, Any]
 
 
 def calibrate(
@@ -100,7 +71,7 @@ def calibrate(
     prompts = [list(encoder.encode(prompt.messages)) for prompt in corpus.take(sequences)]
     ways = share_sequences([way for way in generators(dtype) if is_installed(way)], sequences)
     again = tuple(replace(way, sequences=sequences) for way in replayers(dtype))
-    runner = _Runner(manifest, folder, progress or (lambda _sentence, _part: None), sequences * (1 + len(again)))
+    runner = HonestRunner(manifest, folder, progress or (lambda _sentence, _part: None), sequences * (1 + len(again)))
     runs = list(runner.generate(ways, prompts, corpus.output_tokens))
     statistics = [found for way in again for found in runner.replay(way, runs)]
     floor = ROUNDINGS * runner.measure_rounding(runs[:: max(1, len(runs) // REFERENCE_SEQUENCES)])
@@ -165,89 +136,15 @@ def summarise(statistics: Sequence[AuditStatistics], floor: float) -> dict[str, 
         found = [getattr(one, name) for one in statistics]
         if None in found:
             continue
-        values = sorted(found)
-        quantiles = {
-            text: decimal_up(values[min(len(values) - 1, int(float(text) * len(values)))])
-            for text in QUANTILES
-        }
-        least = FINGERPRINT_FLOOR if name == "fingerprint_distance" else floor
-        ranges[name] = HonestRange(decimal_up(values[-1]), decimal_up(least), quantiles)
+        ranges[name] = honest_range(found, FINGERPRINT_FLOOR if name == "fingerprint_distance" else floor)
     return ranges
 
 
-class _Runner:
-    """Runs workers one after another and counts what they have done."""
-
-    def __init__(self, manifest: ModelManifest, cache: Path, progress: Progress, lines: int) -> None:
-        self._manifest, self._cache, self._progress = manifest, cache, progress
-        self._done, self._total = 0, lines + REFERENCE_SEQUENCES
-
-    def generate(
-        self, variations: Sequence[Variation], prompts: list[list[int]], limits: Sequence[int]
-    ) -> Iterator[HonestRun]:
-        start = 0
-        for variation in variations:
-            mine = prompts[start : start + variation.sequences]
-            start += variation.sequences
-            groups = [mine[place : place + variation.batch] for place in range(0, len(mine), variation.batch)]
-            # Every sequence its own seed; a sampled batch takes one of two temperatures.
-            batches = [
-                {"prompts": group, "output_tokens": limits[place % len(limits)],
-                 "first_seed": start + place * variation.batch, "hot": place % 2 == 0}
-                for place, group in enumerate(groups)
-            ]
-            for line in self._run(variation, {"batches": batches}):
-                yield HonestRun(**line)
-
-    def replay(self, variation: Variation, runs: Sequence[HonestRun]) -> Iterator[AuditStatistics]:
-        lines = self._run(variation, {"sequences": [vars(run) for run in runs]})
-        for _run, line in zip(runs, lines, strict=True):
-            yield AuditStatistics(**line)
-
-    def measure_rounding(self, runs: Sequence[HonestRun]) -> float:
-        """The largest distance of a float32 logit from float64's, over all tokens of the vocabulary."""
-        reference = Variation("native", "reference", 1, 1, NATIVE, len(runs), F32, WHOLE, "")
-        return max(line["error"] for line in self._run(reference, {"sequences": [vars(run) for run in runs]}))
-
-    def _run(self, variation: Variation, work: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        request = {
-            "model": self._manifest.name,
-            "cache": str(self._cache),
-            "role": variation.role,
-            "threads": variation.threads,
-            "dtype": variation.dtype,
-            "passes": variation.passes,
-            "sampler": variation.sampler,
-            "network": variation.name,
-            **work,
-        }
-        environment = {**os.environ, **variation.environment, "OMP_NUM_THREADS": str(variation.threads)}
-        command = [sys.executable, "-m", "protocol.engine.calibration_worker"]
-        sentence = (
-            f"{variation.role} by {variation.name}, {variation.passes}, batch {variation.batch}, "
-            f"threads {variation.threads}"
-        )
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-        ) as worker:
-            assert worker.stdin is not None and worker.stdout is not None
-            try:
-                # A worker that ended before reading leaves a broken pipe; its exit code tells why, below.
-                with suppress(BrokenPipeError):
-                    json.dump(request, worker.stdin)
-                    worker.stdin.close()
-                for line in worker.stdout:
-                    self._done += 1
-                    self._progress(sentence, min(1.0, self._done / self._total))
-                    yield json.loads(line)
-                if worker.wait() != 0:
-                    raise CalibrationFailed(
-                        f"The worker for {sentence} ended with code {worker.returncode}.",
-                        "See its output above.",
-                    )
-            finally:
-                # Alive only when the caller gave up, by an error or by Ctrl-C.
-                worker.kill()
+def honest_range(values: Sequence[float], floor: float) -> HonestRange:
+    """Maximum and quantiles of honest distances, rounded up to six digits."""
+    rising = sorted(values)
+    quantiles = {text: decimal_up(rising[min(len(rising) - 1, int(float(text) * len(rising)))]) for text in QUANTILES}
+    return HonestRange(decimal_up(rising[-1]), decimal_up(floor), quantiles)
 
 
 def decimal_up(value: float) -> str:

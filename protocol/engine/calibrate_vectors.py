@@ -9,16 +9,17 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
 import numpy
 
 from protocol.engine.benign import AVX2, NATIVE, PORTABLE, SSE
-from protocol.engine.calibrate import CalibrationFailed, decimal_up
+from protocol.engine.calibrate import honest_range
+from protocol.engine.honest_runs import CalibrationFailed
+from protocol.engine.weights import Progress
 from protocol.errors import BadInput
-from protocol.profile import QUANTILES, SAFETY_FACTOR, HonestRange
+from protocol.profile import SAFETY_FACTOR
 from protocol.vector_manifest import VectorManifest
 from protocol.vector_profile import VECTOR_PROFILE_FORMAT, VectorProfile, VectorVariation
 from protocol.vectors import VectorInputs, unpack_rows
@@ -35,8 +36,6 @@ VARIATIONS = (
 UNMEASURED = 16
 """How many times float32's own distance from the exact numbers two machines may lie apart that were not measured: their
 order of summation is their own. Cheats lie hundreds of times further away (docs/WORKLOADS.md)."""
-
-Progress = Callable[[str, float], None]
 
 
 def calibrate_vectors(manifest: VectorManifest, inputs: VectorInputs,
@@ -73,17 +72,10 @@ def calibrate_vectors(manifest: VectorManifest, inputs: VectorInputs,
         inputs=inputs.count,
         comparisons=len(spreads["relative"]),
         corpus_sha256=hashlib.sha256(_text(inputs).encode()).hexdigest(),
-        statistics={name: summarise_spread(spreads[name], UNMEASURED * rounding[name]) for name in judged},
+        statistics={name: honest_range(spreads[name], UNMEASURED * rounding[name]) for name in judged},
         variations=VARIATIONS,
         versions={"torch": version("torch"), "python": platform.python_version(), "machine": platform.machine()},
     )
-
-
-def summarise_spread(values: list[float], floor: float) -> HonestRange:
-    """Maximum and quantiles of honest distances, rounded up to six digits."""
-    rising = sorted(values)
-    quantiles = {text: decimal_up(rising[min(len(rising) - 1, int(float(text) * len(rising)))]) for text in QUANTILES}
-    return HonestRange(decimal_up(rising[-1]), decimal_up(floor), quantiles)
 
 
 def _text(inputs: VectorInputs) -> str:

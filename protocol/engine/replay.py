@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from protocol.claim import Asked, Claim, ClaimFault, ClaimRules, find_fault, unpack_top
+from protocol.claim import Asked, Claim, unpack_top
+from protocol.claim_faults import ClaimFault, ClaimRules, find_fault
 from protocol.comparison import Replay, compute_statistics
 from protocol.engine.fingerprint import projections
 from protocol.engine.generate import logprobs_at

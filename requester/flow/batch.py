@@ -130,8 +130,8 @@ def _messages(value: dict[str, Any], number: int) -> tuple[tuple[str, str], ...]
 def _price(value: Any, number: int) -> int:
     try:
         return from_tokens(str(value))
-    except ValueError as error:
-        raise BadInput(f"The max_price of line {number}: {error}.") from error
+    except BadInput as error:
+        raise BadInput(f"The max_price of line {number}: {error.message}", error.fix) from error
 
 
 def _require_types(options: dict[str, Any], number: int) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.calls import Quote, quote_digest
 from protocol.economics import payment
 from protocol.errors import BadInput
 from protocol.messages import Domain, offer_digest
+from protocol.quotes import Quote, quote_digest
 from protocol.signing import require_signer
 from protocol.types import SignedOffer
 from protocol.units import Address

@@ -7,7 +7,8 @@ from typing import Any
 
 from protocol.encoding import parse_json
 from protocol.errors import Malformed, MallaError, Reason, Refused
-from protocol.receipt import Check, Receipt, verify_receipt
+from protocol.receipt import Receipt, verify_receipt
+from protocol.settlement_proof import Check
 from protocol.types import Answer
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json

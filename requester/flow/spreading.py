@@ -31,9 +31,10 @@ class Asker(Protocol):
 
 
 class Shares:
-    """How many documents each provider was shown. Safe to share between threads; addresses in any case."""
+    """How many documents each provider was shown, and how many it may be shown: `most`, or any number for None. Safe to
+    share between threads; addresses in any case."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self.most = most
         self._shown: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -46,7 +47,8 @@ class Shares:
     def take(self, sellers: Collection[str], tried: Collection[str]) -> str | None:
         """The provider that was shown the fewest, counted as shown one more; None when none may be shown another."""
         with self._lock:
-            free = [one for one in sellers if one.lower() not in tried and self._shown[one.lower()] < self.most]
+            free = [one for one in sellers if one.lower() not in tried
+                    and (self.most is None or self._shown[one.lower()] < self.most)]
             chosen = min(free, key=lambda one: (self._shown[one.lower()], one.lower()), default=None)
             if chosen is not None:
                 self._shown[chosen.lower()] += 1
@@ -82,7 +84,8 @@ def most_of(documents: int, percent: float, sellers: int) -> int:
 
 def ask_line(line: Line, asker: Asker, shares: Shares, known: Mapping[str, str], attempts: int, room_wait: float,
              on_progress: Callable[[Progress], None] | None = None) -> Outcome:
-    """One line to its end: at most so many providers, none twice. A job that an earlier run opened is taken up.
+    """One line to its end: at most so many providers, none twice. A job that an earlier run opened is taken up. Where
+    no share is named the first provider is the asker's own choice among all offers, which looks at their prices.
 
     Errors: those of `GOES_ON` and of `Client.wait`; what a provider or the chain refuses is in the outcome.
     """
@@ -94,29 +97,37 @@ def ask_line(line: Line, asker: Asker, shares: Shares, known: Mapping[str, str],
         label = line.label if number == 1 else f"{line.label}@{number}"
         job_id = known.get(label)
         if job_id is None:
-            sellers = [fixed] if fixed else asker.sellers(options.get("model"))
-            chosen = shares.take(sellers, {one.lower() for one in asked})
-            if chosen is None:
+            is_open = shares.most is None and not fixed and not asked
+            chosen = None if is_open else _take(fixed, options.get("model"), asker, shares, asked)
+            if chosen is not None:
+                asked.append(chosen)
+            elif not is_open:
                 break
-            asked.append(chosen)
             try:
                 job_id = asker.submit(line.messages, label=label, provider=chosen, room_wait=room_wait,
                                       on_progress=on_progress, **options)
-            except OURS as refused:
-                shares.give_back(chosen)
-                return Outcome(None, refused, tuple(asked))
             except GOES_ON:
                 raise
             except MallaError as refused:
-                shares.give_back(chosen)
+                if chosen is not None:
+                    shares.give_back(chosen)
+                if isinstance(refused, OURS) or chosen is None:
+                    return Outcome(None, refused, tuple(asked))
                 error = refused
                 continue
         result, error = asker.wait(job_id, on_progress=on_progress), None
         if result.provider not in asked:
             asked.append(result.provider)
+            if label not in known:
+                shares.note(result.provider)
         if result.state == SETTLED:
             break
     if result is None and error is None:
         error = Refused(Reason.NO_PROVIDER, "No provider of the model may be shown another document.",
                         "Name a larger --spread.")
     return Outcome(result, error, tuple(asked))
+
+
+def _take(fixed: str | None, model: str | None, asker: Asker, shares: Shares, asked: Collection[str]) -> str | None:
+    sellers = [fixed] if fixed else asker.sellers(model)
+    return shares.take(sellers, {one.lower() for one in asked})

@@ -8,6 +8,7 @@ from typing import Any
 
 from eth_utils import is_hex_address, to_checksum_address
 
+from protocol.errors import BadInput
 from protocol.units import from_tokens, in_tokens
 from requester.flow.call_records import CALL_AUDITS
 from requester.gateway.asks import Routing, Sampling
@@ -107,7 +108,7 @@ def _amount(value: Any, name: str) -> int:
     try:
         if type(value) in (int, float, str):
             return from_tokens(value if isinstance(value, str) else format(Decimal(repr(value)), "f"))
-    except ValueError as error:
-        raise bad_field(name, f"'{name}': {error}.") from error
+    except BadInput as error:
+        raise bad_field(name, f"'{name}': {error.message} {error.fix}") from error
     raise bad_field(name, f"'{name}' is an amount of MALLA: for the whole call, or in an object with prompt and "
                     "completion for a million tokens.")

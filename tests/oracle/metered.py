@@ -10,7 +10,6 @@ from oracle.flow.call_draw import make_units, note_call_draws
 from oracle.flow.session_reports import accept_session_report
 from protocol.calls import (
     CallLine,
-    SessionReport,
     Totals,
     add_call,
     begin,
@@ -19,7 +18,6 @@ from protocol.calls import (
     in_flight_digest,
     line_digest,
     link,
-    session_report_digest,
 )
 from protocol.chain.events import BatchCommitted, Claim, SessionOpened, VouchersCommitted
 from protocol.chain.records import BatchRecord
@@ -28,6 +26,7 @@ from protocol.encoding import ZERO, keccak, pack_float32
 from protocol.messages import head_digest, offer_digest, opening_digest, session_id
 from protocol.openings import PostedOpening, PostedReport, pack_opening, pack_report
 from protocol.sealing import new_secret, public_key, seal
+from protocol.session_reports import SessionReport, session_report_digest
 from protocol.signing import Signer
 from protocol.transcript import answer_of, leaf, prompt_bytes, spec_digest, transcript_bytes
 from protocol.types import BatchState, Entry, JobSpec, Outcome, Prompt, Sampler, Session, Transcript

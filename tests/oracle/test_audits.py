@@ -10,7 +10,7 @@ import pytest
 from oracle.flow.findings import perform_audit, want_audits
 from oracle.flow.intake import accept_opening
 from oracle.flow.turns import wanted_openings
-from protocol.claim import ClaimFault, FaultCode
+from protocol.claim_faults import ClaimFault, FaultCode
 from protocol.encoding import json_digest, keccak, to_hex
 from protocol.errors import ChainUnreachable
 from protocol.sealing import new_secret, seal

@@ -48,6 +48,7 @@ def test_report__key_rotated_after_the_opening__is_still_good(world: World) -> N
     world.commit(work)
     world.chain.keys[old.address] = KeyPeriod(world.owner.address, NOW - 1000, NOW - 49)
     accept_report(world.node, work.report(signer=old))
+    assert world.node.store.report(work.job_id) == work.report(signer=old)
 
 
 def test_report__signature_of_no_point__is_invalid(world: World) -> None:

@@ -13,7 +13,8 @@ from oracle.edges.fake_model import FakeReplayer, fake_profile
 from oracle.flow.measuring import Case, Judged, Unreadable, measure
 from oracle.records import OpeningRow
 from oracle.scores import Measured
-from protocol.claim import Asked, Claim, ClaimFault, ClaimRules, find_fault, pack_top
+from protocol.claim import Asked, Claim, pack_top
+from protocol.claim_faults import ClaimFault, ClaimRules, find_fault
 from protocol.comparison import Replay, compute_statistics
 from protocol.encoding import keccak, pack_float32
 from protocol.errors import ProviderFault

@@ -35,9 +35,13 @@ def test_review__owed__starts_the_model_and_replays_once(world: World, child: Wo
 
 
 def test_task__chain_away__is_postponed_without_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
     def gone(settings: Settings, process: str) -> Parts:
+        asked.append(process)
         raise Unavailable("The database does not answer.")
 
     monkeypatch.setattr(tasks, "build", gone)
     app = build_app(SETTINGS, lambda settings: (None, []))  # type: ignore[arg-type,return-value]
     app.tasks[REVIEW_TASK](1, 0)
+    assert asked == ["worker"]

@@ -137,8 +137,9 @@ def test_oracle__withholds_its_audits__the_next_seats_take_over(world: World) ->
     world.link(0)
     voucher = talked(world, 4)
     voucher.tell()
-    silent = 0
-    for place, row in enumerate(world.nodes[1].store.calls(1)):
+    silent, rows = 0, world.nodes[1].store.calls(1)
+    assert len(rows) == 4
+    for place, row in enumerate(rows):
         for seat in (1, 2, 3):
             accept_opening(world.nodes[seat], **voucher.opening(place, seat))
         assert row.auditor is not None

@@ -14,10 +14,11 @@ from oracle.flow.overview import show_batch
 from oracle.flow.recompute import name_drawn_calls
 from oracle.flow.sampling import draw_batches
 from oracle.wiring import console
-from protocol.calls import MAX_CALLS, UNIT_STRIDE, call_unit, split_unit
+from protocol.calls import UNIT_STRIDE, call_unit, split_unit
 from protocol.committee import seats_bitmap
 from protocol.draw import Draw, auditor_of_unit, draw, draw_calls, is_drawn
 from protocol.encoding import ZERO, keccak
+from protocol.session_reports import MAX_CALLS
 from protocol.types import Entry, VerdictKind
 from protocol.units import Digest, Wei
 from tests.oracle.metered import SEED, Call, Metered, claim, commit, draw_all, talked

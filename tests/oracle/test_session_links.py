@@ -17,7 +17,8 @@ from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from oracle.flow.session_reports import accept_session_report, read_posted
 from protocol.bundle import consent_digest
-from protocol.bundle_check import BundleInvalid, check_bundle
+from protocol.bundle_check import check_bundle
+from protocol.bundle_leaf import BundleInvalid
 from protocol.encoding import keccak, to_hex
 from protocol.errors import Reason, Refused
 from protocol.transcript import spec_digest

@@ -11,9 +11,10 @@ from oracle.flow.decisions import decide_batch
 from oracle.flow.session_reports import accept_session_report
 from oracle.flow.sessions import show_session
 from oracle.flow.turns import wanted_openings
-from protocol.calls import MAX_CALLS, CallLine
+from protocol.calls import CallLine
 from protocol.encoding import keccak
 from protocol.errors import Malformed, Reason, Refused, SignatureInvalid
+from protocol.session_reports import MAX_CALLS
 from protocol.signing import Signer
 from protocol.types import BatchState, Outcome
 from tests.oracle.metered import Call, Claimed, Metered, claim, commit, draw_all, talked

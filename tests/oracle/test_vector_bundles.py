@@ -15,7 +15,8 @@ from oracle.flow.bundles import build_bundle
 from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from protocol.bundle import consent_digest
-from protocol.bundle_check import BundleInvalid, check_bundle
+from protocol.bundle_check import check_bundle
+from protocol.bundle_leaf import BundleInvalid
 from protocol.documents import document_digest
 from protocol.encoding import keccak, pack_float32, to_hex
 from protocol.types import VerdictKind

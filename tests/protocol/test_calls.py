@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.calls import MAX_BATCH_CALLS, MAX_CALLS, call_unit, reportable, split_unit
+from protocol.calls import call_unit, split_unit
+from protocol.session_reports import MAX_BATCH_CALLS, MAX_CALLS, reportable
 
 
 def test_reportable__more_than_a_report_or_a_batch_takes__left_out_in_the_order_of_entries() -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.claim import Claim, ClaimRules, FaultCode, find_fault, pack_top, unpack_top
+from protocol.claim import Claim, pack_top, unpack_top
+from protocol.claim_faults import ClaimRules, FaultCode, find_fault
 
 STOP = 2
 RULES = ClaimRules(max_output_tokens=4, vocabulary=100, stop_token_ids=(STOP,))

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import ProviderFault
-from protocol.profile import PROFILE_FORMAT, CalibrationProfile, HonestRange, StatisticsUnusable, alpha
+from protocol.profile import PROFILE_FORMAT, CalibrationProfile, HonestRange
 from protocol.score import log_e_value
+from protocol.thresholds import StatisticsUnusable, alpha
 from protocol.types import AuditStatistics, Sampler, VerdictKind
 from protocol.verdict import escalates, is_beyond, judge, judge_fault, needs_self_noise
 

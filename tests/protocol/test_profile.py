@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 from protocol.documents import DocumentInvalid, document_digest, document_from_json, document_to_json
 from protocol.encoding import canonical_json
 from protocol.engine.catalogue import list_profiles
-from protocol.profile import (
-    ALWAYS,
-    PROFILE_FORMAT,
-    CalibrationProfile,
-    HonestRange,
+from protocol.profile import ALWAYS, PROFILE_FORMAT, CalibrationProfile, HonestRange, Variation
+from protocol.suspicion import p_value, p_value_of
+from protocol.thresholds import (
     StatisticsUnusable,
-    Variation,
     alpha,
     exceeds,
     false_alarm_bound,
@@ -25,7 +22,6 @@ from protocol.profile import (
     threshold,
     unjudged,
 )
-from protocol.suspicion import p_value, p_value_of
 from protocol.types import AuditStatistics
 
 RANGE = HonestRange("0.002", "0.0005", {"0.5": "0.0001"})
@@ -175,5 +171,4 @@ def test_committed_profiles__every_threshold__is_above_what_was_measured() -> No
     assert profiles
     for profile in profiles:
         for name, honest in profile.statistics.items():
-            assert threshold(profile, name) >= Decimal(honest.maximum) * Decimal("1.25") > -1
-            assert threshold(profile, name) > 0
+            assert 0 < threshold(profile, name) >= Decimal(honest.maximum) * Decimal("1.25")

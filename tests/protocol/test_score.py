@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.profile import PROFILE_FORMAT, CalibrationProfile, HonestRange, alpha
+from protocol.profile import PROFILE_FORMAT, CalibrationProfile, HonestRange
 from protocol.score import (
     BOUND,
     CLEAN,
@@ -23,6 +23,7 @@ from protocol.score import (
     score_of,
 )
 from protocol.suspicion import p_value_of
+from protocol.thresholds import alpha
 from protocol.types import AuditStatistics, Sampler
 from protocol.verdict import judge, needs_self_noise
 

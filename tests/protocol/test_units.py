@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.errors import BadInput
 from protocol.units import TOKEN, bps_down, bps_up, from_tokens, in_tokens
 
 
@@ -11,8 +12,8 @@ from protocol.units import TOKEN, bps_down, bps_up, from_tokens, in_tokens
     "", "-1", "+1", "1e3", "1.0000000000000000001", "one", ".5", "1.5.5", "0x1", "１", "1.５", "NaN", "inf",
     "9" * 49, "9" * 5000,
 ])
-def test_from_tokens__no_plain_figure__value_error_that_quotes_it(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an amount of tokens"):
+def test_from_tokens__no_plain_figure__is_refused_and_quoted(text: str) -> None:
+    with pytest.raises(BadInput, match="is not an amount of tokens"):
         from_tokens(text)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from protocol.claim import Claim, ClaimRules, find_fault
+from protocol.claim import Claim
+from protocol.claim_faults import ClaimRules, find_fault
 from protocol.encoding import from_hex, unpack_float32
 from protocol.envelope import open_part
 from protocol.errors import Reason, Refused

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.calls import MAX_IN_FLIGHT, claimed_head, line_digest, link, reported_head
+from protocol.calls import MAX_IN_FLIGHT, claimed_head, line_digest, link
 from protocol.economics import payment
 from protocol.encoding import keccak
+from protocol.session_reports import reported_head
 from protocol.transcript import spec_digest
 from protocol.types import SessionState
 from protocol.units import Digest

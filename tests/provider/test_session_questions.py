@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.calls import Quote, quote_digest
 from protocol.encoding import from_hex, keccak, to_hex
 from protocol.envelope import open_part, seal_part
 from protocol.messages import offer_digest
+from protocol.quotes import Quote, quote_digest
 from protocol.sampling import GREEDY
 from protocol.signing import Signer, recover
 from protocol.wire import from_json, to_json

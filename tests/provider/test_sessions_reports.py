@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from protocol.calls import SessionReport, call_unit, chain_heads, line_digest, session_report_digest
+from protocol.calls import call_unit, chain_heads, line_digest
 from protocol.draw import draw_calls
 from protocol.encoding import ZERO, from_hex, keccak
 from protocol.errors import Malformed, Unavailable
 from protocol.listing import listing_digest
 from protocol.openings import PostedReport, unpack_posted
 from protocol.sealing import unseal
+from protocol.session_reports import SessionReport, session_report_digest
 from protocol.signing import recover
 from protocol.types import BatchState, Entry, Outcome
 from protocol.units import Digest, Wei

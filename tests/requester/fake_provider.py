@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 from protocol import sealing
-from protocol.calls import CallLine, Quote, Totals, add_call, begin, quote_digest
+from protocol.calls import begin
 from protocol.economics import payment
-from protocol.encoding import ZERO, keccak, pack_float32, to_hex
-from protocol.envelope import CallRequest, SignedTotals, open_part, open_request, seal_part
+from protocol.encoding import keccak
+from protocol.envelope import SignedTotals, open_part, open_request, seal_part
 from protocol.errors import Unavailable
 from protocol.messages import offer_digest
-from protocol.transcript import leaf, parse_prompt, spec_digest
-from protocol.types import Answer, SessionState, SignedOffer
+from protocol.quotes import Quote, quote_digest
+from protocol.transcript import parse_prompt, spec_digest
+from protocol.types import SessionState, SignedOffer
 from protocol.units import Address, Digest, Wei
 from protocol.vouchers import (
     STALE,
@@ -24,17 +25,16 @@ from protocol.vouchers import (
     Standing,
     VoucherRefused,
     adds_nothing,
-    grant,
-    held_for,
     is_known,
     open_call,
     take_voucher,
 )
 from requester.session_ports import ProviderSaid
 from requester.session_records import ProviderTotals
+from tests.requester.fake_reply import FakeReply
+from tests.requester.fake_session import STOP, FakeCall, FakeSession
 from tests.requester.fakes import signer
 
-STOP = 2
 END_AGAIN, CANCEL, TOTALS, ASK_END = 2**32, 2**33, 2**34, 2**35
 
 
@@ -45,25 +45,6 @@ def _one_at_a_time(method: Callable[..., Any]) -> Callable[..., Any]:
             return method(self, *arguments)
 
     return locked
-
-
-@dataclass
-class FakeCall:
-    request: CallRequest
-    granted: int = 0
-    produced: list[int] = field(default_factory=list)
-    ended: bool = False
-    cancelled: bool = False
-    number: int | None = None
-
-
-@dataclass
-class FakeSession:
-    standing: Standing
-    ends: list[Totals]
-    calls: dict[int, FakeCall] = field(default_factory=dict)
-    numbered: dict[int, tuple[bytes, dict[str, Any]]] = field(default_factory=dict)
-    vouchers: list[SignedTotals] = field(default_factory=list)
 
 
 class FakeProvider:
@@ -175,32 +156,7 @@ class FakeProvider:
     @_one_at_a_time
     def close_call(self, session: FakeSession, call: FakeCall) -> dict[str, Any] | None:
         """Append the call with what it produced; nothing is owed for none."""
-        call.ended = True
-        spec, offer = call.request.spec, self.offer_of(session.standing.session.offer_digest).offer
-        held = held_for(spec.input_tokens, call.granted, offer)
-        session.standing = replace(session.standing, held=Wei(session.standing.held - held))
-        if not call.produced:
-            return None
-        ids = tuple(call.produced)
-        finish = "stop" if ids[-1] == STOP else "length" if len(ids) == spec.max_output_tokens else "cancelled"
-        salt = keccak(spec.nonce.to_bytes(8, "big"))
-        answer = Answer(spec.prompt_blob, "", ids, spec.input_tokens, finish, salt, logprobs_of(ids), b"", ZERO)
-        its = leaf(answer, spec)
-        if self.mode == "wrong_leaf":
-            its = keccak(its)
-        line = CallLine(its, spec.input_tokens, len(ids))
-        owed = add_call(session.standing.owed, line, offer)
-        session.standing = replace(session.standing, owed=owed)
-        session.ends.append(owed)
-        call.number = owed.calls
-        count = len(ids) + (1 if self.mode == "wrong_count" else 0)
-        part: dict[str, Any] = {
-            "kind": "end", "number": owed.calls, "finish": finish, "salt": to_hex(salt),
-            "fingerprint_root": to_hex(ZERO), "input_tokens": spec.input_tokens, "output_tokens": count,
-            "leaf": to_hex(its), "tokens_per_second": "12.500", "time_to_first_token": "0.050000"}
-        again = {**part, "ids": list(ids), "logprobs": to_hex(logprobs_of(ids)), "top": "0x"}
-        session.numbered[owed.calls] = (call.request.key, again if self.shows_ids else part)
-        return part
+        return session.append(call, self.offer_prices(session), self.mode, self.shows_ids)
 
     def offer_prices(self, session: FakeSession) -> Any:
         return self.offer_of(session.standing.session.offer_digest).offer
@@ -233,84 +189,3 @@ class FakeProvider:
         self.asked.append(what)
         if self.mode == "down":
             raise Unavailable(f"The provider at {self.url} does not answer.")
-
-
-class FakeReply:
-    """Parts in steps of one token; where coverage is used up it waits for a voucher, three times."""
-
-    def __init__(self, provider: FakeProvider, session: FakeSession, call: FakeCall) -> None:
-        self.provider, self.session, self.call = provider, session, call
-        self.closed = False
-        self._number = 0
-
-    def close(self) -> None:
-        self.closed = True
-        if not self.call.ended:
-            self.call.cancelled = True
-
-    def __iter__(self) -> Iterator[str]:
-        mode, spec = self.provider.mode, self.call.request.spec
-        if mode == "silent":
-            while not self.closed:
-                self.provider.world.time += 5
-                yield ""
-            return
-        words = list(self.provider.words)[:spec.max_output_tokens]
-        if mode == "too_many":
-            words = [65] * (spec.max_output_tokens + 1)
-        if mode == "after_stop":
-            words = [72, STOP, 73]
-        yield ""
-        for place, token in enumerate(words):
-            if place == self.provider.after and mode == "stops":
-                raise Unavailable("The reply broke off (ReadError).")
-            if place == self.provider.after and mode == "gives_up":
-                self.provider.close_call(self.session, self.call)
-                yield self._part({"kind": "error", "code": "worker_lost", "message": "The worker died.", "fix": ""})
-                return
-            if self.call.cancelled or (place == self.provider.after and mode == "ends_early"):
-                break
-            if mode not in ("too_many", "after_stop"):
-                yield from self._wait_for_cover(place)
-            self.call.produced.append(token)
-            self.provider.world.time += 0.1
-            yield self._tokens((token,))
-        if mode == "no_end":
-            return
-        end = self.provider.close_call(self.session, self.call)
-        assert end is not None
-        yield self._part(end)
-
-    def _wait_for_cover(self, produced: int) -> Iterator[str]:
-        offer = self.provider.offer_prices(self.session)
-        for _ in range(3):
-            with self.provider.lock:
-                granted = self._grant(produced, offer)
-            if granted > produced:
-                return
-            yield self._part({"kind": "wait", "received": produced})
-        self.call.cancelled = True
-
-    def _grant(self, produced: int, offer: Any) -> int:
-        spec = self.call.request.spec
-        granted = grant(self.session.standing, self.call.granted, produced, spec.max_output_tokens, offer)
-        more = held_for(spec.input_tokens, granted, offer) - held_for(spec.input_tokens, self.call.granted, offer)
-        self.call.granted = granted
-        self.session.standing = replace(self.session.standing, held=Wei(self.session.standing.held + more))
-        return granted
-
-    def _tokens(self, ids: tuple[int, ...]) -> str:
-        if self.provider.mode == "garbage":
-            return self._part({"kind": "tokens", "ids": ["what"], "logprobs": "0x00"})
-        text = self._part({"kind": "tokens", "ids": list(ids), "logprobs": to_hex(logprobs_of(ids)), "top": "0x"})
-        altered = self.provider.mode == "altered" and len(self.call.produced) > self.provider.after - 1
-        return ("A" if text[0] != "A" else "B") + text[1:] if altered else text
-
-    def _part(self, part: dict[str, Any]) -> str:
-        text = seal_part(self.call.request.key, self._number, part)
-        self._number += 1
-        return text
-
-
-def logprobs_of(ids: tuple[int, ...]) -> bytes:
-    return pack_float32([-0.25] * len(ids))

@@ -18,8 +18,7 @@ from requester import terminal, wiring
 from requester.cli import app
 from requester.client import Client
 from requester.config import Settings
-from requester.flow.batch import complete_rows, read_lines
-from scripts import request_batch, request_job
+from scripts import request_job
 from tests.requester.world import World
 
 PASSWORD = "a long password"
@@ -117,50 +116,3 @@ def test_verify__endless_file__refused(tmp_path: Path) -> None:
     path.write_bytes(b" " * (10 * MAX_JSON_BODY))
     done = malla("receipt", "verify", str(path))
     assert done.exit_code == 1 and f"the limit is {MAX_JSON_BODY}" in done.stderr
-
-
-@pytest.mark.parametrize("text", ["my notes\nof today\n", '{"prompt": "a"}\n', "{}\n", "3\n"])
-def test_batch__results_file_is_some_other_file__refused_and_left_alone(tmp_path: Path, text: str) -> None:
-    questions, other = tmp_path / "q.jsonl", tmp_path / "notes"
-    questions.write_text('{"prompt": "a"}\n')
-    other.write_text(text)
-    assert request_batch.main(str(questions), str(other)) == 1
-    assert other.read_text() == text
-
-
-@pytest.mark.parametrize("name", ["q.jsonl", "./q.jsonl"])
-def test_batch__results_are_the_questions__refused_and_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("q.jsonl").write_text('{"key": "1", "prompt": "a"}\n')
-    assert request_batch.main("q.jsonl", name) == 1
-    assert Path("q.jsonl").read_text() == '{"key": "1", "prompt": "a"}\n'
-
-
-@pytest.mark.parametrize("questions", [".", "/"])
-def test_batch__questions_are_a_folder__refused(questions: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert request_batch.main(questions) == 3
-    assert "cannot be read" in capsys.readouterr().err
-
-
-def test_batch__results_folder_is_missing__refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(request_batch, "connect", lambda options: None)
-    (tmp_path / "q.jsonl").write_text('{"prompt": "a"}\n')
-    assert request_batch.main(str(tmp_path / "q.jsonl"), str(tmp_path / "no" / "r.jsonl")) == 3
-    assert "r.jsonl cannot be used: No such file" in capsys.readouterr().err
-
-
-def test_rows__line_separators_in_a_text__end_no_row() -> None:
-    """A row cut in two would be asked, and paid, again."""
-    row = json.dumps({"key": "1", "text": "a\u2028b\u0085c"}, ensure_ascii=False)
-    assert list(complete_rows(f"{row}\n")) == [row]
-    (line,) = read_lines(json.dumps({"prompt": "a\u2028b"}, ensure_ascii=False), "x", {})
-    assert line.error is None and line.messages == (("user", "a\u2028b"),)
-
-
-def test_read_lines__id_that_no_file_can_hold__becomes_an_error() -> None:
-    (line,) = read_lines('{"id": "\\ud800", "prompt": "a"}', "x", {})
-    assert line.error is not None and "half a surrogate pair" in line.error.message

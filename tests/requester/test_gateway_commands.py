@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from protocol.encoding import keccak
 from protocol.errors import ConfigInvalid
 from protocol.units import TOKEN
-from requester import gateway_commands, wiring
+from requester import wiring
 from requester.cli import app
 from requester.config import Settings
 from requester.edges.key_file import KeyFile
 from requester.flow.api_keys import KeyRing, digest_of_bearer
+from requester.terminal import Session
 from tests.requester.fakes import signer
 from tests.requester.gateway_world import FakeKeyChain, FakeSender
 
@@ -29,7 +30,7 @@ def ring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> KeyRing:
     made = KeyRing(KeyFile(tmp_path), FakeKeyChain(), FakeSender(), lambda _id: signer(8),  # type: ignore[arg-type]
                    lambda name: keccak(name.encode()))
     nowhere = Settings("", tmp_path, tmp_path, tmp_path, tmp_path)
-    monkeypatch.setattr(gateway_commands, "settings_of", lambda session: nowhere)
+    monkeypatch.setattr(Session, "settings", lambda self: nowhere)
     monkeypatch.setattr(wiring, "build_key_ring", lambda settings: made)
     return made
 

@@ -16,8 +16,9 @@ from requester.flow.closing import tend
 from requester.flow.taking_up import take_up
 from requester.session_ports import ProviderSaid
 from requester.session_records import CallStage, Limits, Phase
-from tests.requester.fake_provider import FakeReply
-from tests.requester.sessions_world import OPEN_FEE, CallWorld
+from tests.requester.fake_reply import FakeReply
+from tests.requester.fake_session_chain import OPEN_FEE
+from tests.requester.sessions_world import CallWorld
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from protocol.units import TOKEN, Address, Wei
 from requester.client import Client
 from requester.flow.filters import Candidate, Wanted, price_of
 from requester.flow.matching import choose_offer
-from tests.requester.fakes import MODEL, PROFILE, START, TERMS, signer
+from tests.requester.fake_chain import TERMS
+from tests.requester.fakes import MODEL, PROFILE, START, signer
 from tests.requester.world import World
 
 GREEDY_ONLY = Wanted(MODEL, "Tiny-1M", 10, 20, profiles={PROFILE: Drawing((GREEDY,), 0)})

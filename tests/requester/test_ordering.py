@@ -16,7 +16,8 @@ from requester.flow.filters import Wanted, price_of
 from requester.flow.matching import choose_offer
 from requester.flow.ordering import require_order, sampler_of
 from requester.terminal import WEAKER, ReceiptReport, plain_result
-from tests.requester.fakes import START, TERMS
+from tests.requester.fake_chain import TERMS
+from tests.requester.fakes import START
 from tests.requester.test_matching import WANTED, candidate
 from tests.requester.world import World
 

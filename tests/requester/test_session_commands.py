@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from requester import session_commands, wiring
+from requester import wiring
 from requester.cli import app
 from requester.config import Settings
-from tests.requester.sessions_world import CLAIM_DELAY, CallWorld
+from requester.terminal import Session
+from tests.requester.fake_session_chain import CLAIM_DELAY
+from tests.requester.sessions_world import CallWorld
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CallWorld:
     made = CallWorld(tmp_path)
     settings = Settings("http://rpc", tmp_path, tmp_path, tmp_path, tmp_path)
-    monkeypatch.setattr(session_commands, "settings_of", lambda session: settings)
+    monkeypatch.setattr(Session, "settings", lambda self: settings)
     monkeypatch.setattr(wiring, "build_desk", lambda settings, limits, progress=None: made.restart())
     monkeypatch.setattr(wiring, "read_sessions", lambda settings: made.store.sessions())
     monkeypatch.setattr(wiring, "build_models", lambda cache: made.desk.market.models)

@@ -66,10 +66,9 @@ def test_write__fails_half_way__leaves_the_old(world: CallWorld) -> None:
 
 
 def test_files__are_private_to_their_owner(world: CallWorld) -> None:
-    for path in (world.folder / "sessions").iterdir():
-        if path.suffix == ".sqlite3":
-            assert path.stat().st_mode & 0o077 == 0
-    assert (world.folder / "sessions").stat().st_mode & 0o077 == 0
+    folder = world.folder / "sessions"
+    (database,) = folder.glob("*.sqlite3")
+    assert [path.stat().st_mode & 0o077 for path in (folder, database)] == [0, 0]
 
 
 def test_hold__twice_here__is_the_same_hold_and_another_gets_it_after_release(world: CallWorld) -> None:

@@ -12,7 +12,8 @@ from protocol.units import TOKEN, Wei
 from requester.flow.calls import CallFailed, Ended, run_call
 from requester.flow.closing import close_all, close_session, tend
 from requester.session_records import Limits, Phase
-from tests.requester.sessions_world import CLAIM_DELAY, OPEN_FEE, CallWorld
+from tests.requester.fake_session_chain import CLAIM_DELAY, OPEN_FEE
+from tests.requester.sessions_world import CallWorld
 
 CALL = (6 + 4 * 8) * 10**14
 """Reserve of the world's call at the first provider, wei."""

@@ -19,7 +19,8 @@ from requester.flow.room import top_up
 from requester.flow.taking_up import take_up
 from requester.ports import Mined
 from requester.session_records import Limits
-from tests.requester.sessions_world import OPEN_FEE, CallWorld, SessionWallet
+from tests.requester.fake_session_chain import OPEN_FEE, SessionWallet
+from tests.requester.sessions_world import CallWorld
 
 PRICE = Wei(TOKEN // 10)
 

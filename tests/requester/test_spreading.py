@@ -4,58 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from protocol.errors import BadInput, ChainUnreachable, MallaError, Reason, Refused, Unavailable
-from requester import batch_commands
-from requester.cli import app
-from requester.errors import WaitTimeout
+from protocol.errors import BadInput, Refused
 from requester.flow.batch import read_lines
 from requester.flow.spreading import Shares, ask_line, most_of
-from requester.records import JobResult
-from requester.terminal import Session
-
-PROVIDERS = ("0xA", "0xB", "0xC")
-
-
-class FakeAsker:
-    """Every provider answers, but those of `failing` are refunded and those of `refusing` open nothing."""
-
-    def __init__(self, failing: tuple[str, ...] = (), refusing: tuple[str, ...] = ()) -> None:
-        self.failing, self.refusing = failing, refusing
-        self.asked: list[tuple[str, str]] = []
-        self.jobs: dict[str, tuple[str, str]] = {}
-
-    def sellers(self, model: str | None = None) -> list[str]:
-        return list(PROVIDERS)
-
-    def labels(self) -> dict[str, str]:
-        return {label: job_id for job_id, (label, _) in self.jobs.items()}
-
-    def result(self, job_id: str) -> JobResult:
-        return self.wait(job_id)
-
-    def submit(self, messages: Any, *, label: str, provider: str, **options: Any) -> str:
-        self.asked.append((messages[-1][1], provider))
-        if provider in self.refusing:
-            raise Refused(Reason.BUSY, "No room.", "Later.")
-        if messages[-1][1] == "bad":
-            raise BadInput("Not this.", "Another.")
-        job_id = f"job-{len(self.jobs)}"
-        self.jobs[job_id] = (label, provider)
-        return job_id
-
-    def wait(self, job_id: str, on_progress: Any = None) -> JobResult:
-        provider = self.jobs[job_id][1]
-        if provider == "0xSlow":
-            raise WaitTimeout("Still OPEN.")
-        failed = provider in self.failing
-        return JobResult(job_id, "REFUNDED" if failed else "SETTLED", "EXPIRED" if failed else "", provider, "Tiny", 3,
-                         2, "Hi", 5, 1, "0xTX", 9, "PASS", "Fine.", "r.json", 1, 2)
+from tests.requester.fake_asker import PROVIDERS, FakeAsker
 
 
 def lines(count: int, **fields: Any) -> str:
@@ -129,61 +85,23 @@ def test_ask__job_of_an_earlier_run_that_failed__goes_on_elsewhere() -> None:
     assert found.asked == ("0xA", "0xB") and found.result is not None and found.result.state == "SETTLED"
 
 
-@pytest.mark.parametrize("away", [ChainUnreachable("No node."), Unavailable("No oracle."), WaitTimeout("Still OPEN.")])
-@pytest.mark.parametrize("step", ["submit", "wait"])
-def test_ask__chain_or_oracles_away__no_second_job_is_paid(
-    step: str, away: MallaError, tmp_path: Path, asker: FakeAsker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was begun may be open: it is asked of nobody else, gets no row, and the next run takes it up."""
-    path, begin = tmp_path / "tasks.jsonl", asker.submit
-
-    def fail(*words: Any, **options: Any) -> Any:
-        if step == "submit":
-            begin(*words, **options)  # its file is written before anything goes out
-        raise away
-
-    path.write_text(lines(1, provider="0xB"))
-    with monkeypatch.context() as patch:
-        patch.setattr(asker, step, fail)
-        found = run(path)
-    assert found.exit_code == 1 and "Run the same command again" in found.output and len(asker.asked) == 1
-    assert not path.with_suffix(".results.jsonl").read_text()
-    assert run(path).exit_code == 0 and len(asker.asked) == 1
+def test_ask__no_share_is_named__the_asker_chooses_and_only_a_failed_job_goes_elsewhere() -> None:
+    asker, shares = FakeAsker(failing=("0xA",)), Shares()
+    for line in read_lines(lines(2), "x", {}):
+        found = ask_line(line, asker, shares, {}, 3, 0.0)
+        assert found.result is not None and found.result.state == "SETTLED"
+    assert [provider for _, provider in asker.asked] == [None, "0xB", None, "0xC"], "those who were shown fewest"
 
 
-@pytest.fixture
-def asker(monkeypatch: pytest.MonkeyPatch) -> FakeAsker:
-    made = FakeAsker(failing=("0xA",))
-    monkeypatch.setattr(Session, "connect", lambda self: made)
-    return made
+def test_ask__no_share_is_named_and_no_offer_fits__nobody_else_is_asked() -> None:
+    asker = FakeAsker()
+    (line,) = read_lines(json.dumps({"prompt": "fail"}), "x", {})
+    found = ask_line(line, asker, Shares(), {}, 3, 0.0)
+    assert found.error is not None and found.error.code == "price_over_cap" and asker.asked == [("fail", None)]
 
 
-def run(path: Path, *words: str) -> Any:
-    return CliRunner().invoke(app, ["request", "batch", "run", str(path), *words])
-
-
-def test_run__too_small_a_share__nothing_is_asked(tmp_path: Path, asker: FakeAsker) -> None:
-    path = tmp_path / "tasks.jsonl"
-    path.write_text(lines(10))
-    found = run(path, "--spread", "10")
-    assert found.exit_code != 0 and asker.asked == []
-
-
-def test_run__again__skips_what_has_a_result_and_counts_who_saw_what(tmp_path: Path, asker: FakeAsker,
-                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "tasks.jsonl"
-    path.write_text(lines(6) + "{\n")
-    found = run(path, "--spread", "60", "--parallel", "1", "--json")
-    told = json.loads(found.stdout)
-    assert found.exit_code == 1 and (told["settled"], told["failed"], told["open"]) == (6, 1, 0)
-    asked = len(asker.asked)
-    assert Counter(provider for _, provider in asker.asked)["0xA"] <= 4
-    assert run(path, "--spread", "60").exit_code == 0 and len(asker.asked) == asked, "all lines have a result"
-    rows = path.with_suffix(".results.jsonl")
-    rows.write_text("".join(row + "\n" for row in rows.read_text().splitlines() if '"key": "1"' not in row))
-    seen: list[int] = []
-    real = batch_commands.ask_line
-    monkeypatch.setattr(batch_commands, "ask_line", lambda line, client, shares, *rest: (
-        seen.append(sum(shares._shown.values())), real(line, client, shares, *rest))[1])
-    assert run(path, "--spread", "60").exit_code == 0
-    assert seen == [len(asker.jobs)] and len(asker.asked) == asked, "its job was taken up, not opened again"
+def test_ask__no_share_is_named_but_a_provider__is_asked_there_alone() -> None:
+    asker = FakeAsker(refusing=("0xB",))
+    (line,) = read_lines(lines(1, provider="0xB"), "x", {})
+    found = ask_line(line, asker, Shares(), {}, 3, 0.0)
+    assert found.error is not None and found.error.code == "busy" and asker.asked == [("q0", "0xB")]

@@ -13,8 +13,9 @@ from requester.flow.closing import close_all, tend
 from requester.flow.keeping import Keeper
 from requester.flow.taking_up import take_up
 from requester.session_records import CallStage, Limits, Phase
-from tests.requester.fakes import Killed
-from tests.requester.sessions_world import CLAIM_DELAY, CallWorld
+from tests.requester.fake_chain import Killed
+from tests.requester.fake_session_chain import CLAIM_DELAY
+from tests.requester.sessions_world import CallWorld
 
 
 @pytest.fixture

@@ -37,17 +37,16 @@ from requester.ports import (
     Standing,
 )
 from requester.records import JobFile
+from tests.requester.fake_chain import FakeChain, FakeWallet
 from tests.requester.fakes import (
     ANSWER_IDS,
     CHOICE,
     MODEL,
     PROFILE,
     START,
-    FakeChain,
     FakeFiles,
     FakeModels,
     FakeOracle,
-    FakeWallet,
     signer,
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocol.bundle_check import BundleInvalid
+from protocol.bundle_leaf import BundleInvalid
 from protocol.documents import document_digest, document_to_json
 from protocol.encoding import json_digest, keccak, to_hex
 from protocol.engine.model import use_threads

@@ -20,8 +20,9 @@ from oracle.session_rows import (
     VoucherNote,
     VoucherRow,
 )
-from protocol.calls import CallLine, SessionReport, split_unit
+from protocol.calls import CallLine, split_unit
 from protocol.encoding import ZERO
+from protocol.session_reports import SessionReport
 from protocol.types import BatchState, Entry, Session, SessionState
 from protocol.units import Address, Digest, Wei
 from protocol.wire import from_json, to_json

@@ -10,11 +10,20 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from protocol.messages import offer_digest
+from protocol.types import SignedOffer
+from provider.edges.fakes import DOMAIN
+from provider.edges.journal import PostgresJournal, open_engine
+from provider.edges.migrate import migrate
+from provider.edges.session_rows import SqlSessions
 from scripts.testnet.engines import Postgres, Valkey, anvil, postgres, valkey
 from tests.integration.chain.market import ORACLES, Market
+from tests.integration.provider.final_blocks import follow, opening
 from tests.integration.provider.oracle_server import FakeOracle, serve
 from tests.integration.provider.world import World, settings_of
+from tests.provider.session_world import OFFER, Payer
 
 _names = count()
 
@@ -40,6 +49,26 @@ def broker() -> Iterator[Valkey]:
 @pytest.fixture
 def database_url(cluster: Postgres) -> str:
     return cluster.create_database(f"provider{next(_names)}_{os.getpid()}")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def payer() -> Payer:
+    return Payer()
+
+
+@pytest.fixture
+def sessions(engine: Engine, payer: Payer) -> SqlSessions:
+    PostgresJournal(engine).keep_offer(offer_digest(DOMAIN, OFFER), SignedOffer(OFFER, bytes(65)), True)
+    follow(engine, opening(payer))
+    return SqlSessions(engine, DOMAIN)
 
 
 @pytest.fixture

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from protocol.messages import offer_digest
-from protocol.types import SessionState, SignedOffer
+from protocol.types import SessionState
 from provider.edges.claim_rows import SqlClaims
-from provider.edges.fakes import DOMAIN
-from provider.edges.journal import PostgresJournal, open_engine
-from provider.edges.migrate import migrate
 from provider.edges.said_rows import SqlSaid
 from provider.edges.session_rows import SqlSessions
 from provider.edges.session_tables import CALLS, CLAIMS, SESSIONS
 from provider.edges.tables import BATCHES, DELIVERIES, JOBS
 from provider.session_rows import CallRefused, CallRow
-from tests.integration.provider.test_sessions import follow, opening
-from tests.provider.session_world import INPUT, NOW, OFFER, Payer, run
+from tests.provider.session_world import INPUT, NOW, Payer, run
 
 COMMITTED = 1_000
 SAID = (CALLS.c.prompt, CALLS.c.key, CALLS.c.transcript, CALLS.c.fingerprints, CALLS.c.salt)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def payer() -> Payer:
-    return Payer()
-
-
-@pytest.fixture
-def sessions(engine: Engine, payer: Payer) -> SqlSessions:
-    PostgresJournal(engine).keep_offer(offer_digest(DOMAIN, OFFER), SignedOffer(OFFER, bytes(65)), True)
-    follow(engine, opening(payer))
-    return SqlSessions(engine, DOMAIN)
 
 
 def end_call(sessions: SqlSessions, payer: Payer) -> CallRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,14 +22,6 @@ from provider.records import Delivery, DeliveryKind, Lease, Stage, Work
 OWNER = Address("0x000000000000000000000000000000000000dEaD")
 JOB = Job(OWNER, OWNER, keccak(b"offer"), keccak(b"spec"), 10, 20, Wei(2**95), 1)
 WORK = Work(b"transcript", b"answer", keccak(b"leaf"), 7, 2, Wei(2**94), {"gpu": None}, 50, 1.5, b"rows")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

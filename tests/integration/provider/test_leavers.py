@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import Engine
 
-from provider.edges.journal import open_engine
 from provider.edges.leaver_rows import SqlLeavers
-from provider.edges.migrate import migrate
 from provider.leaving import LONGEST
 from provider.records import Left
 
@@ -17,11 +15,8 @@ WHO, NOW = "0xAbC", 1_000_000.0
 
 
 @pytest.fixture
-def leavers(database_url: str) -> Iterator[SqlLeavers]:
-    engine = open_engine(database_url)
-    migrate(engine)
-    yield SqlLeavers(engine)
-    engine.dispose()
+def leavers(engine: Engine) -> SqlLeavers:
+    return SqlLeavers(engine)
 
 
 def test_note__left_and_ended__counted_once_each(leavers: SqlLeavers) -> None:

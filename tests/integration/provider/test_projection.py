@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from sqlalchemy import Engine
 
 from protocol.chain.events import (
@@ -13,9 +10,7 @@ from protocol.chain.events import (
     BatchFrozen,
     BatchMatured,
     BurnAccrued,
-    ChainEvent,
     Event,
-    FinalBlock,
     JobCancelAsked,
     JobOpened,
     JobRefunded,
@@ -23,15 +18,12 @@ from protocol.chain.events import (
     OpeningsPosted,
     ProviderConvicted,
 )
-from protocol.chain.records import BlockRef
 from protocol.encoding import ZERO, keccak
 from protocol.types import BatchState, Entry, Job, Outcome, RefundReason
 from protocol.units import Address, Wei
-from provider.edges.journal import PostgresJournal, open_engine
-from provider.edges.migrate import migrate
-from provider.edges.projection import Projection
-from provider.ports import Log
+from provider.edges.journal import PostgresJournal
 from provider.records import Stage
+from tests.integration.provider.final_blocks import follow
 
 OWNER = Address("0x000000000000000000000000000000000000dEaD")
 OTHER = Address("0x0000000000000000000000000000000000000001")
@@ -41,19 +33,9 @@ OPENED = JobOpened(JOB_ID, JOB, 500, 100)
 COMMITTED = BatchCommitted(7, OWNER, 4, 2, (Entry(JOB_ID, OTHER, Wei(100), Wei(60), keccak(b"l"), keccak(b"a")),))
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
-
-
 def after(engine: Engine, *events: Event) -> PostgresJournal:
     """The journal after one final block with these events."""
-    placed = tuple(ChainEvent(9, keccak(b"9"), 300, keccak(b"tx"), i, event) for i, event in enumerate(events))
-    with engine.begin() as connection:
-        Projection(OWNER, Log()).apply(connection, FinalBlock(BlockRef(9, keccak(b"9"), 300), placed))
+    follow(engine, *events, owner=OWNER)
     return PostgresJournal(engine)
 
 

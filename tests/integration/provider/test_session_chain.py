@@ -9,8 +9,9 @@ from itertools import count
 import pytest
 from sqlalchemy import select
 
-from protocol.calls import SessionReport, begin, chain_heads, line_digest
+from protocol.calls import begin, chain_heads, line_digest
 from protocol.chain.events import BatchCommitted, SessionOpened
+from protocol.session_reports import SessionReport
 from protocol.signing import Signer
 from protocol.types import BatchState, Session, SessionState
 from protocol.units import TOKEN, Wei

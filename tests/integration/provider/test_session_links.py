@@ -6,9 +6,9 @@ import time
 
 from sqlalchemy import delete, select, update
 
-from protocol.calls import SessionReport, reported_head, worth
 from protocol.chain.events import BatchCommitted, Claim
 from protocol.encoding import ZERO
+from protocol.session_reports import SessionReport, reported_head, worth
 from protocol.types import BatchState, Entry, SessionState
 from protocol.units import TOKEN
 from protocol.wire import from_json

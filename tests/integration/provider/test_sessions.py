@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -13,65 +12,29 @@ from sqlalchemy import Engine
 from protocol.calls import QUANTUM
 from protocol.chain.events import (
     ChainEvent,
-    Event,
     FinalBlock,
     KeyAuthorised,
     KeyRevoked,
     ProviderConvicted,
     SessionClosing,
-    SessionOpened,
     SessionToppedUp,
 )
 from protocol.chain.records import BlockRef
 from protocol.economics import payment
 from protocol.encoding import keccak
-from protocol.messages import offer_digest
 from protocol.signing import Signer
-from protocol.types import SessionState, SignedOffer
+from protocol.types import SessionState
 from protocol.units import Wei
 from provider.edges.fakes import DOMAIN
-from provider.edges.journal import PostgresJournal, open_engine
-from provider.edges.migrate import migrate
 from provider.edges.projection import Projection
 from provider.edges.session_rows import SqlSessions
 from provider.ports import Log
 from provider.records import Lease
 from provider.session_rows import CallRefused, CallStage
-from tests.provider.session_world import CAP, HOLDER, INPUT, NOW, OFFER, OWNER, Payer, run, work
+from tests.integration.provider.final_blocks import follow, opening
+from tests.provider.session_world import CAP, HOLDER, INPUT, NOW, OWNER, Payer, run, work
 
 SUB_KEY = Signer(keccak(b"sub-key"))
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-def follow(engine: Engine, *events: Event) -> None:
-    placed = tuple(ChainEvent(9, keccak(b"9"), 300, keccak(b"tx"), i, event) for i, event in enumerate(events))
-    with engine.begin() as connection:
-        Projection(OWNER, Log()).apply(connection, FinalBlock(BlockRef(9, keccak(b"9"), 300), placed))
-
-
-def opening(payer: Payer, cap: int = CAP) -> SessionOpened:
-    session = payer.session
-    return SessionOpened(payer.id, session.requester, session.provider, session.offer_digest, session.key,
-                         session.largest_call, session.nonce, Wei(cap), int(NOW) + 3600, session.opened_at)
-
-
-@pytest.fixture
-def payer() -> Payer:
-    return Payer()
-
-
-@pytest.fixture
-def sessions(engine: Engine, payer: Payer) -> SqlSessions:
-    PostgresJournal(engine).keep_offer(offer_digest(DOMAIN, OFFER), SignedOffer(OFFER, bytes(65)), True)
-    follow(engine, opening(payer))
-    return SqlSessions(engine, DOMAIN)
 
 
 def test_admit__session_of_another_provider__is_unknown(engine: Engine, sessions: SqlSessions) -> None:

@@ -30,8 +30,9 @@ from requester.session_records import Limits, Phase
 from scripts.testnet.engines import anvil
 from tests.integration.chain.market import ORACLES, Market
 from tests.requester.fake_provider import FakeProvider
+from tests.requester.fake_session_chain import OnChain
 from tests.requester.fakes import MODEL, PROFILE, FakeModels
-from tests.requester.sessions_world import CallOracle, OnChain
+from tests.requester.sessions_world import CallOracle
 
 KEY = keccak(b"requester of the session's tests")
 

@@ -9,16 +9,9 @@ import pytest
 
 from protocol.engine import calibration_worker
 from protocol.engine.benign import DTYPES, generators, replayers
-from protocol.engine.calibrate import (
-    CalibrationFailed,
-    HonestRun,
-    _Runner,
-    calibrate,
-    edit_margin,
-    share_sequences,
-    summarise,
-)
+from protocol.engine.calibrate import calibrate, edit_margin, share_sequences, summarise
 from protocol.engine.corpus import load_corpus
+from protocol.engine.honest_runs import CalibrationFailed, HonestRun, HonestRunner
 from protocol.engine.model import ServedModel
 from protocol.engine.weights import prepare_model
 from protocol.errors import BadInput
@@ -44,7 +37,7 @@ def test_runner__worker_fails__is_an_error_with_its_code(
     tiny_manifest: ModelManifest, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # The worker looks the name up in the catalogue, where the tiny model is not.
-    runner = _Runner(tiny_manifest, tmp_path, lambda _sentence, _part: None, 1)
+    runner = HonestRunner(tiny_manifest, tmp_path, lambda _sentence, _part: None, 1)
     with pytest.raises(CalibrationFailed, match="ended with code 1"):
         run = HonestRun([1], [5], [-1.0], "length", 1, "", "", "", {"kind": "greedy", "seed": 0})
         list(runner.replay(replayers("f32")[0], [run]))
@@ -104,7 +97,9 @@ def test_worker__every_way_of_generating__agrees_with_a_replay_within_rounding(t
         assert [(line["prompt"], len(line["tokens"]), line["limit"]) for line in lines] == [
             ([1, 50, 60], 6, 6), ([1, 70], 6, 6), ([1, 80], 4, 4)]
         for again in ("whole", "chunked"):
-            for found in calibration_worker._replay_all(model, {"sequences": lines, "passes": again}):
+            replays = list(calibration_worker._replay_all(model, {"sequences": lines, "passes": again}))
+            assert len(replays) == 3
+            for found in replays:
                 assert max(found[name] for name in STATISTICS) < 1e-3, (network, passes, sampler, found)
     errors = [line["error"] for line in calibration_worker._measure_rounding(model, {"sequences": lines})]
     assert len(errors) == 3 and all(0 < error < 1e-4 for error in errors)

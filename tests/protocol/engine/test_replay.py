@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from protocol.claim import Asked, Claim, ClaimFault, FaultCode, OpenedRows
+from protocol.claim import Asked, Claim, OpenedRows
+from protocol.claim_faults import ClaimFault, FaultCode
 from protocol.engine.generate import NumbersBroken, generate
 from protocol.engine.model import ServedModel, build_model, in_dtype
 from protocol.engine.replay import audit_claim, measure_self_noise, replay

@@ -11,7 +11,8 @@ import torch
 from benchmarks.vectors import CHEATS, cheat, judge_each
 from protocol.documents import DocumentInvalid, document_from_json, document_to_json
 from protocol.engine import forecaster, scorer
-from protocol.engine.calibrate_vectors import calibrate_vectors, summarise_spread
+from protocol.engine.calibrate import honest_range
+from protocol.engine.calibrate_vectors import calibrate_vectors
 from protocol.engine.vector_catalogue import find_vector_model, find_vector_profile, list_vector_models
 from protocol.engine.vector_model import VectorModel, load_vector_model, plan_of
 from protocol.engine.vector_worker import run_calls
@@ -45,7 +46,9 @@ def test_find__unknown__refused_with_the_known_names() -> None:
 
 
 def test_catalogue__every_model__has_a_profile_and_reads_back() -> None:
-    for manifest in list_vector_models():
+    manifests = list_vector_models()
+    assert {manifest.architecture for manifest in manifests} == {"bert", "forecaster", "scorer"}
+    for manifest in manifests:
         assert document_from_json(VectorManifest, document_to_json(manifest)) == manifest
         assert find_vector_profile(manifest).tensors_sha256 == manifest.tensors.sha256
         assert plan_of(manifest)
@@ -65,8 +68,8 @@ def test_calibrate__few_inputs__refused() -> None:
         calibrate_vectors(manifest, honest_inputs(manifest, 199))
 
 
-def test_summarise_spread__largest__is_never_rounded_down() -> None:
-    found = summarise_spread([1.23456789e-6, 0.0, 5e-7], 1e-7)
+def test_honest_range__largest__is_never_rounded_down() -> None:
+    found = honest_range([1.23456789e-6, 0.0, 5e-7], 1e-7)
     assert float(found.maximum) >= 1.23456789e-6 and found.quantiles["0.5"] == "0.0000005"
 
 

@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -20,7 +21,8 @@ FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 def keep_running(work: Callable[[], None]) -> None:
     """Do `work` in a child, and again whenever it was killed (for want of memory, say) and not told to end.
 
-    Raises SystemExit with the child's status when that ended by itself, or because it was told to.
+    Raises SystemExit with the child's status when that ended by itself, or because it was told to. While a child is
+    begun, signals wait: one that came between the fork and the note of its pid would never reach the child.
     """
     asked = False
     child = 0
@@ -29,14 +31,17 @@ def keep_running(work: Callable[[], None]) -> None:
         nonlocal asked
         asked = True
         if child:
-            os.kill(child, number)
+            with suppress(ProcessLookupError):  # it ended by itself this moment
+                os.kill(child, number)
 
     before = {number: signal.signal(number, forward) for number in FORWARDED}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     try:
         while not asked:
             child = os.fork()
             if child == 0:
-                _be_child(work, before)
+                _be_child(work, before, mask)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             _, status = os.waitpid(child, 0)
             child = 0
             code = os.waitstatus_to_exitcode(status)
@@ -45,12 +50,14 @@ def keep_running(work: Callable[[], None]) -> None:
             print(f"The working process was killed by {signal.Signals(-code).name}; another one starts.",
                   file=sys.stderr, flush=True)
             time.sleep(PAUSE)
+            signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _be_child(work: Callable[[], None], handlers: Mapping[signal.Signals, Any]) -> None:
+def _be_child(work: Callable[[], None], handlers: Mapping[signal.Signals, Any], mask: Iterable[int]) -> None:
     """Never returns: the stack below is the parent's."""
     code = 1
     try:
@@ -60,6 +67,7 @@ def _be_child(work: Callable[[], None], handlers: Mapping[signal.Signals, Any]) 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         work()
         code = 0
     except SystemExit as end:

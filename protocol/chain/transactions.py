@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import rlp
@@ -17,8 +17,6 @@ from protocol.encoding import keccak, to_hex
 from protocol.errors import ChainRefused, ChainUnreachable, MallaError, Unavailable
 from protocol.signing import Signer
 
-_POLL = 0.25
-"""Seconds between two looks for a receipt."""
 _DYNAMIC_FEE = b"\x02"
 """Type byte of an EIP-1559 transaction."""
 
@@ -109,15 +107,23 @@ def send_and_wait(chain: Chain, signer: Signer, call: Call, confirmations: int =
     return found or TxReceipt(signed.hash, receipt.block, receipt.gas_used)
 
 
+def pauses() -> Iterator[float]:
+    """Seconds between looks for a receipt: a local node often has it at once, any other is left alone for longer."""
+    pause = 0.01
+    while True:
+        yield pause
+        pause = min(2 * pause, 0.25)
+
+
 def _wait(chain: Chain, signed: SignedTransaction, confirmations: int, timeout: float) -> Receipt:
-    end = time.monotonic() + timeout
+    end, pause = time.monotonic() + timeout, pauses()
     while time.monotonic() < end:
         receipt = chain.rpc.receipt(signed.hash)
         if receipt is not None and (not receipt.succeeded or _depth(chain, receipt) >= confirmations):
             return receipt
         if receipt is None and not chain.rpc.is_known(signed.hash):
             _offer_again(chain, signed)
-        time.sleep(_POLL)
+        time.sleep(next(pause))
     raise Unavailable(
         f"Transaction {to_hex(signed.hash)} is not confirmed after {timeout:g} s; it may still be.",
         "Look it up by its hash before you repeat the command.",

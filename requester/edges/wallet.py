@@ -12,7 +12,14 @@ from pathlib import Path
 from protocol.chain.chain import Chain
 from protocol.chain.records import Call
 from protocol.chain.rpc import NodeRejected
-from protocol.chain.transactions import SignedTransaction, first_price, revert_cause, sign, with_margin
+from protocol.chain.transactions import (
+    SignedTransaction,
+    first_price,
+    pauses,
+    revert_cause,
+    sign,
+    with_margin,
+)
 from protocol.encoding import keccak, to_hex
 from protocol.errors import ChainUnreachable, Unavailable
 from protocol.sealing import derive_secret
@@ -22,7 +29,6 @@ from requester.ports import Mined
 
 MAX_GAS_PRICE = 500 * 10**9
 """Wei a unit of gas that is never passed."""
-POLL = 0.25
 RESEND_AFTER = 8.0
 ATTEMPTS = 5
 
@@ -86,6 +92,7 @@ class KeyWallet:
     def wait(self, tx_hash: Digest) -> Mined:
         """Waits until a block has the transaction; sends it again when the node has lost it."""
         end, resend_at = time.monotonic() + self._timeout, time.monotonic() + RESEND_AFTER
+        pause = pauses()
         while True:
             receipt = self._chain.receipt(tx_hash)
             if receipt is not None:
@@ -100,7 +107,7 @@ class KeyWallet:
             if now > resend_at and tx_hash in self._sent:
                 resend_at = now + RESEND_AFTER
                 self._resend_quietly(self._sent[tx_hash])
-            time.sleep(POLL)
+            time.sleep(next(pause))
 
     def _resend_quietly(self, raw: bytes) -> None:
         try:

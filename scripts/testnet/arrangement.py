@@ -20,6 +20,7 @@ from protocol.errors import ConfigInvalid
 from provider.config import DEFAULT_MODEL
 from scripts.testnet.engines import CHAIN_ID, ROOT, choose_ports
 from scripts.testnet.environment import plain_environment
+from scripts.testnet.pace import TESTNET, Pace
 from scripts.testnet.private import write_private
 
 ROLES: Mapping[str, tuple[str, ...]] = {"oracle": ("api", "worker", "watch"), "provider": ("api", "worker", "node")}
@@ -97,7 +98,7 @@ class Arrangement:
     rpc_port: int
     secrets: Mapping[str, str]
     model_cache: Path
-    audit_turn: int
+    pace: Pace
 
     @property
     def oracles(self) -> tuple[Node, ...]:
@@ -143,9 +144,11 @@ class Arrangement:
             "MALLA_MODEL_CACHE": str(self.model_cache),
             "MALLA_LOG_LEVEL": os.environ.get("MALLA_LOG_LEVEL", "INFO"),
             "MALLA_PUBLIC_URL": node.url,
+            "MALLA_REVEAL_WAIT": str(self.pace.reveal_wait),
         }
         if node.side == "oracle":
-            its |= {"MALLA_AUDIT_TURN": str(self.audit_turn), "MALLA_CANARY_WALLETS": str(node.folder / "canaries")}
+            turn, canaries = str(self.pace.audit_turn), str(node.folder / "canaries")
+            its |= {"MALLA_AUDIT_TURN": turn, "MALLA_CANARY_WALLETS": canaries}
         if owner is not None:
             its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder), "MALLA_MODEL": ",".join(node.models)}
         return plain_environment() | its
@@ -169,12 +172,11 @@ def arrange(
     cheats: tuple[str, ...] = (),
     models: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     model_cache: Path | None = None,
-    audit_turn: int = 60,
+    pace: Pace = TESTNET,
 ) -> Arrangement:
     """The network of `folder`: as it was written there, with the ports that are taken by now replaced; else a new one.
 
-    `models` are what providers serve that do not serve the default, by their names; `audit_turn` is seconds before the
-    next oracle takes over an audit.
+    `models` are what providers serve that do not serve the default, by their names.
     Raises ConfigInvalid when the folder holds a network of other parties.
     """
     names = [f"oracle-{i + 1}" for i in range(oracles)] + [f"provider-{i + 1}" for i in range(providers)]
@@ -204,7 +206,7 @@ def arrange(
         rpc_port=ports["anvil"],
         secrets=words,
         model_cache=model_cache or ROOT / "var" / "models",
-        audit_turn=audit_turn,
+        pace=pace,
     )  # fmt: skip
 
 

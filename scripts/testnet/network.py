@@ -151,7 +151,7 @@ class Network:
         (folder / "anvil").mkdir(parents=True, exist_ok=True)
         self._stack.enter_context(
             engines.anvil(family=self.processes, folder=folder / "anvil", port=self.what.rpc_port,
-                          state=folder / "anvil" / "state.json")
+                          block_time=self.what.pace.block_time, state=folder / "anvil" / "state.json")
         )  # fmt: skip
         cluster = self._stack.enter_context(engines.postgres(folder / "postgres", family=self.processes))
         for node in self.what.nodes:

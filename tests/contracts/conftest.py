@@ -1,45 +1,20 @@
 from __future__ import annotations
 
-import time
+import gc
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from brownie import accounts, chain, project, web3
-from brownie.network.account import Account, LocalAccount
-from web3.exceptions import TransactionNotFound
+from brownie import accounts, chain, project
 
 from tests.contracts.market import Market
-
-MINED_WITHIN_S = 20.0
+from tests.contracts.sending import plain_sending
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sent_means_mined() -> Iterator[None]:
-    """Lets no sending return before the node has its receipt.
-
-    Anvil counts the sender's nonce up before the receipt is there, and Brownie, which looks in between, takes the
-    transaction for dropped: it happens on a busy machine.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        for kind in (Account, LocalAccount):
-            patch.setattr(kind, "_transact", _waiting(kind._transact))
+def sending() -> Iterator[None]:
+    with plain_sending():
         yield
-
-
-def _waiting(transact: Any) -> Any:
-    def send(self: Any, *arguments: Any) -> Any:
-        sent = transact(self, *arguments)
-        deadline = time.monotonic() + MINED_WITHIN_S
-        while time.monotonic() < deadline:
-            try:
-                web3.eth.get_transaction_receipt(sent)
-                break
-            except TransactionNotFound:
-                time.sleep(0.01)
-        return sent
-
-    return send
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +25,12 @@ def containers() -> Any:
 
 @pytest.fixture(scope="session")
 def deployed(containers: Any) -> Market:
-    return Market(containers)
+    """Brownie collects garbage whenever it goes back to a snapshot, among everything that it has compiled and loaded:
+    what is there by now stays, and is left out of that."""
+    market = Market(containers)
+    gc.collect()
+    gc.freeze()
+    return market
 
 
 @pytest.fixture

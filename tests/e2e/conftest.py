@@ -11,11 +11,13 @@ import pytest
 from scripts.testnet.arrangement import EMBEDDER, EMBEDDING_MODEL, arrange
 from scripts.testnet.lock import Lock
 from scripts.testnet.network import Network, remove_network
+from scripts.testnet.pace import Pace
 from scripts.testnet.show import Steps
 from tests.e2e.market import CHEAT, Market
 
 FOLDER = Path(__file__).resolve().parents[2] / "var" / "e2e"
-AUDIT_TURN = 15
+PACE = Pace(block_time=0.5, audit_turn=10, reveal_wait=15)
+"""Most of these tests wait for blocks, and two of them for an oracle that is gone."""
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +26,6 @@ def market() -> Iterator[Market]:
     with Lock(FOLDER):
         remove_network(FOLDER / "network")
         what = arrange(FOLDER / "network", providers=4, cheats=(CHEAT,), models={EMBEDDER: (EMBEDDING_MODEL,)},
-                       audit_turn=AUDIT_TURN)
+                       pace=PACE)
         with Network(what, Steps()) as network:
             yield Market(network)

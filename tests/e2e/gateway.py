@@ -26,7 +26,7 @@ class Gateway:
         self.process, self.base_url = process, base_url
 
     def client(self, api_key: str = "malla") -> OpenAI:
-        return OpenAI(base_url=self.base_url, api_key=api_key, max_retries=0, timeout=180.0)
+        return OpenAI(base_url=self.base_url, api_key=api_key, max_retries=0, timeout=300.0)
 
     def crash(self) -> None:
         """As a power cut would."""
@@ -35,13 +35,13 @@ class Gateway:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(120)
 
 
 def run_malla(what: Arrangement, *arguments: str, requester: int = 0) -> str:
     """Output of one command of a requester. Raises CalledProcessError with what it wrote."""
     done = subprocess.run([str(MALLA), "request", *arguments], env=_environment(what, requester), text=True,
-                          capture_output=True, timeout=180)
+                          capture_output=True, timeout=300)
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout, done.stderr)
     return done.stdout

@@ -19,7 +19,8 @@ from scripts.testnet.network import Network
 from scripts.testnet.watching import wait_until
 
 CHEAT = "provider-3"
-PATIENCE = 240.0
+PATIENCE = 420.0
+"""Seconds. No test asks how fast a step is: on a busy machine everything takes several times as long."""
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Market:
             self.network.start_process(self.node(node), role)
 
     def wait_ready(self, *nodes: str) -> None:
-        self.network.wait_ready(tuple(self.node(name) for name in nodes), 120)
+        self.network.wait_ready(tuple(self.node(name) for name in nodes), PATIENCE)
 
     def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
         assert wait_until(condition, timeout), f"not within {timeout} s: {what}"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,8 @@ from scripts.testnet.lock import find_holder
 from scripts.testnet.watching import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 300.0
+"""Seconds: nothing here is about how fast a busy machine is."""
 
 
 @pytest.fixture
@@ -39,8 +42,26 @@ def descendants(pid: int) -> set[int]:
     return {one.pid for one in psutil.Process(pid).children(recursive=True)}
 
 
+def child_named(name: str, parent: int) -> int:
+    for one in psutil.Process(parent).children():
+        with suppress(psutil.NoSuchProcess):  # a step of the start that ended this moment
+            if one.name() == name:
+                return one.pid
+    raise AssertionError(f"{parent} has no child {name}")
+
+
 def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_for_workers(supervisor: subprocess.Popen[bytes], folder: Path) -> None:
+    """Until the last of them was started; a supervisor that ended before shows what it wrote."""
+    log = folder / "network" / "logs" / "provider-3-worker.log"
+    assert wait_until(lambda: log.exists() or supervisor.poll() is not None, PATIENCE)
+    assert supervisor.poll() is None, (folder / "output").read_text()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
@@ -48,30 +69,28 @@ def test_supervisor__ended_while_workers_load__leaves_no_process(
     folder: Path, number: signal.Signals, status: int
 ) -> None:
     supervisor = start(folder)
-    worker = folder / "network" / "logs" / "provider-3-worker.log"
     try:
-        assert wait_until(worker.exists, 90), (folder / "output").read_text()
+        wait_for_workers(supervisor, folder)
         family = descendants(supervisor.pid)
         assert len(family) > 15  # engines, the guard, seven workers
         supervisor.send_signal(number)
-        assert supervisor.wait(40) == status
+        assert supervisor.wait(PATIENCE) == status
     finally:
         supervisor.kill()
         supervisor.wait()
-    assert wait_until(lambda: all(is_gone(pid) for pid in family), 20), [pid for pid in family if not is_gone(pid)]
+    assert wait_until(lambda: all(map(is_gone, family)), PATIENCE), [pid for pid in family if not is_gone(pid)]
     assert find_holder(folder) is None
 
 
 def test_supervisor__engine_that_dies_during_the_start__is_named_and_nothing_stays(folder: Path) -> None:
     supervisor = start(folder)
     try:
-        assert wait_until((folder / "network" / "logs" / "provider-3-worker.log").exists, 90)
+        wait_for_workers(supervisor, folder)
         family = descendants(supervisor.pid)
-        anvil = next(pid for pid in family if "anvil" in psutil.Process(pid).name())
-        os.kill(anvil, signal.SIGKILL)
-        assert supervisor.wait(60) == 1
+        os.kill(child_named("anvil", supervisor.pid), signal.SIGKILL)
+        assert supervisor.wait(PATIENCE) == 1
     finally:
         supervisor.kill()
         supervisor.wait()
     assert "The demo failed: anvil ended unexpectedly (ended by signal SIGKILL)" in (folder / "output").read_text()
-    assert wait_until(lambda: all(is_gone(pid) for pid in family), 20), [pid for pid in family if not is_gone(pid)]
+    assert wait_until(lambda: all(map(is_gone, family)), PATIENCE), [pid for pid in family if not is_gone(pid)]

@@ -33,7 +33,7 @@ class Operator:
     def canary(self, *words: str) -> dict[str, Any]:
         """What a command of `malla oracle canary` says as JSON. Raises CalledProcessError."""
         command = [str(MALLA), "oracle", "canary", *words, "--json"]
-        done = subprocess.run(command, env=self._environment, text=True, capture_output=True, timeout=120)
+        done = subprocess.run(command, env=self._environment, text=True, capture_output=True, timeout=300)
         if done.returncode:
             raise subprocess.CalledProcessError(done.returncode, words, done.stdout, done.stderr)
         return dict(json.loads(done.stdout.strip().splitlines()[-1]))

@@ -35,6 +35,28 @@ def abandoned(market: Market) -> Iterator[Asked]:
     market.wait_ready(CHEAT)
 
 
+@pytest.fixture(scope="module")
+def untold(market: Market, abandoned: Asked) -> Asked:
+    """A job whose worker is told of it again after a minute of this module: both brokers lose everything, the
+    provider's while its worker is away, so the message is surely lost."""
+    market.crash("provider-2", "worker")
+    asked = market.ask("What is a lighthouse?", "provider-2", "requester-2")
+    asked.reach("OPEN")
+    market.wait_until(lambda: market.is_enqueued("provider-2", asked.job_id), "the worker is told of the job")
+    for name in ("provider-2", "oracle-1"):
+        node = market.node(name)
+        url = f"redis://:{market.what.secrets[name]}@127.0.0.1:{node.broker_port}/0"
+        with redis.Redis.from_url(url) as broker:
+            assert name == "oracle-1" or broker.llen(QUEUE) == 1
+            broker.flushall()
+        market.network.processes.kill(f"{name}-valkey")
+        market.network.restart_valkey(node)
+        with redis.Redis.from_url(url) as broker:
+            assert broker.llen(QUEUE) == 0
+    market.restart("provider-2", "worker")
+    return asked
+
+
 def test_worker__killed_in_the_middle_of_a_job__does_it_again_and_is_paid_once(
     market: Market, abandoned: Asked
 ) -> None:
@@ -51,7 +73,7 @@ def test_supervisor__process_that_was_killed__is_started_again_and_works(market:
     assert reviver.revive() is None
     killed = market.network.processes.running["oracle-3-watch"].pid
     os.kill(killed, signal.SIGKILL)
-    market.wait_until(lambda: reviver.revive() == "oracle-3-watch", "the supervisor sees the death", 10)
+    market.wait_until(lambda: reviver.revive() == "oracle-3-watch", "the supervisor sees the death")
     assert market.network.processes.running["oracle-3-watch"].pid != killed
     market.wait_ready("oracle-3")
 
@@ -62,10 +84,10 @@ def test_supervisor__process_that_keeps_ending__is_given_up_with_its_log(
     reviver = Reviver(market.network)
     monkeypatch.setattr("scripts.testnet.supervisor.RESTARTS", 1)
     os.kill(market.network.processes.running["provider-1-api"].pid, signal.SIGKILL)
-    market.wait_until(lambda: reviver.revive() == "provider-1-api", "the first death", 10)
+    market.wait_until(lambda: reviver.revive() == "provider-1-api", "the first death")
     os.kill(market.network.processes.running["provider-1-api"].pid, signal.SIGKILL)
     with pytest.raises(ProcessFailed, match="provider-1-api ended unexpectedly"):
-        market.wait_until(lambda: reviver.revive() is not None, "the second death", 10)
+        market.wait_until(lambda: reviver.revive() is not None, "the second death")
     market.network.processes.stop(["provider-1-api"])
     market.restart("provider-1", "api")
     market.wait_ready("provider-1")
@@ -80,7 +102,9 @@ def test_node__killed_while_its_job_runs__goes_on_where_it_was(market: Market, a
     market.require_paid_once(asked.result())
 
 
-def test_oracles__one_gone_and_one_killed_meanwhile__still_settle(market: Market, abandoned: Asked) -> None:
+def test_oracles__one_gone_and_one_killed_meanwhile__still_settle(
+    market: Market, abandoned: Asked, untold: Asked
+) -> None:
     """With one oracle gone the other three are exactly the quorum: the killed one has to come back and sign."""
     market.crash("oracle-4", "api", "worker", "watch")
     asked = [market.ask(f"Say {word}.", "provider-1", name) for word, name in
@@ -94,24 +118,10 @@ def test_oracles__one_gone_and_one_killed_meanwhile__still_settle(market: Market
     market.wait_ready("oracle-4", "oracle-2")
 
 
-def test_valkey__killed_and_emptied__the_sweeper_tells_the_worker_again(market: Market, abandoned: Asked) -> None:
-    """Both brokers lose everything: the provider's while its worker is away, so the message is surely lost."""
-    market.crash("provider-2", "worker")
-    asked = market.ask("What is a lighthouse?", "provider-2", "requester-2")
-    asked.reach("OPEN")
-    market.wait_until(lambda: market.is_enqueued("provider-2", asked.job_id), "the worker is told of the job")
-    for name in ("provider-2", "oracle-1"):
-        node = market.node(name)
-        url = f"redis://:{market.what.secrets[name]}@127.0.0.1:{node.broker_port}/0"
-        with redis.Redis.from_url(url) as broker:
-            assert name == "oracle-1" or broker.llen(QUEUE) == 1
-            broker.flushall()
-        market.network.processes.kill(f"{name}-valkey")
-        market.network.restart_valkey(node)
-        with redis.Redis.from_url(url) as broker:
-            assert broker.llen(QUEUE) == 0
-    market.restart("provider-2", "worker")
-    market.require_paid_once(asked.result())
+def test_valkey__killed_and_emptied__the_sweeper_tells_the_worker_again(
+    market: Market, abandoned: Asked, untold: Asked
+) -> None:
+    market.require_paid_once(untold.result())
 
 
 def test_chain__reorganised_within_the_confirmations__every_job_ends_once(market: Market, abandoned: Asked) -> None:

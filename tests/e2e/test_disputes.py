@@ -6,8 +6,6 @@ from protocol.chain.events import CaseOpened, CaseRuled
 from protocol.types import Ruling
 from tests.e2e.market import Market
 
-LONGEST = 120.0
-
 
 def test_dispute__of_an_honest_settled_job__is_rejected_by_the_oracles_alone(market: Market) -> None:
     """R125: a quorum replays the disputed answer, whose transcript the provider opens by itself; half of the bond goes
@@ -25,7 +23,7 @@ def test_dispute__of_an_honest_settled_job__is_rejected_by_the_oracles_alone(mar
     assert (again.is_new, again.case_id) == (False, case.case_id)
     assert client.balances().wallet == wallet - bond
 
-    market.wait_until(lambda: chain.court_case(case.case_id).ruling is not Ruling.NONE, "the case is ruled", LONGEST)
+    market.wait_until(lambda: chain.court_case(case.case_id).ruling is not Ruling.NONE, "the case is ruled")
     found = [one.event for one in chain.events(since, chain.head().number)]
     assert [one.ruling for one in found if isinstance(one, CaseRuled)] == [Ruling.REJECTED]
     assert [one.bond for one in found if isinstance(one, CaseOpened)] == [bond]

@@ -133,7 +133,7 @@ def test_stream__client_leaves__pays_for_what_came_and_the_session_goes_on(marke
         assert after["session"] == before["session"]
         return bool(after["call"] > before["call"] + 1)
 
-    market.wait_until(next_call, "a call after the one that was left", 60)
+    market.wait_until(next_call, "a call after the one that was left")
     assert market.chain.session(session).state.name == "OPEN"
 
 

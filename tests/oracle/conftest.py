@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from oracle.flow import sampling
 from protocol.draw import RevealChain
+from tests.oracle.stores import give_back
 from tests.oracle.world import World
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    give_back(made.databases)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 from oracle.confirmation_rows import AuditCommitment
 from oracle.edges.fake_model import FakeCatalogue, FakeReplayer, fake_profile
-from oracle.edges.fakes import FakeChain, FakeClock, FakePeers, FakeQueue, FakeSender, fake_store
+from oracle.edges.fakes import FakeChain, FakeClock, FakePeers, FakeQueue, FakeSender
+from oracle.edges.store import SqlProjection, SqlStore
 from oracle.flow.commitments import accept_audit_commitment
 from oracle.flow.confirmations import accept_record
 from oracle.flow.decisions import sign_list
@@ -65,6 +66,7 @@ from protocol.types import (
 )
 from protocol.units import Address, Digest, Wei
 from protocol.wire import from_json
+from tests.oracle.stores import take_engine
 
 NOW = 1_800_000_000
 MODEL, PROFILE = Digest(keccak(b"model")), document_digest(fake_profile())
@@ -90,6 +92,7 @@ class World:
         self.chain.keys[self.node_signer.address] = KeyPeriod(self.owner.address, NOW - 1000, 0)
         self.replayers = [FakeReplayer(MODEL, PROFILE) for _ in seats]
         self.nodes, self.rows = [], []
+        self.databases = [take_engine() for _ in seats]
         for i in range(4):
             self._add_node(i)
         self.offer = self.sign_offer(Offer(self.owner.address, MODEL, PROFILE, Wei(10), Wei(40), 100, 50, 60,
@@ -179,8 +182,8 @@ class World:
         return Member(address, f"http://oracle-{i}", encryption, reveals.anchor, 0)
 
     def _add_node(self, i: int) -> None:
-        store, rows = fake_store()
-        self.rows.append(rows)
+        store = SqlStore(self.databases[i])
+        self.rows.append(SqlProjection(self.databases[i]))
         self.nodes.append(Node(
             signer=self.signers[i], seal_secret=derive_secret(self.keys[i], "malla/oracle/x25519/v1"),
             reveal_secret=derive_secret(self.keys[i], "malla/oracle/reveals/v1"), domain=DOMAIN, chain=self.chain,

@@ -71,7 +71,6 @@ def node() -> FakeNode:
 
 @pytest.fixture
 def purse(node: FakeNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyWallet:
-    monkeypatch.setattr(wallet, "POLL", 0.001)
     monkeypatch.setattr(wallet, "RESEND_AFTER", 0.0)
     return KeyWallet(node, KEY, tmp_path / "lock", timeout=0.05)  # type: ignore[arg-type]
 

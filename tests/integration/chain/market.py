@@ -63,7 +63,7 @@ def transact(rpc: Rpc, sender: str, to: str | None, data: bytes = b"", value: in
     """Let the node sign with one of its unlocked accounts, and see that it worked."""
     message = {"from": sender, "data": to_hex(data), "value": hex(value)} | ({"to": to} if to else {})
     tx_hash = bytes.fromhex(rpc.request("eth_sendTransaction", [message])[2:])
-    assert wait_until(lambda: rpc.receipt(tx_hash) is not None, 10, 0.01), "the transaction is in no block"
+    assert wait_until(lambda: rpc.receipt(tx_hash) is not None, 60, 0.005), "the transaction is in no block"
     receipt = rpc.receipt(tx_hash)
     assert receipt is not None and receipt.succeeded, receipt
 

@@ -74,7 +74,7 @@ class Place:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
         for process in (self.worker, self.api):
-            process.wait(30)
+            process.wait(90)
         self.journal.engine.dispose()
 
 
@@ -86,7 +86,7 @@ class NOTHING:
 def place(tmp_path: Path, database_url: str, broker: Valkey, pause: float) -> Iterator[Place]:
     its = Place(tmp_path, database_url, broker, pause)
     try:
-        assert wait_until(its.is_up, 90)
+        assert wait_until(its.is_up, 180)
         yield its
     finally:
         its.stop()
@@ -104,7 +104,7 @@ def test_calls__many_at_once__each_streams_its_own_to_the_end(tmp_path: Path, da
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(180)
         assert {number: len(one.tokens) for number, one in found.items()} == {1: 11, 2: 12, 3: 13, 4: 14}
 
 
@@ -120,14 +120,14 @@ def test_call__worker_killed_in_the_middle__error_part_nothing_owed_and_the_next
 
         asking = threading.Thread(target=ask)
         asking.start()
-        assert wait_until(lambda: bool(its.tokens(client)) and its.tokens(client)[0]["produced"] > 0, 60)
+        assert wait_until(lambda: bool(its.tokens(client)) and its.tokens(client)[0]["produced"] > 0, 180)
         first = psutil.Process(its.worker.pid).children()[0].pid
         os.kill(first, signal.SIGKILL)
-        asking.join(90)
+        asking.join(180)
         assert "worker_lost" in caught[0], caught
         totals = its.sessions.session_totals(client.id)
         assert totals is not None and (totals.owed.amount, totals.held) == (0, 0)
-        assert wait_until(lambda: psutil.Process(its.worker.pid).children() != [], 60)
+        assert wait_until(lambda: psutil.Process(its.worker.pid).children() != [], 180)
         assert len(its.client(2).call(its.url, KEY, MESSAGES, INPUT, 3).tokens) == 3
 
 
@@ -139,7 +139,7 @@ def test_call__requester_gone_in_the_middle__ends_as_cancelled(tmp_path: Path, d
         with httpx.stream("POST", f"{its.url}/v1/chat/completions", json=body, timeout=60) as answer:
             assert answer.status_code == 200
             next(answer.iter_lines())
-        assert wait_until(lambda: its.sessions.ended_call(client.id, 1) is not None, 30)
+        assert wait_until(lambda: its.sessions.ended_call(client.id, 1) is not None, 180)
         ended = its.sessions.ended_call(client.id, 1)
         assert ended is not None and ended.finish == "cancelled" and ended.line.output_tokens < 900
 
@@ -150,9 +150,9 @@ def test_call__worker_told_to_stop__ends_as_cancelled_with_what_came(tmp_path: P
         client, found = its.client(), []
         asking = threading.Thread(target=lambda: found.append(client.call(its.url, KEY, MESSAGES, INPUT, 900)))
         asking.start()
-        assert wait_until(lambda: bool(its.tokens(client)), 60)
-        assert wait_until(lambda: its.tokens(client)[0]["produced"] > 0, 60)
+        assert wait_until(lambda: bool(its.tokens(client)), 180)
+        assert wait_until(lambda: its.tokens(client)[0]["produced"] > 0, 180)
         os.killpg(its.worker.pid, signal.SIGTERM)
-        asking.join(60)
+        asking.join(180)
         assert 0 < len(found[0].tokens) < 900
-        assert its.worker.wait(30) == 0
+        assert its.worker.wait(90) == 0

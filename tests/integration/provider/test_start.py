@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,19 +34,26 @@ def start() -> tuple[subprocess.Popen[str], list[psutil.Process]]:
     running = subprocess.Popen([sys.executable, "-c", SUPERVISOR, SLEEPER], cwd=ROOT, stdout=subprocess.PIPE, text=True,
                                start_new_session=True)
     family = psutil.Process(running.pid)
-    assert wait_until(lambda: len(family.children(recursive=True)) == 6, 30)
+    assert wait_until(lambda: len(family.children(recursive=True)) == 6, 60)
     return running, family.children(recursive=True)
 
 
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def gone(processes: list[psutil.Process]) -> bool:
-    return all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in processes)
+    return all(is_gone(one) for one in processes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_start__told_to_end__ends_every_process_and_its_children(number: signal.Signals) -> None:
     running, family = start()
     running.send_signal(number)
-    said, _ = running.communicate(timeout=30)
+    said, _ = running.communicate(timeout=60)
     assert (said.strip(), running.returncode) == ("None", 0)
     assert gone(family)
 
@@ -59,8 +67,8 @@ def test_start__supervisor_killed__its_processes_end() -> None:
     running, family = start()
     direct = [one for one in family if one.ppid() == running.pid]
     running.kill()
-    running.wait(timeout=30)
-    assert len(direct) == 3 and wait_until(lambda: gone(direct), 20)
+    running.wait(timeout=60)
+    assert len(direct) == 3 and wait_until(lambda: gone(direct), 60)
     for one in family:
-        if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:
+        with suppress(psutil.NoSuchProcess):
             one.kill()

@@ -60,7 +60,7 @@ def place(tmp_path: Path, database_url: str, broker: Valkey,
     monkeypatch.setattr(test_calls, "write_home", lambda *where: write_home(*where) | {"MALLA_MODEL": both})
     its = VectorPlace(tmp_path, database_url, broker, 0)
     try:
-        assert wait_until(its.is_up, 90)
+        assert wait_until(its.is_up, 180)
         yield its
     finally:
         its.stop()

@@ -35,7 +35,7 @@ def worker(world: World, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         if child.poll() is None:
             child.terminate()
-            child.wait(20)
+            child.wait(90)
 
 
 def child_of(process: subprocess.Popen[bytes]) -> int:
@@ -59,17 +59,17 @@ def accepted_job(world: World) -> None:
 def test_worker__healthy__job_is_done_and_a_sign_of_life_is_there(world: World) -> None:
     accepted_job(world)
     with worker(world, 0.0):
-        assert wait_until(lambda: world.stages() == [Stage.DONE], 60), world.stages()
+        assert wait_until(lambda: world.stages() == [Stage.DONE], 180), world.stages()
         assert "worker" in world.node.journal.beats()
 
 
 def test_worker__child_killed_in_the_middle__job_is_done_by_the_next_child(world: World) -> None:
     accepted_job(world)
     with worker(world, 2.0) as process:
-        assert wait_until(lambda: running(world), 60)
+        assert wait_until(lambda: running(world), 180)
         first = child_of(process)
         os.kill(first, signal.SIGKILL)
-        assert wait_until(lambda: not running(world) or bool(world.turn()), 60, 0.5)
+        assert wait_until(lambda: not running(world) or bool(world.turn()), 180, 0.5)
     (job,) = world.node.journal.jobs(Stage.DONE, Stage.COMMITTING, Stage.COMMITTED)
     assert job.attempts == 2
 
@@ -77,10 +77,10 @@ def test_worker__child_killed_in_the_middle__job_is_done_by_the_next_child(world
 def test_worker__killed_with_its_child__a_fresh_one_takes_the_job_over(world: World) -> None:
     accepted_job(world)
     with worker(world, 30.0) as process:
-        assert wait_until(lambda: running(world), 60)
+        assert wait_until(lambda: running(world), 180)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     with worker(world, 0.0):
-        assert wait_until(lambda: not running(world) or bool(world.turn()), 60, 0.5)
+        assert wait_until(lambda: not running(world) or bool(world.turn()), 180, 0.5)
     world.turn_until(lambda: world.stages() == [Stage.COMMITTED])
     assert world.market.chain.batch_count() == 1

@@ -37,7 +37,7 @@ def test_lock__holder_killed__is_free_again(tmp_path: Path) -> None:
     holder = hold_elsewhere(tmp_path)
     holder.kill()
     holder.communicate()
-    assert wait_until(lambda: find_holder(tmp_path) is None, 5)
+    assert wait_until(lambda: find_holder(tmp_path) is None, 60)
     with Lock(tmp_path):
         assert find_holder(tmp_path) == os.getpid()
     assert find_holder(tmp_path) is None

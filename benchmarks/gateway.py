@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 from benchmarks.gateway_stand import Stand, running_stand
 from benchmarks.new_user import MODEL
 from protocol.encoding import keccak
-from provider.records import Produced
+from provider.records.work import Produced
 
 RESULT = Path(__file__).parent / "results" / "gateway.json"
 TOKENS, FEW_TOKENS, MANY_TOKENS = 32, 4, 256

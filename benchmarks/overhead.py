@@ -44,7 +44,7 @@ from provider.edges.journal import PostgresJournal
 from provider.edges.migrate import open_journal
 from provider.edges.tables import JOBS
 from provider.flow.delivery import sign_report
-from provider.records import JournalJob, Stage
+from provider.records.work import JournalJob, Stage
 from scripts.testnet.engines import postgres, valkey
 
 RESULT = Path(__file__).parent / "results" / "overhead.json"

@@ -49,8 +49,8 @@ from provider.edges.models import served_model
 from provider.edges.projection import Projection
 from provider.edges.session_rows import SqlSessions
 from provider.edges.tokenizer import load_counter, model_cache
-from provider.ports import Counter, Log
-from provider.records import Produced
+from provider.ports.work import Counter, Log
+from provider.records.work import Produced
 from scripts.testnet.engines import postgres, valkey
 
 RESULT = Path(__file__).parent / "results" / "serving.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from provider.records import Left
+from provider.records.work import Left
 
 FREE = 3
 """So many are nothing: people change their minds."""

@@ -25,7 +25,7 @@ from provider.flow.serving import enqueue_jobs, take_jobs
 from provider.flow.session_ends import end_sessions
 from provider.flow.session_reports import queue_session_reports
 from provider.flow.work import commit_work
-from provider.records import Oracle
+from provider.records.work import Oracle
 from provider.wiring import Node, build_node
 
 ROUND_SECONDS = 0.5

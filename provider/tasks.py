@@ -32,8 +32,8 @@ from provider.config import (
 )
 from provider.flow.calling import Calling, call
 from provider.flow.inference import Inference, infer
-from provider.ports import Backends, Journal, Log
-from provider.session_ports import Sessions
+from provider.ports.sessions import Sessions
+from provider.ports.work import Backends, Journal, Log
 from provider.wiring import (
     build_backends,
     build_inference,

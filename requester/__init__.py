@@ -4,6 +4,6 @@
 """
 
 from requester.client import Client
-from requester.records import JobResult, Progress
+from requester.records.jobs import JobResult, Progress
 
 __all__ = ["Client", "JobResult", "Progress"]

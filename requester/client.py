@@ -13,7 +13,6 @@ from protocol.transcript import parse_prompt
 from protocol.types import AUDIT_ONE, Transcript
 from protocol.units import Address, Digest, Wei
 from requester.config import Settings
-from requester.court_ports import Court, Dispute, DisputePlan
 from requester.errors import JobNotFound
 from requester.flow.answers import transcript_of
 from requester.flow.disputes import dispute_job, view_dispute
@@ -24,8 +23,9 @@ from requester.flow.opening import abandon
 from requester.flow.ordering import sampler_of
 from requester.flow.prepare import Request, gather_offers, messages_of
 from requester.flow.results import offer_row, result_of
-from requester.ports import Balances, Market
-from requester.records import ENDED, JobResult, Progress, Stage
+from requester.ports.court import Court, Dispute, DisputePlan
+from requester.ports.jobs import Balances, Market
+from requester.records.jobs import ENDED, JobResult, Progress, Stage
 
 OnProgress = Callable[[Progress], None]
 

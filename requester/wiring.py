@@ -39,8 +39,8 @@ from requester.flow.keeping import Keeper
 from requester.flow.receipts import check_receipt
 from requester.gateway.assembly import parts_of
 from requester.gateway.parts import Options, Parts
-from requester.ports import Market, Oracle
-from requester.session_records import Limits, SessionFile
+from requester.ports.jobs import Market, Oracle
+from requester.records.sessions import Limits, SessionFile
 
 SEATS_FOR = 30.0
 """Seconds for which the committee's addresses are remembered."""

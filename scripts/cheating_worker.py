@@ -12,7 +12,7 @@ import sys
 
 from protocol.errors import MallaError
 from provider.config import Settings
-from provider.ports import Backends
+from provider.ports.work import Backends
 from provider.tasks import build_app, run_worker
 
 BITS, GROUP = 4, 64

@@ -13,7 +13,7 @@ import sys
 from oracle.config import Settings
 from oracle.edges.replay import TorchReplayer
 from oracle.ports import Replayer
-from oracle.scores import Measured
+from oracle.records.scores import Measured
 from oracle.tasks import run_worker
 from protocol.claim import Asked, Claim, unpack_top
 from protocol.claim_faults import ClaimFault, ClaimRules, find_fault

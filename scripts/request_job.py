@@ -23,15 +23,15 @@ if __package__ in (None, ""):  # run by its path: the clone is not on the path y
 from protocol.errors import BadInput, MallaError, file_error
 from protocol.units import Wei, from_tokens
 from requester import Client, Progress
-from requester.config import Settings, with_options
-from requester.errors import REFUNDED, exit_code
-from requester.terminal import (
+from requester.cli.terminal import (
     describe_error,
     describe_progress,
     plain_result,
     print_preparation,
     result_fields,
 )
+from requester.config import Settings, with_options
+from requester.errors import REFUNDED, exit_code
 
 QUESTION = "What is the capital of France?"
 PROMPT_VARIABLE = "MALLA_PROMPT"

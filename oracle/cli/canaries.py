@@ -25,7 +25,7 @@ MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Most output
 @app.command("plan")
 def plan(json: Json = False) -> None:
     """The canaries that are planned next."""
-    from oracle.canary_rows import CanaryState
+    from oracle.records.canaries import CanaryState
 
     with reporting(json):
         rows = _open()[0].canaries(CanaryState.PLANNED, CanaryState.PLACED)
@@ -35,7 +35,7 @@ def plan(json: Json = False) -> None:
 @app.command("list")
 def list_canaries(json: Json = False) -> None:
     """What became of the last ones: job, verdict, reason."""
-    from oracle.canary_rows import CanaryState
+    from oracle.records.canaries import CanaryState
 
     with reporting(json):
         over = (CanaryState.AUDITED, CanaryState.TOLD, CanaryState.FAILED)
@@ -47,7 +47,7 @@ def list_canaries(json: Json = False) -> None:
 def place(wallet: Wallet, input_tokens: InputTokens = 64, max_tokens: MaxTokens = 64, provider: Provider = "",
           json: Json = False) -> None:
     """Have the worker place one now, beside the plan. What it is for may show by its time: use it for rehearsals."""
-    from oracle.canary_rows import CanaryOrder
+    from oracle.records.canaries import CanaryOrder
     from protocol.sampling import GREEDY
 
     with reporting(json):

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from oracle.canary_rows import CanaryOrder, OwnWallet
 from oracle.ports.canaries import Followed
+from oracle.records.canaries import CanaryOrder, OwnWallet
 from protocol.chain.keystore import create_keystore, keystore_address
 from protocol.encoding import digest_from
 from protocol.engine.corpus import load_corpus

@@ -9,7 +9,7 @@ from typing import Any
 from eth_abi import decode
 from eth_abi.exceptions import DecodingError
 
-from oracle.records import Member, SettlementRow
+from oracle.records.work import Member, SettlementRow
 from protocol.chain.abi import checksummed
 from protocol.chain.chain import Chain
 from protocol.types import Decision, Offer, Outcome, SignedOffer

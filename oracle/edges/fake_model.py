@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from oracle.scores import Measured
+from oracle.records.scores import Measured
 from protocol.claim import Asked, Claim, FinishReason
 from protocol.claim_faults import ClaimFault, ClaimRules, find_fault
 from protocol.comparison import Replay

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from oracle.records import Member, PeerAnswer
+from oracle.records.work import Member, PeerAnswer
 from protocol.errors import Unavailable
 from protocol.units import Address
 

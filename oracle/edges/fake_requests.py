@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from oracle.canary_rows import CanaryOrder, OwnWallet
 from oracle.ports.canaries import Followed
+from oracle.records.canaries import CanaryOrder, OwnWallet
 from protocol.encoding import keccak
 from protocol.errors import MallaError
 from protocol.units import Digest

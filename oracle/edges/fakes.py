@@ -12,7 +12,7 @@ from oracle.edges.fake_court import FakeCall, FakeCourt
 from oracle.edges.fake_peers import FakePeers as FakePeers
 from oracle.edges.fake_queue import FakeQueue as FakeQueue
 from oracle.edges.store import METADATA, SqlProjection, SqlStore
-from oracle.records import Member, SettlementRow
+from oracle.records.work import Member, SettlementRow
 from protocol.chain.records import (
     BatchRecord,
     BlockRef,

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from oracle.edges.lines import Heard, Lines, Patience, Question
-from oracle.records import Member, PeerAnswer
+from oracle.records.work import Member, PeerAnswer
 from protocol.encoding import canonical_json, from_hex, parse_json
 from protocol.errors import BadInput, MallaError, Reason, Refused, Unavailable
 from protocol.limits import MAX_JSON_BODY

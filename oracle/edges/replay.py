@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oracle.edges.catalogue import ReleaseCatalogue
-from oracle.scores import Measured
+from oracle.records.scores import Measured
 from protocol.claim import Asked, Claim
 from protocol.claim_faults import ClaimFault, find_fault
 from protocol.comparison import compute_statistics

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from oracle.confirmation_rows import AuditorFault
 from oracle.flow.batch_view import BatchView
 from oracle.flow.node import Node
 from oracle.flow.turns import is_passed, turns_begun
-from oracle.records import EntryRow, RecordRow
+from oracle.records.confirmations import AuditorFault
+from oracle.records.work import EntryRow, RecordRow
 from protocol.draw import epoch_of
 
 MISSED, OFF_SPREAD, COPIED = "missed", "off_spread", "copied"

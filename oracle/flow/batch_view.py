@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from oracle.flow.node import Node
-from oracle.records import BatchRow, EntryRow, OpeningNote, RecordRow
+from oracle.records.work import BatchRow, EntryRow, OpeningNote, RecordRow
 from protocol.calls import split_unit
 from protocol.session_reports import MAX_CALLS
 from protocol.types import VerdictKind

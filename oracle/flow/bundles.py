@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from oracle.canary_rows import PAYER
 from oracle.flow.node import Node, find_batch, not_ready
 from oracle.flow.scoring import profile_of, read_window, related_payers, score_rows
 from oracle.flow.turns import BatchView, view_batch
-from oracle.records import BatchRow, EntryRow, RecordRow
-from oracle.scores import LeafScore
+from oracle.records.canaries import PAYER
+from oracle.records.scores import LeafScore
+from oracle.records.work import BatchRow, EntryRow, RecordRow
 from protocol.bundle import BUNDLE, consent_digest
 from protocol.calls import split_unit
 from protocol.draw import draw, epoch_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 from oracle.flow.measuring import Case, Judged, Unreadable, measure, render_prompt
 from oracle.flow.vector_calls import check_vector_call, measure_vector
 from oracle.ports import Replayer
-from oracle.session_rows import CallNote, SessionRow
+from oracle.records.sessions import CallNote, SessionRow
 from protocol.claim import FinishReason
 from protocol.encoding import keccak, to_hex
 from protocol.errors import BadInput, ProviderFault

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from oracle.flow.node import Node
 from oracle.ports import Store
-from oracle.records import BatchRow
-from oracle.session_rows import DrawnCall, VoucherRow
+from oracle.records.sessions import DrawnCall, VoucherRow
+from oracle.records.work import BatchRow
 from protocol.calls import split_unit
 from protocol.draw import Draw, auditor_of_unit, draw_calls
 from protocol.session_reports import reportable

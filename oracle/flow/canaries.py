@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from oracle.canary_rows import CanaryRow, CanaryState
 from oracle.flow.canary_audits import audit_canary, tell_canaries
 from oracle.flow.canary_prompts import compose
 from oracle.flow.canary_traffic import PURPOSE, plan_canaries
 from oracle.flow.node import Node
 from oracle.ports import Replayer
 from oracle.ports.canaries import Requesting
+from oracle.records.canaries import CanaryRow, CanaryState
 from protocol.encoding import from_hex, keccak
 from protocol.errors import MallaError, Refused
 from protocol.sealing import derive_secret

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from oracle.canary_rows import CANARY, CanaryRow, CanaryState
 from oracle.flow.batch_view import view_batch
 from oracle.flow.commitments import commit_finding
 from oracle.flow.confirmations import first_shown
@@ -17,7 +16,8 @@ from oracle.flow.scoring import keep_canary_score, profile_of
 from oracle.flow.turns import FINAL
 from oracle.flow.verification import Finding, audit, build_case
 from oracle.ports import Replayer
-from oracle.records import BatchRow, EntryRow, OpeningRow, RecordRow
+from oracle.records.canaries import CANARY, CanaryRow, CanaryState
+from oracle.records.work import BatchRow, EntryRow, OpeningRow, RecordRow
 from protocol.encoding import json_digest
 from protocol.messages import audit_record_digest
 from protocol.score import log_e_value

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from oracle.canary_rows import CanaryOrder
 from oracle.flow.node import Node
-from oracle.records import JobRow
+from oracle.records.canaries import CanaryOrder
+from oracle.records.work import JobRow
 from protocol.canary import plan
 from protocol.canary_lines import Line, SeenDeposit, SeenJob, ahead_of
 from protocol.encoding import to_hex

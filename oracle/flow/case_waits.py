@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oracle.court_rows import CaseRow
 from oracle.flow.batch_view import find_unit
 from oracle.flow.court import contested_units, decide_case, has_opening, is_judge
 from oracle.flow.court_chores import CONVICTION_ROOM
 from oracle.flow.node import Node
+from oracle.records.court import CaseRow
 from protocol.committee import quorum
 from protocol.ruling import opening_due
 from protocol.types import CaseKind, Ruling, VerdictKind

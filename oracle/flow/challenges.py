@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from oracle.challenge_rows import ChallengeRow, ChallengeState
 from oracle.flow.node import Node, not_ready
+from oracle.records.challenges import ChallengeRow, ChallengeState
 from protocol.challenge import (
     SignedCommitment,
     allowed_seconds,

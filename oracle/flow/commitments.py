@@ -5,12 +5,12 @@ The numbers in the evidence cannot be guessed, so whoever commits has audited, o
 
 from __future__ import annotations
 
-from oracle.confirmation_rows import AuditCommitment, CommitmentRow
 from oracle.flow.batch_view import find_unit, misses_report
 from oracle.flow.evidence import checks_of
 from oracle.flow.node import Node, find_batch, not_ready, other_members, require_member
 from oracle.ports import Store
-from oracle.records import BatchRow, EntryRow, Member, OpeningRow, RecordRow
+from oracle.records.confirmations import AuditCommitment, CommitmentRow
+from oracle.records.work import BatchRow, EntryRow, Member, OpeningRow, RecordRow
 from protocol.encoding import to_hex
 from protocol.errors import Malformed, Reason, Refused, TooLarge
 from protocol.limits import MAX_TRANSCRIPT

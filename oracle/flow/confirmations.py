@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oracle.confirmation_rows import AuditCommitment, CommitmentRow
 from oracle.flow.auditors import compare_findings
 from oracle.flow.batch_view import BatchView, view_batch
 from oracle.flow.commitments import accept_audit_commitment, find_leaf
@@ -18,7 +17,8 @@ from oracle.flow.evidence import checks_of
 from oracle.flow.node import Node, not_ready, other_members, require_member
 from oracle.flow.scoring import keep_peer_pass
 from oracle.flow.turns import turns_begun
-from oracle.records import EntryRow, RecordRow
+from oracle.records.confirmations import AuditCommitment, CommitmentRow
+from oracle.records.work import EntryRow, RecordRow
 from protocol.committee import faults
 from protocol.encoding import json_digest, to_hex
 from protocol.errors import BadInput, Malformed, Refused

@@ -6,11 +6,11 @@ whatever an audit found before, and whether it was drawn or not.
 
 from __future__ import annotations
 
-from oracle.court_rows import CaseRow
 from oracle.flow.batch_view import find_unit
 from oracle.flow.node import Node
 from oracle.flow.verification import PROVIDER
-from oracle.records import BatchRow, EntryRow
+from oracle.records.court import CaseRow
+from oracle.records.work import BatchRow, EntryRow
 from protocol.ruling import OwnFinding, decide_ruling, opening_due
 from protocol.types import BatchState, CaseKind, Ruling, VerdictKind
 

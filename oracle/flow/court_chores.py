@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from oracle.court_rows import CaseRow
 from oracle.flow.node import Node
+from oracle.records.court import CaseRow
 from protocol.types import BatchState, CaseKind, Outcome, Ruling
 
 CONVICTION_ROOM = 45 * 86_400

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from oracle.court_rows import CaseRow
 from oracle.flow.batch_view import find_unit
 from oracle.flow.case_waits import awaited
 from oracle.flow.node import Node
 from oracle.flow.ruling_answers import find_case
+from oracle.records.court import CaseRow
 from protocol.encoding import to_hex
 from protocol.types import CaseKind, Ruling
 

@@ -12,7 +12,7 @@ from oracle.flow.batch_view import BatchView, view_batch
 from oracle.flow.node import Node, require_member
 from oracle.flow.scoring import weigh_scores
 from oracle.flow.weighing import weigh
-from oracle.records import BatchRow
+from oracle.records.work import BatchRow
 from protocol.committee import seats_bitmap
 from protocol.errors import Reason, Refused
 from protocol.limits import MAX_DECISIONS

@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
-from oracle.challenge_rows import ChallengeRow, ChallengeState
 from oracle.flow.node import Node
+from oracle.records.challenges import ChallengeRow, ChallengeState
 from protocol.challenge import LATENCY, ChallengeTerms
 from protocol.wire import to_json
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oracle.canary_rows import CANARY
-from oracle.records import EntryRow
+from oracle.records.canaries import CANARY
+from oracle.records.work import EntryRow
 from protocol.bundle import statistics_to_json
 from protocol.encoding import to_hex
 from protocol.types import AuditStatistics, Verdict

@@ -12,7 +12,7 @@ from oracle.flow.scoring import keep_score
 from oracle.flow.turns import FINAL, owes_audit
 from oracle.flow.verification import Finding, audit, build_case
 from oracle.ports import Replayer
-from oracle.records import EntryRow, OpeningRow, RecordRow
+from oracle.records.work import EntryRow, OpeningRow, RecordRow
 from protocol.encoding import json_digest
 from protocol.errors import ChainUnreachable, Unavailable
 from protocol.messages import audit_record_digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oracle.flow.batch_view import find_unit, misses_report
 from oracle.flow.court import is_contested
 from oracle.flow.node import Node, find_batch, not_ready, require_provider_key
-from oracle.records import JobRow, OpeningRow
+from oracle.records.work import JobRow, OpeningRow
 from protocol.encoding import canonical_json, keccak, to_hex
 from protocol.errors import Reason, Refused, TooLarge
 from protocol.limits import MAX_TELEMETRY, MAX_TRANSCRIPT

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from oracle.canary_rows import CANARY
 from oracle.ports import Replayer
-from oracle.records import EntryRow, JobRow, OpeningRow
-from oracle.scores import KeptNumbers
-from oracle.session_rows import SessionRow
+from oracle.records.canaries import CANARY
+from oracle.records.scores import KeptNumbers
+from oracle.records.sessions import SessionRow
+from oracle.records.work import EntryRow, JobRow, OpeningRow
 from protocol.bundle import ids_of, numbers_digest, numbers_of, numbers_to_json, statistics_to_json
 from protocol.claim import TOP, TOP_BYTES, Asked, Claim, OpenedRows
 from protocol.claim_faults import ClaimFault

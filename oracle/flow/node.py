@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from oracle.ports import Catalogue, Chain, Clock, Log, Peers, Queue, Rules, Sender, Store
-from oracle.records import BatchRow, Member
+from oracle.records.work import BatchRow, Member
 from protocol.errors import Reason, Refused
 from protocol.messages import Domain
 from protocol.signing import Signer, recover

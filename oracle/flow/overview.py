@@ -9,7 +9,7 @@ from typing import Any
 from oracle.flow.decisions import decide_batch
 from oracle.flow.node import Node, find_batch
 from oracle.flow.views import hex_or_none, show_batch_record
-from oracle.records import EntryRow, RecordRow
+from oracle.records.work import EntryRow, RecordRow
 from protocol.committee import faults, quorum
 from protocol.encoding import to_hex
 from protocol.wire import to_json

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from oracle.ports import Projection
-from oracle.records import OpeningRow
-from oracle.session_rows import PostedLines
+from oracle.records.sessions import PostedLines
+from oracle.records.work import OpeningRow
 from protocol.errors import Malformed
 from protocol.openings import PostedOpening, PostedReport, unpack_posted
 from protocol.types import BatchState, Ruling

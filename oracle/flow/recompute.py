@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from oracle.records import Member
+from oracle.records.work import Member
 from protocol.calls import split_unit
 from protocol.draw import Draw, audit_rate, auditor_of_unit, draw, draw_calls, epoch_end, epoch_of, is_reveal
 from protocol.errors import Reason, Refused

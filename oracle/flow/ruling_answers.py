@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from oracle.court_rows import CaseRow
 from oracle.flow.court import decide_case, has_opening, is_judge
 from oracle.flow.node import Node, not_ready, require_member
-from oracle.records import OpeningRow
+from oracle.records.court import CaseRow
+from oracle.records.work import OpeningRow
 from protocol.committee import PROPOSER_BLOCKS
 from protocol.errors import Reason, Refused, TooLarge
 from protocol.limits import MAX_TRANSCRIPT

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from oracle.court_rows import CaseRow
 from oracle.flow.node import Node, other_members
 from oracle.flow.ruling_answers import NEEDS_OPENING
-from oracle.records import Member, PeerAnswer
+from oracle.records.court import CaseRow
+from oracle.records.work import Member, PeerAnswer
 from protocol.committee import quorum
 from protocol.encoding import to_hex
 from protocol.errors import BadInput, SignatureInvalid

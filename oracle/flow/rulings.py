@@ -6,11 +6,11 @@ so a provider cannot split the court by opening to some of its members only.
 
 from __future__ import annotations
 
-from oracle.court_rows import CaseRow
 from oracle.flow.court import decide_case, open_cases
 from oracle.flow.node import Node
 from oracle.flow.ruling_rounds import CaseRound, collect
 from oracle.flow.submitting import fresh_key, has_turn
+from oracle.records.court import CaseRow
 from protocol.errors import ChainRefused
 from protocol.types import CaseKind, Ruling
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from oracle.flow.call_draw import note_call_draws
 from oracle.flow.court import undrawn_batches
 from oracle.flow.node import Node
-from oracle.records import BatchRow, Member
+from oracle.records.work import BatchRow, Member
 from protocol.draw import RevealChain, audit_rate, draw, epoch_end, epoch_of, is_reveal
 from protocol.errors import MallaError
 from protocol.types import BatchState

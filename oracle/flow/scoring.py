@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from oracle.canary_rows import PAYER
 from oracle.flow.batch_view import BatchView
 from oracle.flow.evidence import checks_of, is_of_canary
 from oracle.flow.node import Node
 from oracle.flow.verification import Finding
 from oracle.ports import Store
-from oracle.records import BatchRow, EntryRow
-from oracle.scores import LeafScore
+from oracle.records.canaries import PAYER
+from oracle.records.scores import LeafScore
+from oracle.records.work import BatchRow, EntryRow
 from protocol.encoding import digest_from
 from protocol.score import CLEAN, Leaf, Score, is_suspended, score_of
 from protocol.types import VerdictKind

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from oracle.flow.node import Node, find_batch, require_provider_key
-from oracle.records import BatchRow
-from oracle.session_rows import VoucherRow
+from oracle.records.sessions import VoucherRow
+from oracle.records.work import BatchRow
 from protocol.encoding import to_hex
 from protocol.errors import Malformed, Reason, Refused
 from protocol.limits import MAX_BATCH

@@ -8,7 +8,7 @@ from typing import Any
 from oracle.flow.node import Node
 from oracle.flow.shown_verdict import verdict_of
 from oracle.flow.views import hex_or_none
-from oracle.session_rows import SessionRow, SettledVoucher
+from oracle.records.sessions import SessionRow, SettledVoucher
 from protocol.calls import CallLine, call_unit
 from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused

@@ -8,7 +8,7 @@ from itertools import combinations
 from oracle.flow.decisions import decide_batch, sign_once
 from oracle.flow.node import Node, other_members
 from oracle.flow.submitting import fresh_key
-from oracle.records import BatchRow, PeerAnswer
+from oracle.records.work import BatchRow, PeerAnswer
 from protocol.committee import proposer, quorum
 from protocol.encoding import to_hex
 from protocol.errors import SignatureInvalid

@@ -8,7 +8,7 @@ from typing import Any
 from oracle.flow.evidence import checks_of
 from oracle.flow.node import Node
 from oracle.flow.turns import FINAL
-from oracle.records import BatchRow, JobRow, RecordRow
+from oracle.records.work import BatchRow, JobRow, RecordRow
 from protocol.types import CANARY_ONLY, BatchState, Outcome, VerdictKind
 from protocol.verdict import NOT_OPENED, is_beyond
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from oracle.flow.batch_view import BatchView, view_batch
 from oracle.flow.evidence import is_of_canary
 from oracle.flow.node import Node
-from oracle.records import EntryRow
+from oracle.records.work import EntryRow
 from protocol.committee import faults
 from protocol.draw import auditor_at
 from protocol.types import AUDIT_OPEN, BatchState, Outcome, VerdictKind

@@ -6,8 +6,8 @@ from typing import Any
 
 from oracle.flow.measuring import Judged
 from oracle.ports import Replayer
-from oracle.scores import KeptNumbers
-from oracle.session_rows import CallNote
+from oracle.records.scores import KeptNumbers
+from oracle.records.sessions import CallNote
 from protocol.documents import document_to_json
 from protocol.encoding import json_digest, to_hex
 from protocol.errors import BadInput, ProviderFault, Reason, Refused

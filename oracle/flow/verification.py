@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from oracle.canary_rows import CANARY
 from oracle.flow.call_checks import examine_call
 from oracle.flow.evidence import build_evidence
 from oracle.flow.measuring import Case, Judged, Unreadable, measure, render_prompt, require_one_reading
 from oracle.flow.node import Node
 from oracle.ports import Replayer
-from oracle.records import BatchRow, EntryRow, JobRow, OpeningRow
-from oracle.scores import KeptNumbers
+from oracle.records.canaries import CANARY
+from oracle.records.scores import KeptNumbers
+from oracle.records.work import BatchRow, EntryRow, JobRow, OpeningRow
 from protocol.calls import split_unit
 from protocol.claim import FinishReason
 from protocol.encoding import keccak, to_hex

@@ -10,7 +10,7 @@ from oracle.flow.court import wanted_by_cases
 from oracle.flow.node import Node
 from oracle.flow.shown_verdict import show_verdict
 from oracle.flow.turns import wanted_openings
-from oracle.records import BatchRow, Conviction, JobRow, RecordRow
+from oracle.records.work import BatchRow, Conviction, JobRow, RecordRow
 from protocol.encoding import to_hex
 from protocol.errors import Reason, Refused
 from protocol.types import JobState, Report

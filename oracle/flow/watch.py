@@ -19,7 +19,7 @@ from oracle.flow.rulings import propose_rulings
 from oracle.flow.sampling import draw_batches, publish_reveals
 from oracle.flow.session_reports import read_posted, read_terms
 from oracle.flow.settlement import propose
-from oracle.records import WatchRow
+from oracle.records.work import WatchRow
 from protocol.errors import MallaError
 
 SWEEP_EVERY = 60.0

@@ -8,7 +8,7 @@ from math import ceil
 from oracle.flow.batch_view import BatchView
 from oracle.flow.node import Node
 from oracle.flow.turns import FINAL, is_passed, turns_begun, turns_from
-from oracle.records import EntryRow, OpeningNote
+from oracle.records.work import EntryRow, OpeningNote
 from protocol.committee import faults
 from protocol.types import VerdictKind
 from protocol.verdict import EntryEvidence

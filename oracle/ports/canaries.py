@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from oracle.canary_rows import CanaryOrder, CanaryRow, CanaryState, OwnWallet
-from oracle.records import JobRow
+from oracle.records.canaries import CanaryOrder, CanaryRow, CanaryState, OwnWallet
+from oracle.records.work import JobRow
 from protocol.canary_lines import SeenDeposit
 from protocol.types import Transcript
 from protocol.units import Address, Digest

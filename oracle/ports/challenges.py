@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from oracle.challenge_rows import ChallengeRow, ChallengeState
+from oracle.records.challenges import ChallengeRow, ChallengeState
 from protocol.units import Digest
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from oracle.records import (
+from oracle.records.scores import Measured
+from oracle.records.work import (
     Member,
     PeerAnswer,
     SettlementRow,
 )
-from oracle.scores import Measured
 from protocol.challenge import ChallengeTerms
 from protocol.claim import Asked, Claim
 from protocol.claim_faults import ClaimFault

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Protocol
 
-from oracle.court_rows import CaseRow, ReviewRow
+from oracle.records.court import CaseRow, ReviewRow
 from protocol.types import Ruling, VerdictKind
 
 

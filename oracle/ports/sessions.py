@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
-from oracle.records import EntryRow
-from oracle.session_rows import DrawnCall, PostedLines, SessionRow, SettledVoucher, VoucherRow
+from oracle.records.sessions import DrawnCall, PostedLines, SessionRow, SettledVoucher, VoucherRow
+from oracle.records.work import EntryRow
 from protocol.listing import SignedListing
 from protocol.session_reports import SessionReport
 

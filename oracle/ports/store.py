@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from oracle.confirmation_rows import AuditorFault, CommitmentRow
 from oracle.ports.canaries import Canaries
 from oracle.ports.challenges import Challenges
 from oracle.ports.court import CaseProjection, Cases
 from oracle.ports.sessions import Listings, SessionProjection, Sessions
-from oracle.records import (
+from oracle.records.confirmations import AuditorFault, CommitmentRow
+from oracle.records.scores import KeptNumbers, LeafScore
+from oracle.records.work import (
     AuditRow,
     BatchRow,
     Conviction,
@@ -24,7 +25,6 @@ from oracle.records import (
     SettlementRow,
     WatchRow,
 )
-from oracle.scores import KeptNumbers, LeafScore
 from protocol.types import Decision, SignedOffer, SignedReport
 from protocol.units import Address, Digest
 

@@ -13,7 +13,7 @@ from oracle.edges.broker import CeleryQueue
 from oracle.edges.canary_requests import RequesterProgram
 from oracle.edges.peers import HttpPeers
 from oracle.edges.store import SqlStore, open_engine
-from oracle.records import Member
+from oracle.records.work import Member
 from oracle.wiring import REVEAL_PURPOSE, SEAL_PURPOSE, check_model_files, load_requesting, migrate_database
 from protocol.documents import document_digest
 from protocol.draw import RevealChain

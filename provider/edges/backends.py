@@ -18,15 +18,15 @@ from provider.config import DEFAULT_STREAMS, Settings, threads_of
 from provider.edges.models import find_vector_manifest, model_digest
 from provider.edges.tokenizer import model_cache
 from provider.edges.vector_backend import load_vector_backend
-from provider.ports import Backend, Backends, Deliver
-from provider.records import Completion, Produced
+from provider.ports.work import Backend, Backends, Deliver
+from provider.records.work import Completion, Produced
 
 POLL = 0.1
 """Seconds between two looks at `cancelled` while no token comes."""
 
 
 class TorchBackend:
-    """`provider.ports.Backend` over one engine that batches all runs, and the model's tokenizer."""
+    """`provider.ports.work.Backend` over one engine that batches all runs, and the model's tokenizer."""
 
     def __init__(self, model: ServedModel, encoder: PromptEncoder, slots: int = threads_of(DEFAULT_STREAMS)) -> None:
         self._encoder = encoder

@@ -24,7 +24,7 @@ from provider.edges.streams import connect
 
 
 class CeleryBroker:
-    """`provider.ports.Broker`, and `provider.reply_ports.CallBroker`."""
+    """`provider.ports.work.Broker`, and `provider.ports.replies.CallBroker`."""
 
     def __init__(self, broker_url: str) -> None:
         self._app = Celery("malla-provider", broker=broker_url)

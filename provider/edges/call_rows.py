@@ -21,8 +21,8 @@ from provider.edges.session_reads import (
     read_speed,
 )
 from provider.edges.session_tables import CALLS
-from provider.records import Lease
-from provider.session_rows import LEASE_SECONDS, CallRow, CallStage, CallWork, EndedCall
+from provider.records.sessions import LEASE_SECONDS, CallRow, CallStage, CallWork, EndedCall
+from provider.records.work import Lease
 
 CLAIM = text(
     f"UPDATE calls SET stage = '{CallStage.RUNNING}', lease_holder = :holder, lease_until = :until "

@@ -12,7 +12,7 @@ from protocol.errors import ChainRefused
 from protocol.messages import Domain
 from protocol.types import BatchState, Commitment, InFlightClaim, Job, JobState, Session, Voucher
 from protocol.units import Address
-from provider.records import Head, JournalBatch, Oracle, Terms, Tx
+from provider.records.work import Head, JournalBatch, Oracle, Terms, Tx
 
 SEATS_SECONDS = 5.0
 """How old an oracle's URL may be."""
@@ -20,7 +20,7 @@ MOST_JOBS = 4096
 
 
 class ChainView:
-    """`provider.ports.Chain`. A head is kept for the length of one round, see `forget`."""
+    """`provider.ports.work.Chain`. A head is kept for the length of one round, see `forget`."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -101,7 +101,7 @@ class ChainView:
 
 
 class NodeSender:
-    """`provider.ports.Sender`: what the node key sends."""
+    """`provider.ports.work.Sender`: what the node key sends."""
 
     def __init__(self, chain: Chain, sender: Sender, address: str, owner: Address) -> None:
         self._chain, self._sender, self._address, self._owner = chain, sender, address, owner

@@ -22,8 +22,8 @@ from sqlalchemy import (
 from protocol.challenge import DeviceClaim, SignedCommitment
 from protocol.units import Digest
 from protocol.wire import from_json, to_json
-from provider.challenge_rows import ChallengeRow, ChallengeStage
 from provider.edges.tables import METADATA
+from provider.records.challenges import ChallengeRow, ChallengeStage
 
 CHALLENGES = Table(
     "challenges",
@@ -44,7 +44,7 @@ CHALLENGES = Table(
 
 
 class SqlChallenges:
-    """`provider.challenge_ports.Challenges`."""
+    """`provider.ports.challenges.Challenges`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -18,7 +18,7 @@ from protocol.errors import Unavailable
 
 
 class TorchChallenger:
-    """`provider.challenge_ports.Challenger`."""
+    """`provider.ports.challenges.Challenger`."""
 
     def claim(self, terms: ChallengeTerms) -> DeviceClaim | None:
         """What the driver says of the card, and a rate measured on one product; None without a CUDA device."""

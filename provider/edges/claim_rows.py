@@ -12,11 +12,11 @@ from protocol.envelope import SignedTotals
 from protocol.types import Session, SessionState, SignedOffer
 from protocol.units import Digest, Wei
 from protocol.wire import from_json
-from provider.claims import Claimable, Claimed, ClaimStage, LinkedCall, OverSession, VoucherClaim
 from provider.edges.session_reads import read_unit, split_digests
 from provider.edges.session_tables import CALLS, CLAIMS, SESSION_KEYS, SESSIONS
 from provider.edges.tables import OFFERS
-from provider.session_rows import CallUnit
+from provider.records.claims import Claimable, Claimed, ClaimStage, LinkedCall, OverSession, VoucherClaim
+from provider.records.sessions import CallUnit
 
 ALIVE = (SessionState.OPEN.name, SessionState.CLOSING.name)
 
@@ -26,7 +26,7 @@ class ClaimOvertaken(Exception):
 
 
 class SqlClaims:
-    """`provider.session_ports.Claims`."""
+    """`provider.ports.sessions.Claims`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

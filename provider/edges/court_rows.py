@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from protocol.chain.events import CaseDefaulted, CaseOpened, CaseRuled, Event
 from protocol.types import CaseKind
-from provider.court_rows import Contested
 from provider.edges.tables import METADATA
+from provider.records.court import Contested
 
 CASES = Table(
     "cases",

@@ -7,7 +7,7 @@ import platform
 
 from protocol.listing import MAX_NAME
 from provider.edges.gpu import NvmlGpu
-from provider.figures import Device
+from provider.records.figures import Device
 
 
 def ask_device() -> Device:

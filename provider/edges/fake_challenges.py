@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from protocol.challenge import ChallengeTerms, DeviceClaim, SignedCommitment
 from protocol.errors import MallaError
-from provider.challenge_rows import ChallengeRow, ChallengeStage
-from provider.records import Oracle
+from provider.records.challenges import ChallengeRow, ChallengeStage
+from provider.records.work import Oracle
 
 
 @dataclass

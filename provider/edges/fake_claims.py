@@ -8,16 +8,16 @@ from protocol.calls import CallLine
 from protocol.encoding import keccak
 from protocol.types import SessionState
 from protocol.units import Wei
-from provider.claims import Claimable, Claimed, ClaimStage, LinkedCall, OverSession, VoucherClaim
 from provider.edges.fake_sessions import FakeSession, FakeSessions
-from provider.session_rows import CallStage, CallUnit
+from provider.records.claims import Claimable, Claimed, ClaimStage, LinkedCall, OverSession, VoucherClaim
+from provider.records.sessions import CallStage, CallUnit
 
 ALIVE = (SessionState.OPEN, SessionState.CLOSING)
 
 
 @dataclass
 class FakeClaims:
-    """`provider.session_ports.Claims` over sessions in memory."""
+    """`provider.ports.sessions.Claims` over sessions in memory."""
 
     sessions: FakeSessions = field(default_factory=FakeSessions)
     rows: list[VoucherClaim] = field(default_factory=list)

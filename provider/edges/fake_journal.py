@@ -9,12 +9,12 @@ from typing import Any
 from protocol.encoding import to_hex
 from protocol.types import BatchState, SignedOffer
 from protocol.units import Digest, Wei
-from provider.claims import Claimable
-from provider.court_rows import Contested
 from provider.edges.fake_claims import FakeClaims
 from provider.edges.fake_outbox import FakeOutbox
-from provider.figures import Earnings, Speed
-from provider.records import JournalBatch, JournalJob, Lease, Stage, StoredReceipt, Work
+from provider.records.claims import Claimable
+from provider.records.court import Contested
+from provider.records.figures import Earnings, Speed
+from provider.records.work import JournalBatch, JournalJob, Lease, Stage, StoredReceipt, Work
 
 LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 UNFINISHED = (Stage.SEEN, Stage.DECLINING, *LIVE, Stage.DONE, Stage.COMMITTING)
@@ -22,7 +22,7 @@ UNFINISHED = (Stage.SEEN, Stage.DECLINING, *LIVE, Stage.DONE, Stage.COMMITTING)
 
 @dataclass
 class FakeJournal(FakeOutbox):
-    """`provider.ports.Journal`."""
+    """`provider.ports.work.Journal`."""
 
     rows: dict[bytes, JournalJob] = field(default_factory=dict)
     enqueued: dict[bytes, float] = field(default_factory=dict)

@@ -1,11 +1,11 @@
-"""`provider.session_ports.Leavers` in memory, for tests."""
+"""`provider.ports.sessions.Leavers` in memory, for tests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from provider.leaving import one_less, one_more
-from provider.records import Left
+from provider.records.work import Left
 
 
 @dataclass

@@ -24,12 +24,12 @@ from protocol.types import (
 )
 from protocol.units import Address
 from provider.edges.fakes import DOMAIN, FakeClock
-from provider.records import Head, JournalBatch, Oracle, Terms, Tx, Wanted
+from provider.records.work import Head, JournalBatch, Oracle, Terms, Tx, Wanted
 
 
 @dataclass
 class FakeChain:
-    """`provider.ports.Chain`; a test sets what it answers. Jobs are OPEN unless it says otherwise."""
+    """`provider.ports.work.Chain`; a test sets what it answers. Jobs are OPEN unless it says otherwise."""
 
     clock: FakeClock
     members: tuple[Oracle, ...] = ()
@@ -80,7 +80,7 @@ class FakeChain:
 
 @dataclass
 class FakeSender:
-    """`provider.ports.Sender`: remembers what was sent under which key; `bad` jobs make their batch be refused."""
+    """`provider.ports.work.Sender`: remembers what was sent under which key; `bad` jobs make their batch be refused."""
 
     sent: dict[str, tuple[str, object]] = field(default_factory=dict)
     outcomes: dict[str, Tx] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class FakeSender:
 
 @dataclass
 class FakeOracles:
-    """`provider.ports.OracleClient` for four oracles in memory. `fail` maps an address to the error that it raises."""
+    """`ports.work.OracleClient` for four oracles in memory. `fail` maps an address to the error that it raises."""
 
     signers: list[Signer] = field(default_factory=lambda: [Signer(keccak(f"oracle {i}".encode())) for i in range(4)])
     blobs: dict[bytes, bytes] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from protocol.types import BatchState
 from protocol.units import Address
-from provider.records import Delivery, DeliveryKind, JournalBatch, StoredReceipt
+from provider.records.work import Delivery, DeliveryKind, JournalBatch, StoredReceipt
 
 
 @dataclass

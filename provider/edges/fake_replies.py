@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from protocol.errors import Unavailable
-from provider.reply_ports import Entry, Event
+from provider.ports.replies import Entry, Event
 
 
 @dataclass
 class FakeReplies:
-    """`provider.reply_ports.Outlet`, `.Inlet` and `.CallBroker`. `work` is what the worker does when a call is
+    """`provider.ports.replies.Outlet`, `.Inlet` and `.CallBroker`. `work` is what the worker does when a call is
     enqueued; `on_send` is called before each entry is appended."""
 
     work: Callable[[bytes], object] = lambda call_id: None

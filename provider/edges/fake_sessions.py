@@ -27,8 +27,7 @@ from protocol.vouchers import (
     take_voucher,
 )
 from provider.edges.fakes import DOMAIN
-from provider.records import Lease
-from provider.session_rows import (
+from provider.records.sessions import (
     LEASE_SECONDS,
     CallRefused,
     CallRow,
@@ -41,6 +40,7 @@ from provider.session_rows import (
     call_id,
     unknown_session,
 )
+from provider.records.work import Lease
 
 IN_FLIGHT = (CallStage.WAITING, CallStage.RUNNING)
 
@@ -59,7 +59,7 @@ class FakeSession:
 
 @dataclass
 class FakeSessions:
-    """`provider.session_ports.Sessions`."""
+    """`provider.ports.sessions.Sessions`."""
 
     domain: Domain = DOMAIN
     rows: dict[bytes, FakeSession] = field(default_factory=dict)

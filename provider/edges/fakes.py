@@ -16,8 +16,8 @@ from protocol.sealing import derive_secret, public_key, unseal
 from protocol.signing import Signer
 from protocol.types import Sampler
 from protocol.units import Address
-from provider.ports import Deliver
-from provider.records import Completion, Produced
+from provider.ports.work import Deliver
+from provider.records.work import Completion, Produced
 
 ESCROW = Address("0x00000000000000000000000000000000000e5c20")
 DOMAIN = Domain(31337, ESCROW)
@@ -32,7 +32,7 @@ class FakeClock:
 
 
 class FakeKeys:
-    """`provider.ports.Keys` of a known key."""
+    """`provider.ports.work.Keys` of a known key."""
 
     def __init__(self, name: str = "node") -> None:
         self.signer = Signer(keccak(name.encode()))

@@ -21,7 +21,7 @@ MAX_DEVICES = 16
 
 
 class NvmlGpu:
-    """`provider.ports.Gpu`. Holds the driver from the first job on: to open it for each would hold that one up, and to
+    """`ports.work.Gpu`. Holds the driver from the first job on: to open it for each would hold that one up, and to
     look for a library that is not installed does, too."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from provider.edges.court_rows import CourtRows
 from provider.edges.journal_jobs import JobRows
 from provider.edges.reports import ReportRows
 from provider.edges.tables import BATCHES, BEATS, BURNS, DELIVERIES, JOBS, OFFERS, RECEIPTS, REVEALS
-from provider.records import Delivery, DeliveryKind, JournalBatch, StoredReceipt
+from provider.records.work import Delivery, DeliveryKind, JournalBatch, StoredReceipt
 
 
 def open_engine(database_url: str, connections: int = 2) -> Engine:
@@ -49,7 +49,7 @@ def _require_alive(engine: Engine, connection: Any) -> None:
 
 
 class PostgresJournal(JobRows, ReportRows, CourtRows):
-    """`provider.ports.Journal`. Safe to share between threads and processes."""
+    """`provider.ports.work.Journal`. Safe to share between threads and processes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from protocol.types import Job
 from protocol.units import Digest, Wei
 from protocol.wire import from_json
-from provider.claims import Claimable
 from provider.edges.claim_rows import ClaimOvertaken, insert_claims
 from provider.edges.tables import JOBS
-from provider.figures import Speed
-from provider.records import JournalJob, Lease, Stage, Work
+from provider.records.claims import Claimable
+from provider.records.figures import Speed
+from provider.records.work import JournalJob, Lease, Stage, Work
 
 _LIVE = (Stage.ACCEPTED, Stage.RUNNING)
 

@@ -13,7 +13,7 @@ SEALING_PURPOSE = "malla/node/x25519/v1"
 
 
 class NodeKeys:
-    """`provider.ports.Keys`: signs with the node key, opens with the X25519 key that is derived from it."""
+    """`provider.ports.work.Keys`: signs with the node key, opens with the X25519 key that is derived from it."""
 
     def __init__(self, private_key: bytes) -> None:
         self.signer = Signer(private_key)

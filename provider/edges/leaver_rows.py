@@ -1,4 +1,4 @@
-"""`provider.session_ports.Leavers` in PostgreSQL."""
+"""`provider.ports.sessions.Leavers` in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from provider.edges.session_tables import LEAVERS
 from provider.leaving import one_less, one_more
-from provider.records import Left
+from provider.records.work import Left
 
 
 class SqlLeavers:

@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-from provider.ports import Log
+from provider.ports.work import Log
 
 
 def open_log(process: str, level: str = "INFO") -> Log:

@@ -1,4 +1,4 @@
-"""`provider.lost_ports.Market` over the oracles' public reads, the chain and the home folder."""
+"""`provider.ports.lost.Market` over the oracles' public reads, the chain and the home folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from protocol.units import Address, Digest
 from protocol.wire import from_json
 from provider.edges.offer_files import OfferFiles
 from provider.edges.oracle_client import HttpOracleClient
-from provider.lost_ports import Kind, Standing, Won
-from provider.records import Oracle
+from provider.ports.lost import Kind, Standing, Won
+from provider.records.work import Oracle
 
 T = TypeVar("T")
 MOST_ROWS = 100

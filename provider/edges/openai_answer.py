@@ -8,8 +8,8 @@ from protocol.claim import pack_top
 from protocol.encoding import pack_float32
 from protocol.errors import ConfigInvalid
 from provider.edges.openai_chunks import ServerToken
-from provider.ports import Deliver
-from provider.records import Produced
+from provider.ports.work import Deliver
+from provider.records.work import Produced
 
 
 class ServerAnswer:

@@ -30,8 +30,8 @@ from provider.edges.openai_answer import ServerAnswer, ids_of, logprobs_of
 from provider.edges.openai_chunks import ServerToken
 from provider.edges.openai_http import ModelServer, RunCancelled
 from provider.edges.tokenizer import model_cache
-from provider.ports import Deliver
-from provider.records import Completion
+from provider.ports.work import Deliver
+from provider.records.work import Completion
 
 PATIENCE = 60.0
 """Seconds for which a job's run asks a server again that is down or busy, before its first token."""
@@ -52,7 +52,7 @@ PARAMETERS: dict[str, Any] = {
 
 
 class OpenAiServerBackend:
-    """`provider.ports.Backend` over a server. `required` are the proofs of our profile, `model` is the server's name of
+    """`ports.work.Backend` over a server. `required` are the proofs of our profile, `model` is the server's name of
     it (empty where it has one); `patience` is in seconds."""
 
     def __init__(self, server: ModelServer, encoder: PromptEncoder, model: str = "", required: Sequence[str] = (),

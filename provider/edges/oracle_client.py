@@ -15,7 +15,7 @@ from protocol.limits import MAX_BLOB, MAX_JSON_BODY
 from protocol.listing import SignedListing
 from protocol.types import SignedOffer, SignedReport
 from protocol.wire import to_json
-from provider.records import Oracle, Wanted
+from provider.records.work import Oracle, Wanted
 
 TIMEOUT = httpx.Timeout(8.0, connect=2.0)
 LONGEST = 15.0
@@ -24,7 +24,7 @@ NOT_READY_STATUS = (409, 425, 503)
 
 
 class HttpOracleClient:
-    """`provider.ports.OracleClient`. Follows no redirects and uses no proxy of the environment."""
+    """`provider.ports.work.OracleClient`. Follows no redirects and uses no proxy of the environment."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._http = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False,

@@ -27,8 +27,8 @@ from protocol.wire import to_json
 from provider.edges.court_rows import apply_court_event
 from provider.edges.session_projection import apply_session_event
 from provider.edges.tables import BATCHES, BURNS, CONVICTIONS, JOBS
-from provider.ports import Log
-from provider.records import Stage
+from provider.ports.work import Log
+from provider.records.work import Stage
 
 
 class Projection:

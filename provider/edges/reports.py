@@ -8,7 +8,7 @@ from protocol.encoding import to_hex
 from protocol.units import Wei
 from provider.edges.session_figures import sum_vouchers
 from provider.edges.tables import BATCHES, CONVICTIONS, DELIVERIES, JOBS
-from provider.figures import Earnings
+from provider.records.figures import Earnings
 
 
 class ReportRows:

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Select, and_, exists, or_, select, update
 
 from protocol.types import BatchState, SessionState
-from provider.claims import ClaimStage
 from provider.edges.session_tables import CALLS, CLAIMS, SESSIONS
 from provider.edges.tables import BATCHES, DELIVERIES, JOBS
-from provider.records import DeliveryKind, Stage
-from provider.session_rows import CallStage
+from provider.records.claims import ClaimStage
+from provider.records.sessions import CallStage
+from provider.records.work import DeliveryKind, Stage
 
 AT_ONCE = 512
 """Rows of each table in one round."""
@@ -22,7 +22,7 @@ REFUNDED, DROPPED = Stage.REFUNDED, Stage.DROPPED
 
 
 class SqlSaid:
-    """`provider.session_ports.Said`."""
+    """`provider.ports.sessions.Said`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine, func, select
 from protocol.encoding import to_hex
 from protocol.types import SessionState
 from protocol.units import Wei
-from provider.claims import ClaimStage
 from provider.edges.session_tables import CLAIMS, SESSIONS
 from provider.edges.tables import BATCHES
+from provider.records.claims import ClaimStage
 
 ALIVE = (SessionState.OPEN.name, SessionState.CLOSING.name)
 

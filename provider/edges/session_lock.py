@@ -24,7 +24,7 @@ from provider.edges.session_reads import (
 )
 from provider.edges.session_tables import CALLS, SESSIONS
 from provider.edges.tables import OFFERS
-from provider.session_rows import CallRefused, CallRow, CallStage, SessionFacts, unknown_session
+from provider.records.sessions import CallRefused, CallRow, CallStage, SessionFacts, unknown_session
 
 _WRITTEN = ("owed_amount", "owed_units", "owed_calls", "owed_head", "accepted_amount", "accepted_units",
             "accepted_calls", "accepted_head", "in_flight", "held", "signature", "running", "touched_at")

@@ -23,11 +23,11 @@ from protocol.chain.events import (
 )
 from protocol.types import Entry, Session, SessionState
 from protocol.wire import from_json, to_json
-from provider.claims import ClaimStage
 from provider.edges.claim_rows import end_claims
 from provider.edges.session_tables import CALLS, CLAIMS, SESSION_KEYS, SESSIONS
 from provider.edges.tables import BATCHES
-from provider.ports import Log
+from provider.ports.work import Log
+from provider.records.claims import ClaimStage
 
 
 def apply_session_event(connection: Connection, owner: str, placed: ChainEvent, log: Log) -> None:

@@ -11,7 +11,7 @@ from protocol.types import Session, SessionState
 from protocol.units import Digest, Wei
 from protocol.vouchers import Standing
 from provider.edges.session_tables import CALLS, SESSION_KEYS, SESSIONS
-from provider.session_rows import CallRow, CallStage, CallUnit, EndedCall, OpenCall, SessionTotals
+from provider.records.sessions import CallRow, CallStage, CallUnit, EndedCall, OpenCall, SessionTotals
 
 IN_FLIGHT = (CallStage.WAITING, CallStage.RUNNING)
 

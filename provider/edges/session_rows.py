@@ -25,7 +25,7 @@ from provider.edges.session_reads import (
     totals_after,
     totals_shown,
 )
-from provider.session_rows import (
+from provider.records.sessions import (
     LEASE_SECONDS,
     MAX_UNCLAIMED,
     CallRefused,
@@ -37,7 +37,7 @@ from provider.session_rows import (
 
 
 class SqlSessions(CallRows):
-    """`provider.session_ports.Sessions`. Safe to share between threads and processes."""
+    """`provider.ports.sessions.Sessions`. Safe to share between threads and processes."""
 
     def admit(self, request: CallRequest, kind: str, input_tokens: int, now: float) -> CallRow:
         spec, voucher = request.spec, request.voucher

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from protocol.errors import Unavailable
 from provider.config import SOCKET_SECONDS
 from provider.edges.streams import BLOCK_MS, FIX, KEEP_SECONDS, LEFT, MOST_LEFT, REPLIES, connect
-from provider.reply_ports import Entry, Event
+from provider.ports.replies import Entry, Event
 
 FRAMES = 64
 MOST_EARLY = 1_024
@@ -22,7 +22,7 @@ MOST_EARLY = 1_024
 
 
 class RedisInlet:
-    """`provider.reply_ports.Inlet`. It blocks on one connection and on no thread, however many calls stream."""
+    """`provider.ports.replies.Inlet`. It blocks on one connection and on no thread, however many calls stream."""
 
     def __init__(self, url: str) -> None:
         self._now = connect(url)

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from protocol.errors import Unavailable
 from provider.config import SOCKET_SECONDS
-from provider.reply_ports import Entry
+from provider.ports.replies import Entry
 
 REPLIES, LEFT = "malla:replies", "malla:left"
 """Frames of entries, and the calls whose requester went away."""
@@ -31,7 +31,7 @@ FIX = "Check MALLA_BROKER_URL and that it runs; then ask again: nothing is owed.
 
 
 class RedisOutlet:
-    """`provider.reply_ports.Outlet`, for all threads of the worker. Two threads of its own begin with the first use."""
+    """`ports.replies.Outlet`, for all threads of the worker. Two threads of its own begin with the first use."""
 
     def __init__(self, url: str) -> None:
         self._redis = connect(url)

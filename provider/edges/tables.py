@@ -61,7 +61,7 @@ JOBS = Table(
     Index("ix_jobs_batch", "batch_id"),
     Index("ix_jobs_kept", "stage", postgresql_where=text("prompt IS NOT NULL")),
 )
-"""One row a job of ours; `stage` is a `provider.records.Stage`, times are unix seconds."""
+"""One row a job of ours; `stage` is a `provider.records.work.Stage`, times are unix seconds."""
 
 BATCHES = Table(
     "batches",

@@ -13,11 +13,11 @@ from protocol.manifest import check_request
 from provider.config import Settings
 from provider.edges.models import find_vector_manifest, model_digest
 from provider.edges.vector_backend import load_vector_counter
-from provider.ports import Counter, Counters
+from provider.ports.work import Counter, Counters
 
 
 class TokenCounter:
-    """`provider.ports.Counter`."""
+    """`provider.ports.work.Counter`."""
 
     def __init__(self, encoder: PromptEncoder) -> None:
         self._encoder = encoder

@@ -14,8 +14,8 @@ from protocol.sampling import PLAIN
 from protocol.types import Prompt, Sampler
 from protocol.vector_manifest import VectorManifest
 from protocol.vectors import VectorInputs, inputs_of_prompt
-from provider.ports import Deliver
-from provider.records import Completion
+from provider.ports.work import Deliver
+from provider.records.work import Completion
 
 if TYPE_CHECKING:
     from protocol.engine.vector_model import VectorModel
@@ -27,7 +27,7 @@ def inputs_of(messages: Sequence[tuple[str, str]], manifest: VectorManifest) -> 
 
 
 class VectorCounter:
-    """`provider.ports.Counter` of a vector model."""
+    """`provider.ports.work.Counter` of a vector model."""
 
     def __init__(self, manifest: VectorManifest, encoder: TextEncoder | None) -> None:
         self._manifest, self._encoder = manifest, encoder
@@ -39,7 +39,7 @@ class VectorCounter:
 
 
 class VectorBackend:
-    """`provider.ports.Backend` of a vector model: one pass, no stream."""
+    """`provider.ports.work.Backend` of a vector model: one pass, no stream."""
 
     def __init__(self, model: VectorModel) -> None:
         self._model = model

@@ -15,10 +15,10 @@ from protocol.vouchers import WRONG_SIGNER, signer_of
 from provider.flow.call_checks import check_call, require_kind, require_within
 from provider.flow.patience import Patience
 from provider.flow.status import judge_readiness
-from provider.ports import Clock, Counters, Journal, Keys, Log
-from provider.reply_ports import CallBroker
-from provider.session_ports import Sessions
-from provider.session_rows import CallRefused, CallRow, SessionFacts, SessionTotals, unknown_session
+from provider.ports.replies import CallBroker
+from provider.ports.sessions import Sessions
+from provider.ports.work import Clock, Counters, Journal, Keys, Log
+from provider.records.sessions import CallRefused, CallRow, SessionFacts, SessionTotals, unknown_session
 from provider.shelf import Shelf
 
 BUSY_SECONDS, QUOTE_SECONDS = 1, 60

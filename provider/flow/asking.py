@@ -12,8 +12,8 @@ from protocol.proofs.fingerprint import drawn_group, open_group
 from protocol.sealing import new_secret, seal
 from protocol.transcript import parse_transcript, transcript_bytes
 from provider.flow.drawing import Opening
-from provider.records import JournalBatch, Oracle
-from provider.session_rows import CallUnit
+from provider.records.sessions import CallUnit
+from provider.records.work import JournalBatch, Oracle
 
 REPEAT_SECONDS = 15.0
 """An opening that was taken and is still wanted after this long is sent again: its oracle lost it."""

@@ -16,8 +16,8 @@ from protocol.types import AUDIT_ONE, AUDIT_OPEN, JobSpec
 from protocol.units import Address
 from provider.flow.checks import check_prompt
 from provider.flow.inference import OPENING_ROOM
-from provider.ports import Counters
-from provider.session_rows import CallRefused, SessionFacts
+from provider.ports.work import Counters
+from provider.records.sessions import CallRefused, SessionFacts
 from provider.shelf import Served, Shelf
 
 TOKEN_BYTES = 96

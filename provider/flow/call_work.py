@@ -10,8 +10,8 @@ from protocol.sealing import new_secret
 from protocol.transcript import answer_of, leaf, transcript_bytes
 from protocol.types import NO_FINGERPRINT, JobSpec, Transcript
 from provider.flow.inference import OPENING_ROOM
-from provider.records import Completion
-from provider.session_rows import CallRefused, CallRow, CallWork
+from provider.records.sessions import CallRefused, CallRow, CallWork
+from provider.records.work import Completion
 
 
 @dataclass(frozen=True)

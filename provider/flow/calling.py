@@ -11,11 +11,11 @@ from protocol.transcript import parse_prompt, parse_spec
 from protocol.types import JobSpec
 from provider.flow.call_work import Times, write_work
 from provider.flow.replies import Reply, end_part
-from provider.ports import Backends, Clock, Gpu, Log
-from provider.records import Lease, Produced
-from provider.reply_ports import Outlet
-from provider.session_ports import Leavers, Sessions
-from provider.session_rows import LEASE_SECONDS, CallRefused, CallRow, CallWork
+from provider.ports.replies import Outlet
+from provider.ports.sessions import Leavers, Sessions
+from provider.ports.work import Backends, Clock, Gpu, Log
+from provider.records.sessions import LEASE_SECONDS, CallRefused, CallRow, CallWork
+from provider.records.work import Lease, Produced
 
 PATIENCE, EARNED, LOOK_EVERY = 10.0, 0.04, 0.05
 """Seconds that a call waits for a voucher which covers more, what each token that went out adds to all its waiting (or

@@ -5,12 +5,12 @@ from __future__ import annotations
 from protocol.committee import faults
 from protocol.types import CaseKind
 from protocol.units import Address
-from provider.court_rows import Contested
 from provider.flow.asking import REPEAT_SECONDS, Asking, Place, opened_transcript, seal_opening
 from provider.flow.drawing import Opening
 from provider.flow.units import Draws, find_unit, is_kept_back
-from provider.records import Delivery, DeliveryKind, JournalBatch
-from provider.session_rows import CallUnit
+from provider.records.court import Contested
+from provider.records.sessions import CallUnit
+from provider.records.work import Delivery, DeliveryKind, JournalBatch
 
 
 def open_for_case(opening: Opening, one: Asking, place: Place, case: Contested, asking: set[Address],

@@ -25,10 +25,10 @@ from protocol.challenge import (
 from protocol.challenge_opening import opened_by
 from protocol.errors import MallaError, Reason, Refused, Unavailable
 from protocol.units import Address, Digest
-from provider.challenge_ports import ChallengeBroker, ChallengeClient, Challenges
-from provider.challenge_rows import ChallengeRow, ChallengeStage
-from provider.ports import Chain, Clock, Keys, Log
-from provider.records import Oracle
+from provider.ports.challenges import ChallengeBroker, ChallengeClient, Challenges
+from provider.ports.work import Chain, Clock, Keys, Log
+from provider.records.challenges import ChallengeRow, ChallengeStage
+from provider.records.work import Oracle
 
 AGAIN_SECONDS = 120.0
 """After this long the worker is told again."""

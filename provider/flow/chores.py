@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from protocol.committee import faults
 from protocol.types import BatchState
-from provider.ports import Chain, Journal, Log, Sender
-from provider.records import JournalBatch
+from provider.ports.work import Chain, Journal, Log, Sender
+from provider.records.work import JournalBatch
 
 
 @dataclass(frozen=True)

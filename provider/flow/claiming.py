@@ -8,7 +8,7 @@ from links.
 
 from __future__ import annotations
 
-from provider.claims import Claimable, Claimed
+from provider.records.claims import Claimable, Claimed
 
 COMMIT_MARGIN = 2
 """Seconds before the last one in which nothing is committed any more: the transaction could be mined too late."""

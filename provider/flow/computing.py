@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protocol.challenge import ChallengeTerms
-from provider.challenge_ports import Challenger, Challenges
-from provider.challenge_rows import ChallengeStage
-from provider.ports import Log
+from provider.ports.challenges import Challenger, Challenges
+from provider.ports.work import Log
+from provider.records.challenges import ChallengeStage
 
 NO_DEVICE = "no challenge taken: this provider has no CUDA device"
 

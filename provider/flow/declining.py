@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol.errors import ChainRefused
 from protocol.types import JobState
 from provider.flow.work import Committing
-from provider.records import JournalJob, Stage
+from provider.records.work import JournalJob, Stage
 
 
 def send_declines(committing: Committing) -> None:

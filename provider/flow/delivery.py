@@ -17,8 +17,8 @@ from protocol.transcript import telemetry_digest
 from protocol.types import BatchState, Report, SignedOffer, SignedReport
 from protocol.wire import from_json, to_json
 from provider.flow.inference import answer_digest
-from provider.ports import Chain, Clock, Journal, Keys, Log, OracleClient
-from provider.records import Delivery, DeliveryKind, JournalJob, Oracle
+from provider.ports.work import Chain, Clock, Journal, Keys, Log, OracleClient
+from provider.records.work import Delivery, DeliveryKind, JournalJob, Oracle
 
 NOT_READY_SECONDS = 1.0
 """How soon an oracle is asked again that has not seen the commitment yet."""

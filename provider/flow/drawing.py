@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from protocol.draw import REVEAL_WAIT, Draw, audit_rate, draw, epoch_end, epoch_of, is_reveal
 from protocol.errors import MallaError, Unavailable
 from protocol.units import BPS_ONE, Bps
-from provider.ports import Chain, Clock, Journal, Keys, Log, OracleClient
-from provider.records import JournalBatch, Oracle
-from provider.session_ports import Claims
+from provider.ports.sessions import Claims
+from provider.ports.work import Chain, Clock, Journal, Keys, Log, OracleClient
+from provider.records.work import JournalBatch, Oracle
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provider.ports import Chain, Log
-from provider.session_ports import Said
+from provider.ports.sessions import Said
+from provider.ports.work import Chain, Log
 
 EVERY_SECONDS = 60.0
 

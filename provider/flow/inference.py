@@ -19,8 +19,8 @@ from protocol.transcript import (
     transcript_bytes,
 )
 from protocol.types import NO_FINGERPRINT, Transcript
-from provider.ports import Backends, Clock, Gpu, Journal, Log
-from provider.records import Completion, JournalJob, Lease, Work
+from provider.ports.work import Backends, Clock, Gpu, Journal, Log
+from provider.records.work import Completion, JournalJob, Lease, Work
 
 LEASE_SECONDS = 45.0
 OPENING_ROOM = 2_048

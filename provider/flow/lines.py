@@ -13,9 +13,9 @@ from protocol.session_reports import reportable
 from protocol.types import Commitment, InFlightClaim, Voucher
 from protocol.units import Digest
 from protocol.vouchers import on_chain
-from provider.claims import Claimable, VoucherClaim
-from provider.ports import Chain
-from provider.records import JournalJob
+from provider.ports.work import Chain
+from provider.records.claims import Claimable, VoucherClaim
+from provider.records.work import JournalJob
 
 Claiming = Claimable | VoucherClaim
 

@@ -9,9 +9,9 @@ from protocol.errors import MallaError
 from protocol.listing import Listing, SignedListing, check_listing, listing_digest
 from protocol.messages import Domain
 from protocol.units import Address
-from provider.figures import Device
-from provider.ports import Clock, Keys, Log, OracleClient
-from provider.records import Oracle
+from provider.ports.work import Clock, Keys, Log, OracleClient
+from provider.records.figures import Device
+from provider.records.work import Oracle
 
 SIGN_SECONDS = 600
 """A new listing, with what was measured since, is signed this often."""

@@ -18,7 +18,7 @@ from protocol.messages import Domain, offer_digest
 from protocol.signing import recover
 from protocol.types import CANARY_ONLY, Offer, SignedOffer
 from protocol.units import Wei, in_tokens
-from provider.lost_ports import Kind, Standing, Won
+from provider.ports.lost import Kind, Standing, Won
 
 MILLISECONDS = 1000
 """In a second of our offers' nonces: each is the time at which its offer was made."""

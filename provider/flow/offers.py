@@ -11,8 +11,8 @@ from protocol.messages import Domain, offer_digest
 from protocol.types import Offer, SignedOffer
 from protocol.units import UINT96_MAX, Address, Digest, Seconds, Wei
 from protocol.wire import to_json
-from provider.ports import Clock, Journal, Keys, Log
-from provider.records import Delivery, DeliveryKind, Oracle
+from provider.ports.work import Clock, Journal, Keys, Log
+from provider.records.work import Delivery, DeliveryKind, Oracle
 from provider.shelf import Served
 
 REPUBLISH_SECONDS = 300

@@ -18,8 +18,8 @@ from provider.flow.asking import REPEAT_SECONDS, Asking, Place, ask_wanted, open
 from provider.flow.case_openings import open_for_case
 from provider.flow.drawing import Opening
 from provider.flow.units import Draws, find_unit, is_kept_back, is_place
-from provider.records import Delivery, DeliveryKind, Oracle
-from provider.session_rows import CallUnit
+from provider.records.sessions import CallUnit
+from provider.records.work import Delivery, DeliveryKind, Oracle
 
 
 def open_leaves(opening: Opening, oracles: Sequence[Oracle]) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from provider.leaving import FREE, wait_of
-from provider.records import Left
-from provider.session_ports import Leavers
-from provider.session_rows import CallRefused
+from provider.ports.sessions import Leavers
+from provider.records.sessions import CallRefused
+from provider.records.work import Left
 
 LOOK_EVERY = 0.5
 

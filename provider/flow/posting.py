@@ -18,8 +18,8 @@ from provider.flow.asking import ask_wanted, opened_transcript
 from provider.flow.drawing import Opening, draw_batch
 from provider.flow.session_reports import make_session_report
 from provider.flow.units import all_units, drawn_units, find_unit, is_kept_back, is_place
-from provider.ports import Sender
-from provider.records import DeliveryKind, JournalBatch, Oracle
+from provider.ports.work import Sender
+from provider.records.work import DeliveryKind, JournalBatch, Oracle
 
 ATTEMPTS = 3
 """Transactions that may be mined and revert before a batch is given up."""

@@ -10,9 +10,9 @@ from protocol.encoding import to_hex
 from protocol.envelope import seal_part
 from protocol.errors import MallaError, Refused, Unavailable
 from protocol.transcript import parse_transcript
-from provider.records import Produced
-from provider.reply_ports import Entry, Event, Outlet
-from provider.session_rows import CallRefused, CallRow, EndedCall
+from provider.ports.replies import Entry, Event, Outlet
+from provider.records.sessions import CallRefused, CallRow, EndedCall
+from provider.records.work import Produced
 
 END_AGAIN, CANCEL, TOTALS, ASK_END = 2**32, 2**33, 2**34, 2**35
 """Numbers of parts that are no part of a reply: the end part given out again, a requester's word to stop, and its

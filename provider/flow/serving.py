@@ -11,8 +11,8 @@ from protocol.limits import MAX_TRANSCRIPT
 from protocol.types import JobState
 from protocol.units import Address
 from provider.flow.checks import check_job, check_prompt
-from provider.ports import Broker, Chain, Clock, Counters, Journal, Keys, Log, OracleClient
-from provider.records import JournalJob, Oracle, Stage
+from provider.ports.work import Broker, Chain, Clock, Counters, Journal, Keys, Log, OracleClient
+from provider.records.work import JournalJob, Oracle, Stage
 from provider.shelf import Shelf
 
 LEAST_SECONDS = 5

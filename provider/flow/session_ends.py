@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provider.ports import Chain, Clock, Log, Sender
-from provider.session_ports import Claims, Sessions
+from provider.ports.sessions import Claims, Sessions
+from provider.ports.work import Chain, Clock, Log, Sender
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from protocol.encoding import canonical_json, to_hex
 from protocol.messages import Domain
 from protocol.session_reports import SessionReport, session_report_digest
 from protocol.wire import to_json
-from provider.claims import VoucherClaim
-from provider.ports import Journal, Keys, Log
-from provider.records import Delivery, DeliveryKind, Oracle
-from provider.session_ports import Claims
+from provider.ports.sessions import Claims
+from provider.ports.work import Journal, Keys, Log
+from provider.records.claims import VoucherClaim
+from provider.records.work import Delivery, DeliveryKind, Oracle
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from protocol.draw import Draw, draw_calls, is_drawn
 from protocol.transcript import parse_spec
 from protocol.types import CANARY_ONLY
 from provider.flow.drawing import Opening, audit_rate_of, draw_batch
-from provider.records import JournalBatch
-from provider.session_rows import CallUnit
+from provider.records.sessions import CallUnit
+from provider.records.work import JournalBatch
 
 
 @dataclass

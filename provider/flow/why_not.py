@@ -16,7 +16,7 @@ from protocol.messages import Domain, offer_digest
 from protocol.types import Offer, SignedOffer
 from protocol.units import Address, Digest, Wei, in_tokens
 from provider.flow.lost_checks import Ours, asked_price, fits_tokens, list_checks
-from provider.lost_ports import Kind, Market, Won
+from provider.ports.lost import Kind, Market, Won
 
 
 @dataclass(frozen=True)

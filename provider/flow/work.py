@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from protocol.errors import ChainRefused
 from protocol.types import JobState
-from provider.claims import Claimable
 from provider.flow.claiming import COMMIT_MARGIN, find_claim
 from provider.flow.lines import Lines, alike, commit_key, commitment_of
-from provider.ports import Chain, Clock, Journal, Log, Sender
-from provider.records import JournalJob, Stage
-from provider.session_ports import Claims
+from provider.ports.sessions import Claims
+from provider.ports.work import Chain, Clock, Journal, Log, Sender
+from provider.records.claims import Claimable
+from provider.records.work import JournalJob, Stage
 
 REFUSED_SECONDS, VOUCHER_REFUSED_SECONDS = 5.0, 20.0
 

@@ -26,7 +26,7 @@ from provider.flow.serving import Serving
 from provider.flow.session_ends import Ending
 from provider.flow.session_reports import Reporting
 from provider.flow.work import Committing
-from provider.ports import Backends, Journal, Log
+from provider.ports.work import Backends, Journal, Log
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

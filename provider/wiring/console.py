@@ -11,9 +11,9 @@ from protocol.errors import MallaError
 from protocol.types import SignedOffer
 from protocol.units import Address
 from provider.config import DEFAULT_MODEL, TORCH_CLASS, models_of
-from provider.figures import Earnings
 from provider.flow.doctor import ChainFacts, Facts
 from provider.flow.status import judge_readiness
+from provider.records.figures import Earnings
 from provider.shelf import Served, choose_name
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from provider.flow.admission import Admission
 from provider.flow.calling import Calling
 from provider.flow.inference import Inference
 from provider.flow.patience import Patience
-from provider.ports import Log
-from provider.reply_ports import Inlet
+from provider.ports.replies import Inlet
+from provider.ports.work import Log
 
 if TYPE_CHECKING:
     from provider.edges.journal import PostgresJournal

@@ -7,7 +7,7 @@ import sqlite3
 from protocol.encoding import canonical_json, parse_json, to_hex
 from protocol.limits import MAX_BLOB
 from protocol.wire import from_json, to_json
-from requester.session_records import CallFile, Holds
+from requester.records.sessions import CallFile, Holds
 
 MAX_ROW = 16 * MAX_BLOB
 COLUMNS = {"number": "INTEGER NOT NULL DEFAULT 0", "at": "INTEGER NOT NULL DEFAULT 0",

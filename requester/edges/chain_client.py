@@ -12,8 +12,8 @@ from protocol.signing import Signer
 from protocol.types import BatchHead, Entry, Job
 from protocol.units import Address, Digest, Wei
 from requester.edges.event_index import EventIndex
-from requester.ports import Balances, JobFacts, JobView, Seat, Standing, Terms
-from requester.records import JobFile
+from requester.ports.jobs import Balances, JobFacts, JobView, Seat, Standing, Terms
+from requester.records.jobs import JobFile
 
 PERMIT_LIFE = 3600
 """Seconds for which a deposit's permit is valid."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from protocol.chain.chain import Chain as ChainEdge
 from protocol.chain.records import Call
 from protocol.units import Address, Wei
-from requester.court_ports import CaseView, DisputeTerms, LineView
-from requester.records import JobFile
+from requester.ports.court import CaseView, DisputeTerms, LineView
+from requester.records.jobs import JobFile
 
 
 class CourtChainClient:

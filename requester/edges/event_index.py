@@ -22,7 +22,7 @@ from protocol.chain.events import (
 )
 from protocol.types import Outcome, RefundReason
 from protocol.units import Address, Digest, Wei
-from requester.ports import Committed, Ended, JobFacts
+from requester.ports.jobs import Committed, Ended, JobFacts
 
 PACE = 0.4
 """Seconds between two looks at the chain, however many threads ask."""

@@ -16,7 +16,7 @@ from protocol.limits import MAX_BLOB
 from protocol.units import Digest
 from protocol.wire import from_json, to_json
 from requester.errors import JobNotFound
-from requester.records import FORMAT, JobFile
+from requester.records.jobs import FORMAT, JobFile
 
 MAX_FILE = 16 * MAX_BLOB
 

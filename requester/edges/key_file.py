@@ -13,7 +13,7 @@ from protocol.encoding import canonical_json, parse_json
 from protocol.errors import ConfigInvalid, MallaError, file_error
 from protocol.limits import MAX_BLOB
 from protocol.wire import from_json, to_json
-from requester.key_records import ApiKey
+from requester.records.keys import ApiKey
 
 MAX_FILE = 16 * MAX_BLOB
 

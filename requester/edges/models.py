@@ -19,7 +19,7 @@ from protocol.types import Prompt
 from protocol.units import Digest
 from protocol.vector_manifest import VectorManifest
 from protocol.vectors import inputs_of_prompt
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
 
 NOTHING_DRAWN = Drawing((GREEDY,), 0)
 """Of a vector model, whose calls name the plain sampler."""

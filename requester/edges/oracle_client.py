@@ -15,7 +15,7 @@ from protocol.listing import SignedListing
 from protocol.types import SignedOffer
 from protocol.units import Address, Digest
 from protocol.wire import from_json
-from requester.records import StorageReceipt
+from requester.records.jobs import StorageReceipt
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 LONGEST = 30.0

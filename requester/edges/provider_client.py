@@ -19,8 +19,8 @@ from protocol.quotes import Quote
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
 from requester.edges.public_network import NotPublic
-from requester.session_ports import ProviderSaid
-from requester.session_records import ProviderTotals
+from requester.ports.sessions import ProviderSaid
+from requester.records.sessions import ProviderTotals
 
 TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 """Of a stream too: a provider says something every five seconds, if only that it lives."""

@@ -9,7 +9,7 @@ from protocol.chain.records import Call
 from protocol.chain.session_events import SessionOpened
 from protocol.types import Session
 from protocol.units import Address, Digest, Wei
-from requester.session_records import KeyState, OpenedSession, SessionFile, SessionTerms, SessionView
+from requester.records.sessions import KeyState, OpenedSession, SessionFile, SessionTerms, SessionView
 
 NO_KEY = Address("0x" + "00" * 20)
 

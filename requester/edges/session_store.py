@@ -17,7 +17,7 @@ from protocol.errors import ConfigInvalid, MallaError
 from protocol.units import Address
 from protocol.wire import from_json, to_json
 from requester.edges.call_table import MAX_ROW, PUT, call_of, make_table, row_of
-from requester.session_records import FORMAT, CallFile, CallStage, Holds, Marks, SessionFile
+from requester.records.sessions import FORMAT, CallFile, CallStage, Holds, Marks, SessionFile
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS sessions (label TEXT PRIMARY KEY, body TEXT NOT NULL);

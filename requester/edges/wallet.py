@@ -25,7 +25,7 @@ from protocol.errors import ChainUnreachable, Unavailable
 from protocol.sealing import derive_secret
 from protocol.signing import Signer
 from protocol.units import Address, Digest
-from requester.ports import Mined
+from requester.ports.jobs import Mined
 
 MAX_GAS_PRICE = 500 * 10**9
 """Wei a unit of gas that is never passed."""

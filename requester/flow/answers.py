@@ -9,8 +9,8 @@ from protocol.errors import ProviderFault
 from protocol.transcript import check_logprobs, leaf, parse_answer
 from protocol.types import Answer, Transcript
 from requester.errors import AnswerInvalid
-from requester.ports import Models
-from requester.records import JobFile
+from requester.ports.jobs import Models
+from requester.records.jobs import JobFile
 
 
 def read_answer(sealed: bytes, file: JobFile, reply_secret: bytes, models: Models) -> Answer:

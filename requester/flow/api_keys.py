@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from protocol.errors import BadInput, MallaError
 from protocol.signing import Signer
 from protocol.units import Address, Digest, Wei
-from requester.key_records import ACTIVE, REVOKED, REVOKING, ApiKey
-from requester.ports import Wallet
+from requester.ports.jobs import Wallet
+from requester.records.keys import ACTIVE, REVOKED, REVOKING, ApiKey
 
 PREFIX = "malla-"
 MAX_MODELS = 16

@@ -13,8 +13,8 @@ from dataclasses import replace
 from enum import Enum
 
 from protocol.units import Address
-from requester.session_ports import SessionStore
-from requester.session_records import Marks
+from requester.ports.sessions import SessionStore
+from requester.records.sessions import Marks
 
 OUTAGE_HALF, RECORD_HALF, FAULT_HALF = 30.0, 3_600.0, 86_400.0
 BANNED = 0.5

@@ -12,7 +12,7 @@ from protocol.encoding import keccak
 from protocol.errors import BadInput, MallaError
 from protocol.transcript import ROLES
 from protocol.units import from_tokens
-from requester.records import JobResult
+from requester.records.jobs import JobResult
 
 FIELDS = {"id", "prompt", "messages", "model", "max_tokens", "max_price", "provider", "deadline", "seed"}
 

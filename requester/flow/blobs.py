@@ -10,8 +10,8 @@ from protocol.errors import MallaError, Unavailable
 from protocol.messages import Domain, storage_receipt_digest
 from protocol.signing import require_signer
 from protocol.units import Digest
-from requester.ports import Oracle
-from requester.records import StorageReceipt
+from requester.ports.jobs import Oracle
+from requester.records.jobs import StorageReceipt
 
 
 def send_blob(data: bytes, oracles: Sequence[Oracle], domain: Domain) -> tuple[StorageReceipt, ...]:

@@ -10,7 +10,7 @@ from protocol.transcript import prompt_bytes
 from protocol.types import JobSpec, Prompt
 from requester.flow.desk import Desk, Live
 from requester.flow.sellers import Order
-from requester.session_records import CallFile, CallStage
+from requester.records.sessions import CallFile, CallStage
 
 KEY_BYTES = 32
 

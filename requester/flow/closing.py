@@ -11,7 +11,7 @@ from protocol.errors import ChainRefused, MallaError
 from protocol.units import Wei
 from requester.flow.desk import Desk, Live
 from requester.flow.posting import post_exactly
-from requester.session_records import Phase
+from requester.records.sessions import Phase
 
 MARGIN = 120
 """Seconds before its end from which a session takes no new calls."""

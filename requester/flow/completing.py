@@ -10,8 +10,8 @@ from requester.flow.jobs import with_answer
 from requester.flow.reasons import explain_end
 from requester.flow.receipts import collect_receipt, receipt_document
 from requester.flow.verdicts import with_words
-from requester.ports import Market
-from requester.records import JobFile, Stage
+from requester.ports.jobs import Market
+from requester.records.jobs import JobFile, Stage
 
 PAUSE = 0.5
 PATIENCE = 20.0

@@ -14,9 +14,9 @@ from requester.flow.directory import Directory
 from requester.flow.funding import Funds
 from requester.flow.signed_totals import sign_totals
 from requester.flow.vouchers import Meter
-from requester.ports import Market
-from requester.session_ports import CallOracle, Provider, SessionChain, SessionStore, Signers, Spawn
-from requester.session_records import CallFile, Limits, Phase, SessionFile
+from requester.ports.jobs import Market
+from requester.ports.sessions import CallOracle, Provider, SessionChain, SessionStore, Signers, Spawn
+from requester.records.sessions import CallFile, Limits, Phase, SessionFile
 
 
 @dataclass(eq=False)

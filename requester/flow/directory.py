@@ -19,8 +19,8 @@ from protocol.types import SignedOffer
 from protocol.units import Address
 from requester.flow.prepare import gather_offers
 from requester.flow.sellers import Seller
-from requester.ports import Market, Standing, Terms
-from requester.session_ports import CallOracle, Spawn
+from requester.ports.jobs import Market, Standing, Terms
+from requester.ports.sessions import CallOracle, Spawn
 
 LOCAL_CHAIN = 31337
 """Chain id of a test network, whose providers live on this machine."""

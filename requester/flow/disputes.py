@@ -13,12 +13,12 @@ from protocol.encoding import to_hex
 from protocol.errors import BadInput, ChainRefused
 from protocol.types import BatchState, Ruling
 from protocol.units import Wei
-from requester.court_ports import CaseView, Court, Dispute, DisputePlan, LineView
 from requester.errors import BondMissing
 from requester.flow.funding import Funds
 from requester.flow.jobs import advance
-from requester.ports import Market
-from requester.records import JobFile, Stage
+from requester.ports.court import CaseView, Court, Dispute, DisputePlan, LineView
+from requester.ports.jobs import Market
+from requester.records.jobs import JobFile, Stage
 
 Confirm = Callable[[DisputePlan], None]
 """Asked before a bond is paid; raises when the answer is no."""

@@ -15,8 +15,8 @@ from requester.flow.jobs import advance
 from requester.flow.opening import is_retryable
 from requester.flow.prepare import Request, prepare_job
 from requester.flow.telling import Report, tell
-from requester.ports import Market
-from requester.records import ENDED, JobFile, Stage
+from requester.ports.jobs import Market
+from requester.records.jobs import ENDED, JobFile, Stage
 
 PAUSE = 0.5
 OUTAGES = 120

@@ -10,7 +10,7 @@ from requester.flow.bans import Failure
 from requester.flow.call_records import Attempt, CallFailed
 from requester.flow.filter_query import FilterInvalid
 from requester.flow.opening import NOT_YET_CHARGED
-from requester.session_ports import ProviderSaid
+from requester.ports.sessions import ProviderSaid
 
 OF_CONTRACT = {"KeyExpired": 403, "KeyNotAuthorised": 403, "ModelNotAllowed": 403, "KeyCapTooLow": 402,
                "InsufficientBalance": 402}

@@ -13,7 +13,7 @@ from protocol.sampling import PLAIN, Drawing, describe_sampler
 from protocol.signing import recover
 from protocol.types import Sampler, SignedOffer
 from protocol.units import Address, Digest, Wei, in_tokens
-from requester.ports import Standing, Terms
+from requester.ports.jobs import Standing, Terms
 
 
 @dataclass(frozen=True)

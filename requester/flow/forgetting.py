@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from requester.flow.desk import Desk
 from requester.flow.session_receipts import WEEK
-from requester.ports import JobFiles
-from requester.records import ENDED
-from requester.session_records import CallStage, Holds
+from requester.ports.jobs import JobFiles
+from requester.records.jobs import ENDED
+from requester.records.sessions import CallStage, Holds
 
 AT_ONCE = 256
 """Calls of one stage in one round."""

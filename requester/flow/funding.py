@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from protocol.units import Wei
 from requester.errors import BalanceTooLow, GasMissing
-from requester.ports import Chain, Wallet
+from requester.ports.jobs import Chain, Wallet
 
 
 class Funds:

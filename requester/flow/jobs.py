@@ -17,8 +17,8 @@ from requester.flow.blobs import fetch_blob
 from requester.flow.funding import Funds
 from requester.flow.opening import open_on_chain, send_blobs
 from requester.flow.reasons import explain_end, verdict_of
-from requester.ports import Ended, JobFacts, Market
-from requester.records import JobFile, Stage
+from requester.ports.jobs import Ended, JobFacts, Market
+from requester.records.jobs import JobFile, Stage
 
 GRACE = 5
 """Seconds for which a deadline's exit is left to others before this client calls it."""

@@ -14,7 +14,7 @@ from protocol.errors import Reason, Refused
 from protocol.messages import Domain
 from protocol.units import Address
 from requester.flow.filters import Candidate, Wanted, list_filters, price_of
-from requester.ports import Terms
+from requester.ports.jobs import Terms
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from protocol.types import JobState
 from protocol.units import Digest
 from requester.flow.blobs import send_blob
 from requester.flow.funding import Funds
-from requester.ports import Market
-from requester.records import JobFile, Stage
+from requester.ports.jobs import Market
+from requester.records.jobs import JobFile, Stage
 
 NOT_YET_CHARGED = frozenset({
     "OfferExpired", "OfferIsRevoked", "OfferSignatureInvalid", "OutstandingTooHigh", "StakeDoesNotDeter",

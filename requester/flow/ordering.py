@@ -8,7 +8,7 @@ import secrets
 from protocol.errors import BadInput, Reason, Refused
 from protocol.sampling import CANDIDATES, GREEDY, GUMBEL, check_sampler
 from protocol.types import AUDIT_CLASSES, Sampler
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
 
 
 def sampler_of(temperature: float = 0.0, top_p: float = 1.0, top_k: int = CANDIDATES, seed: int | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocol.errors import BadInput, MallaError, Unavailable
 from requester.flow.desk import Desk, Live
-from requester.session_ports import ProviderSaid
+from requester.ports.sessions import ProviderSaid
 
 TRIES = 5
 PAUSE = 0.3

@@ -19,8 +19,8 @@ from protocol.units import Address, Digest, Wei
 from requester.flow.filters import Candidate, Wanted
 from requester.flow.matching import choose_offer
 from requester.flow.ordering import require_context, require_order
-from requester.ports import Market, ModelChoice, Terms
-from requester.records import FORMAT, JobFile, Stage
+from requester.ports.jobs import Market, ModelChoice, Terms
+from requester.records.jobs import FORMAT, JobFile, Stage
 
 
 @dataclass(frozen=True)

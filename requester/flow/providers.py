@@ -16,8 +16,8 @@ from protocol.units import Address, Wei, in_tokens
 from requester.flow.bans import banned_for, reliability
 from requester.flow.matching import Removed
 from requester.flow.sellers import Order, Seller, facts_of, largest_of, price_of
-from requester.ports import Terms
-from requester.session_records import Marks
+from requester.ports.jobs import Terms
+from requester.records.sessions import Marks
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from protocol.quotes import Quote, quote_digest
 from protocol.signing import require_signer
 from protocol.types import SignedOffer
 from protocol.units import Address
-from requester.session_ports import Provider
+from requester.ports.sessions import Provider
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from protocol.settlement_proof import Check
 from protocol.types import Answer
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
-from requester.ports import Market, Models, Oracle
-from requester.records import JobFile
+from requester.ports.jobs import Market, Models, Oracle
+from requester.records.jobs import JobFile
 
 
 def collect_receipt(file: JobFile, market: Market) -> Receipt | None:

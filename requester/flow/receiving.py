@@ -15,8 +15,8 @@ from requester.flow.desk import Desk, Live
 from requester.flow.endings import Ending, Received, check_end, recovered, vector_of
 from requester.flow.gathering import Gathering
 from requester.flow.posting import post_voucher
-from requester.ports import ModelChoice
-from requester.session_records import CallFile, CallStage
+from requester.ports.jobs import ModelChoice
+from requester.records.sessions import CallFile, CallStage
 
 RECOVERED_PART = 2**32
 """Number under which an end is sealed that is asked for again."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from protocol.encoding import to_hex
 from protocol.types import Offer, RefundReason
-from requester.ports import Market
-from requester.records import JobFile, JobResult
+from requester.ports.jobs import Market
+from requester.records.jobs import JobFile, JobResult
 
 
 def result_of(file: JobFile) -> JobResult:

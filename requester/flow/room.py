@@ -14,7 +14,7 @@ from requester.flow.bans import Failure
 from requester.flow.desk import Desk, Live
 from requester.flow.failing import AttemptFailed
 from requester.flow.spending import KeyUsedUp, SpendLimit, amount_within
-from requester.session_records import CallFile
+from requester.records.sessions import CallFile
 
 PAUSE, PATIENCE = 0.1, 20.0
 """Seconds that a call waits for others to end when the limits, or what a voucher can name, leave no room for it."""

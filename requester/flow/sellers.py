@@ -12,8 +12,8 @@ from protocol.units import TOKEN, Address, Digest, Wei
 from requester.flow.bans import reliability
 from requester.flow.call_records import CallWanted
 from requester.flow.filter_query import Condition
-from requester.ports import ModelChoice, Standing
-from requester.session_records import Marks
+from requester.ports.jobs import ModelChoice, Standing
+from requester.records.sessions import Marks
 
 MILLION = 10**6
 MIB = 1024

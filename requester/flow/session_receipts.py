@@ -14,7 +14,7 @@ from protocol.units import Digest
 from protocol.wire import from_json, to_json
 from requester.flow.desk import Desk
 from requester.flow.receipts import parse_receipt
-from requester.session_records import CallFile, CallStage, Phase, SessionFile
+from requester.records.sessions import CallFile, CallStage, Phase, SessionFile
 
 FORMAT = "malla-call-receipt/1"
 AT_ONCE = 64

@@ -17,8 +17,8 @@ from requester.flow.quotes import ask_quote
 from requester.flow.sellers import Order, Seller
 from requester.flow.spending import amount_within
 from requester.flow.vouchers import Meter
-from requester.session_ports import ProviderSaid
-from requester.session_records import FORMAT, OpenedSession, Phase, SessionFile
+from requester.ports.sessions import ProviderSaid
+from requester.records.sessions import FORMAT, OpenedSession, Phase, SessionFile
 
 
 def find_or_open(desk: Desk, chosen: Weighed, order: Order) -> Live:

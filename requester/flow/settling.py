@@ -14,8 +14,8 @@ from protocol.transcript import spec_digest
 from requester.flow.bans import Failure
 from requester.flow.posting import post_voucher
 from requester.flow.receiving import ASK_END_PART, CANCEL_PART, TOTALS_PART, Receiver
-from requester.session_ports import ProviderSaid
-from requester.session_records import CallStage
+from requester.ports.sessions import ProviderSaid
+from requester.records.sessions import CallStage
 
 TRIES = 20
 PAUSE = 0.5

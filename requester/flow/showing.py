@@ -18,8 +18,8 @@ from requester.flow.providers import Choice
 from requester.flow.quotes import SignedQuote, ask_quote
 from requester.flow.results import offer_row
 from requester.flow.sellers import MILLION, Order, facts_of
-from requester.ports import Models
-from requester.session_records import SessionFile
+from requester.ports.jobs import Models
+from requester.records.sessions import SessionFile
 
 
 @dataclass(frozen=True)

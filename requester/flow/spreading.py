@@ -11,7 +11,7 @@ from typing import Protocol
 from protocol.errors import BadInput, ChainUnreachable, MallaError, Reason, Refused, Unavailable
 from requester.errors import BalanceTooLow, GasMissing, WaitTimeout
 from requester.flow.batch import Line
-from requester.records import JobResult, Progress
+from requester.records.jobs import JobResult, Progress
 
 SETTLED = "SETTLED"
 OURS = (BadInput, BalanceTooLow, GasMissing)

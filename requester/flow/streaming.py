@@ -14,8 +14,8 @@ from requester.flow.receiving import Receiver, ReplyFailed
 from requester.flow.room import take_in
 from requester.flow.sellers import Order
 from requester.flow.settling import abandon_call, ask_to_cancel, settle_call
-from requester.session_ports import ProviderSaid, Reply
-from requester.session_records import CallStage
+from requester.ports.sessions import ProviderSaid, Reply
+from requester.records.sessions import CallStage
 
 START_TRIES = 40
 STALE_TRIES = 30

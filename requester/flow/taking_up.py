@@ -12,7 +12,7 @@ from requester.flow.desk import Desk, Live
 from requester.flow.receiving import Receiver
 from requester.flow.sessions import adopt, opened
 from requester.flow.settling import settle_call
-from requester.session_records import CallStage, Phase, SessionFile
+from requester.records.sessions import CallStage, Phase, SessionFile
 
 
 def take_up(desk: Desk) -> list[Live]:

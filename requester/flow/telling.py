@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from protocol.encoding import to_hex
 from protocol.units import in_tokens
-from requester.records import JobFile, Progress, Stage
+from requester.records.jobs import JobFile, Progress, Stage
 
 Report = Callable[[Progress], None]
 

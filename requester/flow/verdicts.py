@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from protocol.errors import MallaError
 from protocol.types import RefundReason, VerdictKind
-from requester.ports import Market
-from requester.records import JobFile
+from requester.ports.jobs import Market
+from requester.records.jobs import JobFile
 
 LONGEST = 500
 

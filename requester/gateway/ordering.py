@@ -13,8 +13,8 @@ from requester.flow.call_records import CHAT, COMPLETION, EMBEDDING, CallWanted
 from requester.flow.ordering import sampler_of
 from requester.gateway.asks import Ask, EmbedAsk, Routing, Sampling
 from requester.gateway.parts import Options, Served
-from requester.key_records import ApiKey
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
+from requester.records.keys import ApiKey
 
 ATTEMPTS = 3
 MARKERS = 2

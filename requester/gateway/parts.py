@@ -10,7 +10,7 @@ from protocol.listing import Listing
 from protocol.types import AUDIT_ONE, SignedOffer
 from requester.flow.api_keys import KeyRing
 from requester.flow.call_records import CallEvent, CallWanted
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
 
 
 @dataclass(frozen=True)

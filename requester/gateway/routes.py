@@ -29,8 +29,8 @@ from requester.gateway.read_completion import read_completion, read_embedding
 from requester.gateway.refusals import Refusal, bad_field
 from requester.gateway.running import Floor
 from requester.gateway.writing import Piece, Writer
-from requester.key_records import ApiKey
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
+from requester.records.keys import ApiKey
 
 EVENT_STREAM = "text/event-stream"
 

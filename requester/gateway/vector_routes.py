@@ -28,7 +28,7 @@ from requester.gateway.read_options import routing_of
 from requester.gateway.refusals import Refusal, bad_field
 from requester.gateway.routes import CallRoutes, admit
 from requester.gateway.running import Floor
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
 
 FIELDS = frozenset({"model", "input", "user", "provider"})
 MAX_ROWS = 512

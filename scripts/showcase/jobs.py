@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from protocol.errors import MallaError
 from requester.client import Client
 from requester.config import Settings
-from requester.records import JobResult, Progress
+from requester.records.jobs import JobResult, Progress
 from scripts.testnet.arrangement import Arrangement, Requester
 
 MAX_TOKENS = 64

@@ -11,7 +11,7 @@ import psycopg
 from protocol.chain.events import JobRefunded, JobSettled
 from protocol.chain.keystore import keystore_address
 from requester.client import Client
-from requester.records import JobResult, Progress
+from requester.records.jobs import JobResult, Progress
 from scripts.ledger import read_ledger
 from scripts.showcase.jobs import connect_requester
 from scripts.testnet.arrangement import Node

@@ -12,7 +12,7 @@ from protocol.chain.records import Call
 from protocol.chain.sender import send_and_wait
 from protocol.economics import fee, slashed
 from protocol.errors import Refused
-from requester.records import JobResult
+from requester.records.jobs import JobResult
 from scripts.demo import Seen, list_parties, summarise
 from scripts.showcase.jobs import Followed, Order
 from scripts.showcase.summary import read_balances

@@ -10,7 +10,7 @@ from oracle.flow.node import Node
 from oracle.flow.reviews import perform_review, want_reviews
 from oracle.flow.ruling_answers import sign_ruling
 from oracle.flow.submitting import has_turn
-from oracle.records import PeerAnswer
+from oracle.records.work import PeerAnswer
 from protocol.chain.events import CaseOpened, CaseRuled
 from protocol.chain.records import CourtCase
 from protocol.encoding import from_hex

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from oracle.confirmation_rows import AuditCommitment
 from oracle.flow.commitments import accept_audit_commitment
 from oracle.flow.confirmations import accept_record, reveal_findings
 from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from oracle.flow.node import Node
+from oracle.records.confirmations import AuditCommitment
 from protocol.encoding import json_digest
 from protocol.messages import audit_commitment, audit_commitment_digest, audit_record_digest
 from protocol.signing import Signer

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from oracle.api import build_api
 from oracle.config import Settings
 from oracle.edges.metrics import Figures
-from oracle.records import WatchRow
+from oracle.records.work import WatchRow
 from oracle.wiring import Parts
 from protocol.encoding import canonical_json, json_digest, keccak, to_hex
 from protocol.limits import MAX_BLOB, MAX_JSON_BODY

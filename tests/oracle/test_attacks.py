@@ -12,7 +12,7 @@ from oracle.flow.intake import accept_opening
 from oracle.flow.node import Node
 from oracle.flow.settlement import propose
 from oracle.flow.turns import wanted_openings
-from oracle.records import PeerAnswer
+from oracle.records.work import PeerAnswer
 from protocol.errors import Reason, Refused
 from protocol.messages import settlement_digest
 from protocol.types import Decision, Outcome, VerdictKind

@@ -217,7 +217,7 @@ def test_peer_copy__altered_by_the_peer__never_convicts(world: World,
 
 
 def _row(world: World, sealed: bytes, seat: int = 0) -> object:
-    from oracle.records import OpeningRow
+    from oracle.records.work import OpeningRow
 
     return OpeningRow(1, 0, world.signers[seat].address, sealed, "provider", world.clock())
 

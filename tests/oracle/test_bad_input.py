@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from oracle.api import build_api
 from oracle.config import Settings
-from oracle.confirmation_rows import AuditCommitment
 from oracle.edges.metrics import Figures
+from oracle.records.confirmations import AuditCommitment
 from oracle.wiring import Parts
 from protocol.encoding import json_digest, to_hex
 from protocol.listing import Listing, SignedListing, listing_digest

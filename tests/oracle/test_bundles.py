@@ -17,7 +17,7 @@ from oracle.flow.bundles import build_bundle
 from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from oracle.flow.sampling import draw_batches
-from oracle.scores import LeafScore
+from oracle.records.scores import LeafScore
 from protocol.bundle import consent_digest
 from protocol.bundle_check import check_bundle
 from protocol.bundle_leaf import BundleInvalid

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from oracle.canary_rows import CanaryOrder, CanaryRow, CanaryState, OwnWallet
 from oracle.edges.fake_requests import FakeRequesting
 from oracle.flow.canaries import LATE, LOOK_EVERY, step_canary, want_canaries
 from oracle.flow.canary_prompts import compose
 from oracle.flow.canary_traffic import observe, plan_canaries
 from oracle.ports.canaries import Followed
+from oracle.records.canaries import CanaryOrder, CanaryRow, CanaryState, OwnWallet
 from protocol.chain.events import Deposited
 from protocol.errors import Reason, Refused, Unavailable
 from protocol.types import Sampler

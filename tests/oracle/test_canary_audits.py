@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from oracle.canary_rows import CANARY, PAYER, CanaryOrder, CanaryState, OwnWallet
 from oracle.edges.fake_model import fake_profile
 from oracle.flow.batch_view import view_batch
 from oracle.flow.blobs import read_specs, sweep
@@ -18,7 +17,8 @@ from oracle.flow.intake import accept_opening
 from oracle.flow.measuring import Case, measure
 from oracle.flow.scoring import read_scores
 from oracle.flow.turns import owes_audit
-from oracle.records import OpeningRow, RecordRow
+from oracle.records.canaries import CANARY, PAYER, CanaryOrder, CanaryState, OwnWallet
+from oracle.records.work import OpeningRow, RecordRow
 from protocol.encoding import keccak, pack_float32
 from protocol.profile import CalibrationProfile, HonestRange
 from protocol.score import PAYER_CAP

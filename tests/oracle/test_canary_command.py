@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from oracle.canary_rows import CanaryOrder, CanaryState, OwnWallet
 from oracle.cli import app
 from oracle.config import Settings
 from oracle.edges.fake_requests import FakeRequesting
 from oracle.edges.fakes import fake_store
+from oracle.records.canaries import CanaryOrder, CanaryState, OwnWallet
 from oracle.wiring import console
 from protocol.types import Sampler
 from tests.oracle.test_config import GOOD

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from oracle.canary_rows import CanaryOrder
 from oracle.edges.canary_requests import RequesterProgram
+from oracle.records.canaries import CanaryOrder
 from protocol.chain.keystore import open_keystore, read_password
 from protocol.encoding import to_hex
 from protocol.errors import ConfigInvalid, Refused, Unavailable

@@ -11,7 +11,7 @@ from oracle.flow.intake import accept_opening
 from oracle.flow.reviews import perform_review, want_reviews
 from oracle.flow.sampling import draw_batches
 from oracle.flow.views import list_wanted
-from oracle.records import RecordRow
+from oracle.records.work import RecordRow
 from protocol.encoding import keccak
 from protocol.errors import ChainUnreachable, Refused
 from protocol.signing import Signer

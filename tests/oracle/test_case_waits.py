@@ -11,7 +11,7 @@ from oracle.flow.court_chores import CONVICTION_ROOM
 from oracle.flow.intake import accept_opening
 from oracle.flow.reviews import perform_review, want_reviews
 from oracle.flow.rulings import propose_rulings
-from oracle.records import PeerAnswer
+from oracle.records.work import PeerAnswer
 from protocol.types import CaseKind, Outcome, Ruling, VerdictKind
 from tests.oracle.court import WINDOW, disputed, later, link_rulings, open_case, review, rule, turn_of
 from tests.oracle.world import World

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from oracle.challenge_rows import ChallengeState
 from oracle.flow.challenges import accept_challenge_opening, accept_commitment, perform_check, want_checks
 from oracle.flow.device_checks import show_challenges
 from oracle.flow.node import Node
 from oracle.flow.offers import accept_offer, list_offers
+from oracle.records.challenges import ChallengeState
 from protocol.encoding import keccak
 from protocol.engine import challenge as engine
 from protocol.errors import Malformed, MallaError, Refused, SignatureInvalid

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from oracle.confirmation_rows import AuditCommitment
 from oracle.flow.auditors import show_auditors
 from oracle.flow.batch_view import BatchView, view_batch
 from oracle.flow.commitments import MOST_FINDINGS, accept_audit_commitment
@@ -18,6 +17,7 @@ from oracle.flow.intake import accept_opening
 from oracle.flow.node import Node
 from oracle.flow.overview import show_batch
 from oracle.flow.turns import owes_audit
+from oracle.records.confirmations import AuditCommitment
 from protocol.encoding import json_digest, keccak
 from protocol.errors import Reason, Refused
 from protocol.messages import audit_commitment, audit_commitment_digest, audit_record_digest

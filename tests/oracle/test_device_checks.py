@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from oracle.challenge_rows import ChallengeRow, ChallengeState
 from oracle.flow.challenges import accept_challenge_opening, accept_commitment, perform_check, want_checks
 from oracle.flow.device_checks import find_signs, show_challenges
+from oracle.records.challenges import ChallengeRow, ChallengeState
 from protocol.encoding import keccak
 from protocol.engine import challenge as engine
 from tests.oracle.cards import TERMS, WINDOW, Card, challenged_world

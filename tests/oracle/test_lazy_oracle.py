@@ -11,7 +11,7 @@ from oracle.flow.canary_audits import tell_canaries
 from oracle.flow.decisions import decide_batch
 from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
-from oracle.scores import Measured
+from oracle.records.scores import Measured
 from protocol.claim import Asked, Claim
 from protocol.types import AuditStatistics, Outcome, VerdictKind
 from scripts.lazy_oracle import guess

@@ -12,7 +12,7 @@ from oracle.flow.offers import accept_offer, list_offers
 from oracle.flow.receipts import build_receipt, read_settlements
 from oracle.flow.views import show_job, show_jobs
 from oracle.ports import Rules
-from oracle.records import SettlementRow
+from oracle.records.work import SettlementRow
 from protocol.chain.events import BatchMatured, JobRefunded, JobSettled, OffersRevoked
 from protocol.chain.records import ProviderRecord
 from protocol.encoding import keccak, to_hex

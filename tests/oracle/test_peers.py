@@ -12,7 +12,7 @@ import pytest
 from oracle.edges import peers as peers_module
 from oracle.edges.fakes import FakeClock
 from oracle.edges.peers import HttpPeers
-from oracle.records import Member, PeerAnswer
+from oracle.records.work import Member, PeerAnswer
 from protocol.errors import Unavailable
 from protocol.limits import MAX_JSON_BODY
 from tests.oracle.world import World

@@ -11,8 +11,8 @@ import pytest
 
 from oracle.edges.fake_model import FakeReplayer, fake_profile
 from oracle.flow.measuring import Case, Judged, Unreadable, measure
-from oracle.records import OpeningRow
-from oracle.scores import Measured
+from oracle.records.scores import Measured
+from oracle.records.work import OpeningRow
 from protocol.claim import Asked, Claim, pack_top
 from protocol.claim_faults import ClaimFault, ClaimRules, find_fault
 from protocol.comparison import Replay, compute_statistics

@@ -9,7 +9,7 @@ from oracle.flow.findings import perform_audit, want_audits
 from oracle.flow.node import Node
 from oracle.flow.turns import wanted_openings
 from oracle.flow.views import show_job
-from oracle.records import OpeningRow
+from oracle.records.work import OpeningRow
 from protocol.types import AuditStatistics, BatchState, Decision, Outcome, VerdictKind
 from protocol.units import Wei
 from tests.oracle.moves import post_all, post_record

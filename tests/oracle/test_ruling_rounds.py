@@ -11,7 +11,7 @@ from oracle.flow.ruling_answers import NEEDS_OPENING
 from oracle.flow.ruling_rounds import ROUND
 from oracle.flow.rulings import MOST, propose_rulings
 from oracle.ports import Log
-from oracle.records import PeerAnswer
+from oracle.records.work import PeerAnswer
 from protocol.committee import PROPOSER_BLOCKS
 from protocol.types import Ruling
 from tests.oracle.court import WINDOW, answer_ruling, disputed, link_rulings, open_case, turn_of

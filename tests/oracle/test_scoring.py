@@ -12,8 +12,8 @@ from oracle.flow.findings import perform_audit, want_audits
 from oracle.flow.intake import accept_opening
 from oracle.flow.scoring import read_scores
 from oracle.flow.turns import owes_audit
-from oracle.records import BatchRow
-from oracle.scores import LeafScore
+from oracle.records.scores import LeafScore
+from oracle.records.work import BatchRow
 from protocol.score import BOUND, CLEAN, PAYER_CAP
 from protocol.types import AuditStatistics, Outcome, VerdictKind
 from protocol.units import Address, Digest

@@ -19,7 +19,7 @@ from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from oracle.flow.receipts import read_settlements
 from oracle.flow.sessions import build_call_receipt, show_call, show_session, show_sessions
-from oracle.records import SettlementRow
+from oracle.records.work import SettlementRow
 from oracle.wiring import Parts
 from protocol.bundle import consent_digest
 from protocol.bundle_check import check_bundle

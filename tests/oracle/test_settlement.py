@@ -10,7 +10,7 @@ from oracle.flow.findings import perform_audit
 from oracle.flow.intake import accept_opening
 from oracle.flow.node import Node
 from oracle.flow.settlement import largest_common, propose
-from oracle.records import PeerAnswer
+from oracle.records.work import PeerAnswer
 from protocol.chain.records import ProviderRecord
 from protocol.committee import proposer
 from protocol.messages import head_digest

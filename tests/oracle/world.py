@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from oracle.confirmation_rows import AuditCommitment
 from oracle.edges.fake_model import FakeCatalogue, FakeReplayer, fake_profile
 from oracle.edges.fakes import FakeChain, FakeClock, FakePeers, FakeQueue, FakeSender
 from oracle.edges.store import SqlProjection, SqlStore
@@ -15,7 +14,8 @@ from oracle.flow.decisions import sign_list
 from oracle.flow.node import Node
 from oracle.flow.projection import apply_block
 from oracle.ports import Rules
-from oracle.records import Member, PeerAnswer
+from oracle.records.confirmations import AuditCommitment
+from oracle.records.work import Member, PeerAnswer
 from protocol.chain.events import (
     BatchCommitted,
     BatchFrozen,

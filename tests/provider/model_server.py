@@ -12,7 +12,7 @@ from protocol.engine.catalogue import find_model
 from protocol.manifest import ModelManifest
 from provider.edges.openai_http import ModelServer
 from provider.edges.openai_server import OpenAiServerBackend
-from provider.records import Completion
+from provider.records.work import Completion
 
 ASK = [("user", "hello")]
 PROMPT, STOP = (11, 12, 13), 2

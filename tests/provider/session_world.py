@@ -16,9 +16,9 @@ from protocol.types import JobSpec, Offer, Prompt, Sampler, Session, Voucher
 from protocol.units import Address, Digest, Seconds, Wei
 from provider.edges.fake_sessions import FakeSessions
 from provider.edges.fakes import DOMAIN
-from provider.records import Lease
-from provider.session_ports import Sessions
-from provider.session_rows import CallRow, CallWork, EndedCall, call_id
+from provider.ports.sessions import Sessions
+from provider.records.sessions import CallRow, CallWork, EndedCall, call_id
+from provider.records.work import Lease
 from tests.provider.world import MESSAGES, OWNER, SERVED
 
 NOBODY = Address("0x" + "0" * 40)

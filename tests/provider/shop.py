@@ -18,7 +18,7 @@ from provider.edges.fakes import DOMAIN, FakeCounter, FakeKeys
 from provider.flow.admission import Admission
 from provider.flow.calling import call
 from provider.flow.patience import Patience
-from provider.ports import Log
+from provider.ports.work import Log
 from tests.provider.session_world import NOW, OFFER
 from tests.provider.test_api import SETTINGS
 from tests.provider.test_calling import Desk

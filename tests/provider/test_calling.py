@@ -20,9 +20,9 @@ from provider.edges.fake_leavers import FakeLeavers
 from provider.edges.fake_replies import FakeReplies
 from provider.edges.fakes import FakeBackend, FakeClock, FakeGpu
 from provider.flow.calling import EARNED, PATIENCE, Calling, call
-from provider.ports import Log
-from provider.reply_ports import Entry, Event
-from provider.session_rows import CallRow, CallStage
+from provider.ports.replies import Entry, Event
+from provider.ports.work import Log
+from provider.records.sessions import CallRow, CallStage
 from tests.provider.session_world import INPUT, Payer, opened
 from tests.provider.world import SERVED
 

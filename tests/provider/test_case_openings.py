@@ -10,7 +10,6 @@ import pytest
 from protocol.errors import BadInput
 from protocol.types import CANARY_ONLY, BatchState, CaseKind, Outcome, Ruling
 from protocol.units import TOKEN, Wei
-from provider.court_rows import Contested
 from provider.flow.appealing import AppealCase, AppealView, case_line, plan_appeal
 from provider.flow.asking import REPEAT_SECONDS
 from provider.flow.delivery import reachable_oracles
@@ -18,7 +17,8 @@ from provider.flow.drawing import draw_batch
 from provider.flow.inference import infer
 from provider.flow.openings import open_leaves
 from provider.flow.serving import take_jobs
-from provider.records import DeliveryKind, Wanted
+from provider.records.court import Contested
+from provider.records.work import DeliveryKind, Wanted
 from tests.provider.test_openings import make_sparse, with_reveals
 from tests.provider.world import OWNER, World
 

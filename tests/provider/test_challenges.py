@@ -21,7 +21,6 @@ from protocol.encoding import keccak
 from protocol.engine import challenge as engine
 from protocol.errors import Reason, Refused, Unavailable
 from protocol.signing import recover
-from provider.challenge_rows import ChallengeStage
 from provider.edges.challenger import TorchChallenger
 from provider.edges.fake_challenges import (
     FakeChallengeBroker,
@@ -32,6 +31,7 @@ from provider.edges.fake_challenges import (
 from provider.edges.fakes import DOMAIN
 from provider.flow.challenges import AGAIN_SECONDS, SILENCE_SECONDS, Challenging, take_challenges
 from provider.flow.computing import NO_DEVICE, compute_challenge
+from provider.records.challenges import ChallengeStage
 from tests.provider.world import OWNER, World
 
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ from provider.flow.inference import LEASE_SECONDS, infer
 from provider.flow.openings import open_leaves
 from provider.flow.serving import enqueue_jobs, take_jobs
 from provider.flow.work import commit_work
-from provider.records import Stage, Wanted
+from provider.records.work import Stage, Wanted
 from tests.provider.world import World
 
 WRITES = ("accept", "mark_enqueued", "claim", "finish", "begin_commit", "queue_deliveries", "delivered", "commit",

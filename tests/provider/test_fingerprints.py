@@ -28,7 +28,7 @@ from provider.flow.inference import infer
 from provider.flow.openings import open_leaves
 from provider.flow.posting import make_openings
 from provider.flow.serving import take_jobs
-from provider.records import Terms, Wanted
+from provider.records.work import Terms, Wanted
 from tests.provider.world import World
 
 TOKENS = (*range(100, 139), 2)

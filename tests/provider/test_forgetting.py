@@ -10,7 +10,7 @@ from tests.provider.world import World
 
 @dataclass
 class FakeSaid:
-    """`provider.session_ports.Said`."""
+    """`provider.ports.sessions.Said`."""
 
     gone: int
     asked: list[int] = field(default_factory=list)

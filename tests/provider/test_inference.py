@@ -13,7 +13,7 @@ from protocol.transcript import answer_of, check_transcript, parse_answer, parse
 from protocol.types import Entry
 from provider.flow.inference import LEASE_SECONDS, MAX_ATTEMPTS, infer
 from provider.flow.serving import enqueue_jobs, take_jobs
-from provider.records import Lease, Stage
+from provider.records.work import Lease, Stage
 from tests.provider.world import REPLY_SECRET, World
 
 

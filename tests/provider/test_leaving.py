@@ -8,8 +8,8 @@ from protocol.errors import Reason, Refused
 from provider.flow.calling import call
 from provider.flow.patience import Patience
 from provider.leaving import FREE, LONGEST, one_less, one_more, wait_of
-from provider.records import Left
-from provider.session_rows import CallRefused, CallRow
+from provider.records.sessions import CallRefused, CallRow
+from provider.records.work import Left
 from tests.provider.session_world import INPUT, Payer
 from tests.provider.shop import Shop
 from tests.provider.test_calling import Desk

@@ -13,13 +13,13 @@ from protocol.session_reports import reported_head
 from protocol.transcript import spec_digest
 from protocol.types import SessionState
 from protocol.units import Digest
-from provider.claims import ClaimStage
 from provider.flow.claiming import MANY_CALLS, PATIENCE
 from provider.flow.session_ends import end_sessions
 from provider.flow.session_reports import make_session_report
 from provider.flow.work import commit_work
-from provider.records import Lease, Tx
-from provider.session_rows import CallRefused, CallRow
+from provider.records.claims import ClaimStage
+from provider.records.sessions import CallRefused, CallRow
+from provider.records.work import Lease, Tx
 from tests.provider.session_world import CAP, HOLDER, INPUT, OFFER, Payer, run
 from tests.provider.world import World
 

@@ -25,8 +25,8 @@ from provider.edges.lost_work import PublicMarket
 from provider.edges.offer_files import OfferFiles
 from provider.edges.oracle_client import HttpOracleClient
 from provider.flow.why_not import WhyNot, explain_lost
-from provider.lost_ports import Kind, Won
-from provider.records import Oracle
+from provider.ports.lost import Kind, Won
+from provider.records.work import Oracle
 from tests.oracle.metered import Metered
 from tests.oracle.test_listings import listed
 from tests.oracle.test_session_receipts import api_of

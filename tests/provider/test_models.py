@@ -20,7 +20,7 @@ from provider.edges import facts
 from provider.edges.backends import load_torch_backends
 from provider.edges.models import find_shelf, model_name, require_servable
 from provider.edges.tokenizer import load_counters
-from provider.records import Produced
+from provider.records.work import Produced
 from provider.shelf import CHAT, COMPLETION, EMBEDDING, PREDICTION
 from provider.wiring.console import choose_served, name_of_model
 from tests.provider.test_config import GOOD

@@ -15,7 +15,7 @@ from provider.edges.offer_files import OfferFiles
 from provider.edges.projection import Projection
 from provider.flow.forgetting import Forgetting
 from provider.node import Rounds, run_round
-from provider.records import Stage
+from provider.records.work import Stage
 from provider.wiring import Node
 from tests.provider.test_config import GOOD
 from tests.provider.test_forgetting import FakeSaid

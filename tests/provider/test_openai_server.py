@@ -20,7 +20,7 @@ from provider.edges.models import served_model, served_profile
 from provider.edges.openai_http import RunCancelled
 from provider.flow.inference import infer
 from provider.flow.serving import take_jobs
-from provider.records import Produced, Stage
+from provider.records.work import Produced, Stage
 from provider.shelf import Shelf
 from tests.provider.model_server import (
     NO_TOP,

@@ -21,7 +21,7 @@ from provider.flow.asking import REPEAT_SECONDS
 from provider.flow.delivery import deliver
 from provider.flow.drawing import draw_batch
 from provider.flow.openings import open_leaves
-from provider.records import JournalBatch, Oracle, Terms, Wanted
+from provider.records.work import JournalBatch, Oracle, Terms, Wanted
 from tests.provider.world import World
 
 SPARSE = Terms(30, 180, 600, 60, 2_000, 2, 500)

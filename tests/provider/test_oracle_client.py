@@ -11,7 +11,7 @@ import pytest
 from protocol.errors import Unavailable
 from protocol.units import Address
 from provider.edges.oracle_client import HttpOracleClient
-from provider.records import Oracle
+from provider.records.work import Oracle
 
 ORACLE = Oracle(Address("0x" + "11" * 20), "http://oracle", bytes(32), bytes(32), 0)
 

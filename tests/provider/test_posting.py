@@ -15,7 +15,7 @@ from protocol.types import BatchState, Outcome
 from provider.flow import posting
 from provider.flow.openings import open_leaves
 from provider.flow.posting import ATTEMPTS, post_openings
-from provider.records import Terms, Tx, Wanted
+from provider.records.work import Terms, Tx, Wanted
 from tests.provider.world import World
 
 SPARSE = Terms(30, 180, 600, 60, 2_000, 2, 500)

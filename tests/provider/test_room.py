@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from provider import room as entry
-from provider.room import TRUSTED, Room
-from provider.session_rows import CallRefused
+from provider.api import room as entry
+from provider.api.room import TRUSTED, Room
+from provider.records.sessions import CallRefused
 from tests.provider.session_world import NOW
 from tests.provider.shop import Shop
 

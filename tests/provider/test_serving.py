@@ -14,7 +14,7 @@ from protocol.types import JobState, Sampler
 from protocol.units import Address
 from provider.edges.fakes import FakeKeys
 from provider.flow.serving import ENQUEUE_PATIENCE, enqueue_jobs, take_jobs
-from provider.records import Stage
+from provider.records.work import Stage
 from tests.provider.world import World
 
 ELSEWHERE = Address("0x000000000000000000000000000000000000dEaD")

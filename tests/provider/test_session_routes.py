@@ -17,8 +17,8 @@ from protocol.signing import Signer
 from protocol.types import Sampler
 from provider.edges.fakes import DOMAIN, FakeKeys
 from provider.flow import admission
-from provider.reply_ports import Entry, Event
-from provider.session_rows import CallStage, call_id
+from provider.ports.replies import Entry, Event
+from provider.records.sessions import CallStage, call_id
 from provider.shelf import Shelf
 from tests.provider.session_world import CAP, NOW, Payer
 from tests.provider.shop import CHAT, Shop
@@ -203,8 +203,8 @@ def lose(shop: Shop) -> Callable[[bytes], None]:
 
 def test_call__worker_dies_in_the_middle__error_part_and_nothing_owed(shop: Shop,
                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provider.reply_stream.LOST_SECONDS", 0.05)
-    monkeypatch.setattr("provider.reply_stream.KEEP_ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr("provider.api.reply_stream.LOST_SECONDS", 0.05)
+    monkeypatch.setattr("provider.api.reply_stream.KEEP_ALIVE_SECONDS", 0.01)
     shop.replies.work, request = lose(shop), shop.payer.ask()
     answer = shop.ask(request)
     parts = parts_of(answer.text, request.key)

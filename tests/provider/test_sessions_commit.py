@@ -11,12 +11,12 @@ from protocol.encoding import keccak
 from protocol.errors import ChainRefused
 from protocol.types import SessionState
 from protocol.units import Wei
-from provider.claims import Claimable, Claimed, ClaimStage, LinkedCall
 from provider.flow import lines
 from provider.flow.claiming import FINAL_SECONDS, MANY_CALLS, PATIENCE, find_claim
 from provider.flow.session_ends import end_sessions
 from provider.flow.work import REFUSED_SECONDS, VOUCHER_REFUSED_SECONDS, commit_work
-from provider.records import Stage, Tx
+from provider.records.claims import Claimable, Claimed, ClaimStage, LinkedCall
+from provider.records.work import Stage, Tx
 from tests.provider.session_world import CAP, INPUT, OFFER, Payer, run
 from tests.provider.world import World
 

@@ -27,7 +27,7 @@ from provider.flow.openings import open_leaves
 from provider.flow.posting import make_openings
 from provider.flow.session_reports import queue_session_reports
 from provider.flow.work import commit_work
-from provider.records import JournalBatch, Wanted
+from provider.records.work import JournalBatch, Wanted
 from tests.provider.session_world import CAP, INPUT, OFFER, Payer, run
 from tests.provider.world import World
 

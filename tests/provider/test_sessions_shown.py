@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from protocol.units import TOKEN, Wei
 from provider.cli import app
-from provider.figures import Earnings
+from provider.records.figures import Earnings
 
 URL = "postgresql+psycopg://nobody@127.0.0.1:9/none"
 ROW: dict[str, object] = {

@@ -15,8 +15,8 @@ from provider.edges.fakes import DOMAIN, FakeBackend, FakeCounter
 from provider.flow.calling import call
 from provider.flow.inference import infer
 from provider.flow.serving import take_jobs
-from provider.records import Stage
-from provider.session_rows import CallStage
+from provider.records.sessions import CallStage
+from provider.records.work import Stage
 from provider.shelf import CHAT, EMBEDDING, PREDICTION, Shelf, choose_name
 from tests.provider.session_world import OFFER, Payer, opened
 from tests.provider.shop import Shop

@@ -12,13 +12,13 @@ import pytest
 
 from protocol.envelope import open_part, seal_part
 from protocol.errors import Unavailable
-from provider import reply_stream
+from provider.api import reply_stream as reply_stream
+from provider.api.reply_stream import LOST_SECONDS, START_SECONDS, ReplyStream
 from provider.edges.fake_replies import FakeReplies
 from provider.edges.stream_reader import RedisInlet
 from provider.flow.replies import end_part
-from provider.reply_ports import Entry, Event
-from provider.reply_stream import LOST_SECONDS, START_SECONDS, ReplyStream
-from provider.session_rows import CallRefused, CallRow, CallStage
+from provider.ports.replies import Entry, Event
+from provider.records.sessions import CallRefused, CallRow, CallStage
 from tests.provider.session_world import INPUT, NOW, Payer, opened, run
 
 ALIVE = [Entry(Event.ALIVE)]

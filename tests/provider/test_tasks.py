@@ -17,8 +17,8 @@ from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 from protocol.units import Address, Digest
 from provider.config import CALL_TASK, CHALLENGE_TASK, QUEUE, TASK, Settings
 from provider.edges.fakes import FakeBackend
-from provider.ports import Log
-from provider.records import Lease, Stage
+from provider.ports.work import Log
+from provider.records.work import Lease, Stage
 from provider.tasks import WorkerChild, build_app, release_dead_leases
 from tests.provider.test_inference import accepted
 from tests.provider.world import SERVED, World

@@ -20,7 +20,7 @@ from protocol.vectors import VectorInputs, prompt_of_inputs
 from provider.edges.models import served_model
 from provider.edges.vector_backend import VectorBackend, load_vector_backend, load_vector_counter
 from provider.flow.calling import call
-from provider.records import Completion, Produced
+from provider.records.work import Completion, Produced
 from provider.shelf import CHAT, COMPLETION, EMBEDDING, PREDICTION
 from requester.flow.endings import Received, check_end, vector_of
 from tests.provider.test_calling import Desk

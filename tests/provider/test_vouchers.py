@@ -16,8 +16,8 @@ from protocol.types import SessionState
 from protocol.units import Digest
 from protocol.vouchers import CLAIM_MARGIN
 from provider.edges.fake_sessions import FakeSessions
-from provider.records import Lease
-from provider.session_rows import CallRefused
+from provider.records.sessions import CallRefused
+from provider.records.work import Lease
 from tests.provider.session_world import CAP, HOLDER, INPUT, NOW, OFFER, Payer, opened, run
 
 SUB_KEY = Signer(keccak(b"sub-key"))

@@ -12,8 +12,8 @@ from protocol.economics import payment
 from protocol.encoding import keccak
 from protocol.units import Digest, Wei
 from protocol.vouchers import GRANT
-from provider.records import Lease
-from provider.session_rows import CallRefused
+from provider.records.sessions import CallRefused
+from provider.records.work import Lease
 from tests.provider.session_world import CAP, HOLDER, INPUT, NOW, Payer, opened, run, work
 
 STEPS = st.lists(st.tuples(st.sampled_from(["call", "more", "end", "fail", "close", "top"]), st.integers(0, 7),

@@ -18,13 +18,13 @@ from protocol.units import TOKEN, Address, Digest, Seconds, Wei
 from provider.edges.fakes import DOMAIN, FakeKeys
 from provider.flow.lost_checks import Ours, list_checks
 from provider.flow.why_not import WhyNot, explain, explain_lost
-from provider.lost_ports import Kind, Standing, Won
-from requester import ports
+from provider.ports.lost import Kind, Standing, Won
 from requester.flow.call_records import CallWanted
 from requester.flow.filters import Candidate, Wanted, list_filters
 from requester.flow.matching import choose_offer
 from requester.flow.providers import choose_among
 from requester.flow.sellers import Order, Seller
+from requester.ports.jobs import jobs as ports
 
 OPENED = 1_700_000_000
 MODEL, PROFILE = keccak(b"model"), keccak(b"profile")
@@ -198,7 +198,7 @@ def test_explain__session__priced_at_the_winners_largest_call() -> None:
 
 @dataclass
 class FakeMarket:
-    """`provider.lost_ports.Market` of lists."""
+    """`provider.ports.lost.Market` of lists."""
 
     work: list[Won]
     own: list[SignedOffer]

@@ -13,7 +13,7 @@ from provider.flow.inference import infer
 from provider.flow.lines import commitment_of
 from provider.flow.serving import take_jobs
 from provider.flow.work import REFUSED_SECONDS, commit_work
-from provider.records import Stage, Tx
+from provider.records.work import Stage, Tx
 from tests.provider.world import World
 
 

@@ -18,7 +18,6 @@ from provider.edges.fake_journal import FakeJournal
 from provider.edges.fake_market import FakeChain, FakeOracles, FakeSender
 from provider.edges.fake_sessions import FakeSessions
 from provider.edges.fakes import DOMAIN, FakeBackend, FakeBroker, FakeClock, FakeCounter, FakeGpu, FakeKeys
-from provider.figures import Device
 from provider.flow.challenges import Challenging
 from provider.flow.chores import Chores
 from provider.flow.delivery import Delivering
@@ -31,8 +30,9 @@ from provider.flow.serving import Serving, take_jobs
 from provider.flow.session_ends import Ending
 from provider.flow.session_reports import Reporting
 from provider.flow.work import Committing
-from provider.ports import Log
-from provider.records import JournalBatch, JournalJob, Stage
+from provider.ports.work import Log
+from provider.records.figures import Device
+from provider.records.work import JournalBatch, JournalJob, Stage
 from provider.shelf import Served, Shelf
 
 OWNER = Address("0x00000000000000000000000000000000000A11cE")

@@ -8,8 +8,8 @@ from typing import Any
 from protocol.errors import ChainRefused
 from protocol.types import BatchState, Outcome, Ruling
 from protocol.units import TOKEN, Address, Wei
-from requester.court_ports import CaseView, DisputeTerms, LineView
-from requester.records import JobFile
+from requester.ports.court import CaseView, DisputeTerms, LineView
+from requester.records.jobs import JobFile
 from tests.requester.world import World
 
 BOND = Wei(10 * TOKEN)
@@ -19,7 +19,7 @@ LIFE = 600
 
 
 class FakeCourt:
-    """Implements `requester.court_ports.Court`. Attach it to a world: its calls are then carried out."""
+    """Implements `requester.ports.court.Court`. Attach it to a world: its calls are then carried out."""
 
     def __init__(self, world: World) -> None:
         self.world, self.chain = world, world.chain

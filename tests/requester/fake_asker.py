@@ -6,7 +6,7 @@ from typing import Any
 
 from protocol.errors import BadInput, Reason, Refused
 from requester.errors import WaitTimeout
-from requester.records import JobResult
+from requester.records.jobs import JobResult
 
 PROVIDERS = ("0xA", "0xB", "0xC")
 

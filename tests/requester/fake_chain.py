@@ -20,7 +20,7 @@ from protocol.types import (
     RefundReason,
 )
 from protocol.units import TOKEN, Address, Digest, Wei
-from requester.ports import (
+from requester.ports.jobs import (
     Balances,
     Committed,
     Ended,
@@ -31,7 +31,7 @@ from requester.ports import (
     Standing,
     Terms,
 )
-from requester.records import JobFile
+from requester.records.jobs import JobFile
 from tests.requester.fakes import START, FakeOracle, signer
 
 TERMS = Terms(Wei(TOKEN // 1000), 5_000, 1_000, 500, 900, 600, 60)

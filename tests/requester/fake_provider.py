@@ -29,8 +29,8 @@ from protocol.vouchers import (
     open_call,
     take_voucher,
 )
-from requester.session_ports import ProviderSaid
-from requester.session_records import ProviderTotals
+from requester.ports.sessions import ProviderSaid
+from requester.records.sessions import ProviderTotals
 from tests.requester.fake_reply import FakeReply
 from tests.requester.fake_session import STOP, FakeCall, FakeSession
 from tests.requester.fakes import signer

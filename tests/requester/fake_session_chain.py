@@ -13,8 +13,8 @@ from protocol.signing import Signer
 from protocol.types import Session
 from protocol.units import TOKEN, Address, Digest, Wei
 from requester.edges.session_chain import NO_KEY
-from requester.ports import Mined
-from requester.session_records import (
+from requester.ports.jobs import Mined
+from requester.records.sessions import (
     KeyState,
     OpenedSession,
     SessionFile,

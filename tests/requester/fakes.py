@@ -19,10 +19,10 @@ from protocol.types import (
 )
 from protocol.units import Address, Digest
 from requester.errors import JobNotFound
-from requester.ports import (
+from requester.ports.jobs import (
     ModelChoice,
 )
-from requester.records import JobFile, StorageReceipt
+from requester.records.jobs import JobFile, StorageReceipt
 
 START = 1_700_000_000
 MODEL, PROFILE = keccak(b"model"), keccak(b"profile")

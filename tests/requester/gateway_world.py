@@ -21,8 +21,8 @@ from requester.flow.api_keys import KeyRing
 from requester.flow.call_records import Attempt, Began, CallEvent, CallWanted, Ended, Tokens, Vector, Waiting
 from requester.gateway.app import build_gateway
 from requester.gateway.parts import Options, Parts, Served
-from requester.key_records import ApiKey
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
+from requester.records.keys import ApiKey
 from tests.requester.fakes import START, signer
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from requester.edges.session_store import SessionDatabase
 from requester.flow.call_records import CallEvent, CallWanted
 from requester.flow.calls import run_call
 from requester.flow.desk import Desk
-from requester.ports import Market, Standing
-from requester.session_records import (
+from requester.ports.jobs import Market, Standing
+from requester.records.sessions import (
     Limits,
 )
 from tests.requester.fake_provider import FakeProvider

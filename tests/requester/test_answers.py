@@ -13,11 +13,11 @@ from protocol.transcript import sealed_answer
 from protocol.types import Answer
 from protocol.units import Digest
 from protocol.wire import to_json
+from requester.cli.terminal import token_lines
 from requester.client import Client
 from requester.errors import AnswerInvalid
 from requester.flow.answers import read_answer
 from requester.flow.blobs import fetch_blob
-from requester.terminal import token_lines
 from tests.requester.world import World
 
 

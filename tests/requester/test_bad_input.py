@@ -14,8 +14,8 @@ from protocol.chain.keystore import create_keystore
 from protocol.chain.rpc import Rpc
 from protocol.errors import ConfigInvalid
 from protocol.limits import MAX_JSON_BODY, MAX_PROMPT
-from requester import terminal, wiring
-from requester.cli import app
+from requester import wiring
+from requester.cli import app, terminal
 from requester.client import Client
 from requester.config import Settings
 from scripts import request_job

@@ -8,7 +8,7 @@ import pytest
 
 from requester.edges.session_store import SessionDatabase
 from requester.flow.bans import FAULT_HALF, OUTAGE_HALF, Bans, Failure, banned_for, faded, reliability
-from requester.session_records import Marks
+from requester.records.sessions import Marks
 from tests.requester.fakes import signer
 
 WHO = signer(50).address

@@ -13,11 +13,10 @@ from typer.testing import CliRunner
 
 from protocol.errors import ChainUnreachable, MallaError, Unavailable
 from protocol.units import TOKEN
-from requester import batch_commands
-from requester.cli import app
+from requester.cli import app, batch
+from requester.cli.terminal import Session
 from requester.errors import WaitTimeout
 from requester.flow.batch import answered_keys, complete_rows, read_lines
-from requester.terminal import Session
 from tests.requester.fake_asker import FakeAsker
 
 
@@ -212,8 +211,8 @@ def test_run__again_under_a_share__counts_who_saw_what(tmp_path: Path, asker: Fa
     results = path.with_suffix(".results.jsonl")
     results.write_text("".join(row + "\n" for row in results.read_text().splitlines() if '"key": "1"' not in row))
     seen: list[int] = []
-    real = batch_commands.ask_line
-    monkeypatch.setattr(batch_commands, "ask_line", lambda line, client, shares, *rest: (
+    real = batch.ask_line
+    monkeypatch.setattr(batch, "ask_line", lambda line, client, shares, *rest: (
         seen.append(sum(shares._shown.values())), real(line, client, shares, *rest))[1])
     assert run(path, "--spread", "60").exit_code == 0
     assert seen == [len(asker.jobs)] and len(asker.asked) == asked, "its job was taken up, not opened again"

@@ -11,7 +11,7 @@ from protocol.units import TOKEN, Wei
 from requester.edges.session_store import SessionDatabase
 from requester.flow.bans import banned_for
 from requester.flow.calls import Attempt, Began, CallEvent, CallFailed, Ended, Tokens, Waiting, run_call
-from requester.session_records import CallStage, Limits
+from requester.records.sessions import CallStage, Limits
 from tests.requester.sessions_world import CallWorld
 
 LONG = tuple([65] * 600)

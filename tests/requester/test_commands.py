@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from protocol.chain.deployment import CONTRACTS
 from protocol.errors import ChainUnreachable
 from protocol.receipt import Receipt
-from requester import terminal, wiring
-from requester.cli import app
+from requester import wiring
+from requester.cli import app, terminal
 from requester.client import Client
 from requester.flow.receipts import receipt_document
 from scripts import request_job

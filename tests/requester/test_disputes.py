@@ -11,11 +11,10 @@ from typer.testing import CliRunner
 from protocol.errors import BadInput, ChainRefused
 from protocol.types import BatchState, Outcome, Ruling
 from protocol.units import TOKEN
-from requester import terminal
-from requester.cli import app
+from requester.cli import app, terminal
 from requester.client import Client
-from requester.court_ports import DisputePlan, LineView
 from requester.errors import BondMissing, JobNotFound
+from requester.ports.court import DisputePlan, LineView
 from tests.requester.court_world import BOND, LIFE, WINDOW, FakeCourt
 from tests.requester.world import World
 

@@ -19,8 +19,8 @@ from requester.flow.forgetting import forget_jobs, forget_said
 from requester.flow.keeping import Keeper
 from requester.flow.session_receipts import WEEK, collect_receipts
 from requester.flow.taking_up import take_up
-from requester.records import Stage
-from requester.session_records import CallFile, CallStage, Holds
+from requester.records.jobs import Stage
+from requester.records.sessions import CallFile, CallStage, Holds
 from scripts.testnet.watching import wait_until
 from tests.requester.fake_session_chain import DISPUTE_WINDOW
 from tests.requester.sessions_world import CallWorld

@@ -17,10 +17,10 @@ from protocol.errors import ConfigInvalid
 from protocol.units import TOKEN
 from requester import wiring
 from requester.cli import app
+from requester.cli.terminal import Session
 from requester.config import Settings
 from requester.edges.key_file import KeyFile
 from requester.flow.api_keys import KeyRing, digest_of_bearer
-from requester.terminal import Session
 from tests.requester.fakes import signer
 from tests.requester.gateway_world import FakeKeyChain, FakeSender
 

@@ -18,7 +18,7 @@ from requester.flow.keeping import Keeper
 from requester.gateway.app import build_gateway
 from requester.gateway.assembly import parts_of
 from requester.gateway.parts import Options, Parts
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
 from tests.requester.fakes import CHOICE, MODEL, START, FakeModels
 from tests.requester.gateway_world import collected, now
 from tests.requester.sessions_world import CallWorld

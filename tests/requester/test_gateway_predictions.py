@@ -12,7 +12,7 @@ from protocol.encoding import pack_float32, to_hex
 from requester.flow.call_records import CallEvent, CallWanted, Vector
 from requester.gateway.parts import Parts, Served
 from requester.gateway.vector_routes import grouped, rows_of
-from requester.ports import ModelChoice
+from requester.ports.jobs import ModelChoice
 from tests.requester.gateway_world import CHOICE, FakeDesk, FakeVoices, client_of, http_of, now
 
 ROWS_MODEL = dataclasses.replace(CHOICE, max_inputs=2)

@@ -14,8 +14,8 @@ from protocol.units import Wei
 from requester.flow.calls import CallEvent, CallFailed, run_call
 from requester.flow.closing import tend
 from requester.flow.taking_up import take_up
-from requester.session_ports import ProviderSaid
-from requester.session_records import CallStage, Limits, Phase
+from requester.ports.sessions import ProviderSaid
+from requester.records.sessions import CallStage, Limits, Phase
 from tests.requester.fake_reply import FakeReply
 from tests.requester.fake_session_chain import OPEN_FEE
 from tests.requester.sessions_world import CallWorld

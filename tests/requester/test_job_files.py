@@ -15,7 +15,7 @@ from protocol.errors import ConfigInvalid
 from requester.client import Client
 from requester.edges.job_files import JobFolder
 from requester.errors import JobNotFound
-from requester.records import JobFile, Stage
+from requester.records.jobs import JobFile, Stage
 from tests.requester.world import World
 
 

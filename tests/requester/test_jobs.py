@@ -12,7 +12,7 @@ from protocol.messages import entries_hash
 from protocol.types import BatchHead, Outcome, RefundReason
 from requester.client import Client
 from requester.errors import BalanceTooLow, GasMissing, WaitTimeout
-from requester.records import Progress, Stage
+from requester.records.jobs import Progress, Stage
 from tests.requester.fake_chain import TERMS, Killed
 from tests.requester.world import World
 

@@ -11,7 +11,7 @@ from protocol.units import Digest
 from requester.flow.calls import CallFailed, Tokens, run_call
 from requester.flow.room import PATIENCE
 from requester.flow.taking_up import take_up
-from requester.session_records import CallStage, Limits
+from requester.records.sessions import CallStage, Limits
 from tests.requester.sessions_world import CallWorld
 
 

@@ -11,11 +11,11 @@ from protocol.draw import KEPT_BACK_STAKE
 from protocol.economics import needed_stake
 from protocol.errors import BadInput, Reason, Refused
 from protocol.types import AUDIT_ONE, CANARY_ONLY, Sampler
+from requester.cli.terminal import WEAKER, ReceiptReport, plain_result
 from requester.client import Client
 from requester.flow.filters import Wanted, price_of
 from requester.flow.matching import choose_offer
 from requester.flow.ordering import require_order, sampler_of
-from requester.terminal import WEAKER, ReceiptReport, plain_result
 from tests.requester.fake_chain import TERMS
 from tests.requester.fakes import START
 from tests.requester.test_matching import WANTED, candidate

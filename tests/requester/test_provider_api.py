@@ -19,9 +19,9 @@ from requester.flow.calls import CallFailed, CallWanted, Ended, Tokens, run_call
 from requester.flow.desk import Desk
 from requester.flow.quotes import QuoteInvalid, ask_quote
 from requester.flow.taking_up import take_up
-from requester.ports import Standing
-from requester.session_ports import ProviderSaid
-from requester.session_records import CallStage
+from requester.ports.jobs import Standing
+from requester.ports.sessions import ProviderSaid
+from requester.records.sessions import CallStage
 from tests.provider.session_world import OFFER
 from tests.provider.shop import Shop
 from tests.provider.test_calling import Desk as WorkerDesk

@@ -16,7 +16,7 @@ from protocol.errors import BadInput, Malformed, TooLarge, Unavailable
 from protocol.units import Digest, Wei
 from protocol.wire import to_json
 from requester.edges.provider_client import MAX_LINE, ProviderClient
-from requester.session_ports import ProviderSaid
+from requester.ports.sessions import ProviderSaid
 from tests.requester.fakes import signer
 
 ID = keccak(b"session")

@@ -17,7 +17,7 @@ from requester.flow.calls import CallFailed
 from requester.flow.choosing import explain_choice, order_of
 from requester.flow.directory import is_public
 from requester.flow.providers import Choice, draw
-from requester.session_records import Marks
+from requester.records.sessions import Marks
 from tests.requester.fakes import CHOICE, START, FakeModels
 from tests.requester.sessions_world import CallWorld
 

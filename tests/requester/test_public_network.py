@@ -13,7 +13,7 @@ from protocol.errors import Unavailable
 from protocol.listing import is_public_address
 from requester.edges.provider_client import ProviderClient
 from requester.edges.public_network import NotPublic, PublicNetwork, PublicTransport, resolve_name
-from requester.session_ports import ProviderSaid
+from requester.ports.sessions import ProviderSaid
 from tests.requester.test_provider_client import ID
 
 GOOD = "93.184.216.34"

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from requester import wiring
 from requester.cli import app
+from requester.cli.terminal import Session
 from requester.config import Settings
-from requester.terminal import Session
 from tests.requester.fake_session_chain import CLAIM_DELAY
 from tests.requester.sessions_world import CallWorld
 

@@ -18,7 +18,7 @@ from protocol.units import Digest
 from protocol.wire import to_json
 from requester.edges import session_store
 from requester.flow.session_receipts import collect_receipts, parse_call_receipt
-from requester.session_records import CallStage
+from requester.records.sessions import CallStage
 from tests.requester.sessions_world import CallOracle, CallWorld
 
 

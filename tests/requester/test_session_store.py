@@ -13,7 +13,7 @@ import pytest
 
 from protocol.errors import ConfigInvalid
 from requester.edges.session_store import SessionDatabase
-from requester.session_records import CallStage
+from requester.records.sessions import CallStage
 from tests.requester.sessions_world import CallWorld
 
 

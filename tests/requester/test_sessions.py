@@ -11,7 +11,7 @@ from protocol.errors import ChainRefused
 from protocol.units import TOKEN, Wei
 from requester.flow.calls import CallFailed, Ended, run_call
 from requester.flow.closing import close_all, close_session, tend
-from requester.session_records import Limits, Phase
+from requester.records.sessions import Limits, Phase
 from tests.requester.fake_session_chain import CLAIM_DELAY, OPEN_FEE
 from tests.requester.sessions_world import CallWorld
 

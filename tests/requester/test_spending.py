@@ -17,8 +17,8 @@ from requester.flow.calls import CallFailed, run_call
 from requester.flow.desk import Live
 from requester.flow.room import top_up
 from requester.flow.taking_up import take_up
-from requester.ports import Mined
-from requester.session_records import Limits
+from requester.ports.jobs import Mined
+from requester.records.sessions import Limits
 from tests.requester.fake_session_chain import OPEN_FEE, SessionWallet
 from tests.requester.sessions_world import CallWorld
 

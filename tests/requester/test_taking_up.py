@@ -12,7 +12,7 @@ from requester.flow.calls import CallFailed, Tokens, run_call
 from requester.flow.closing import close_all, tend
 from requester.flow.keeping import Keeper
 from requester.flow.taking_up import take_up
-from requester.session_records import CallStage, Limits, Phase
+from requester.records.sessions import CallStage, Limits, Phase
 from tests.requester.fake_chain import Killed
 from tests.requester.fake_session_chain import CLAIM_DELAY
 from tests.requester.sessions_world import CallWorld

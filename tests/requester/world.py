@@ -31,12 +31,12 @@ from protocol.types import (
 )
 from protocol.units import TOKEN, Address, Wei
 from protocol.wire import to_json
-from requester.ports import (
+from requester.ports.jobs import (
     Committed,
     Market,
     Standing,
 )
-from requester.records import JobFile
+from requester.records.jobs import JobFile
 from tests.requester.fake_chain import FakeChain, FakeWallet
 from tests.requester.fakes import (
     ANSWER_IDS,

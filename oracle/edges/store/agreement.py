@@ -20,7 +20,7 @@ from oracle.edges.store.tables import (
     BATCHES,
     JOBS,
 )
-from oracle.records import Delivery, SettlementRow, WatchRow
+from oracle.records.work import Delivery, SettlementRow, WatchRow
 from protocol.encoding import from_hex, to_hex
 from protocol.types import Decision, Outcome
 from protocol.units import Address, Digest, Wei

@@ -13,7 +13,7 @@ from oracle.edges.store.calls import escalate_unit
 from oracle.edges.store.court_tables import CASES
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import BATCHES, ENTRIES
-from oracle.records import AuditRow, OpeningNote, OpeningRow, RecordRow
+from oracle.records.work import AuditRow, OpeningNote, OpeningRow, RecordRow
 from protocol.types import AuditRecord, BatchState, Ruling, SignedReport, VerdictKind
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json

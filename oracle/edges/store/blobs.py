@@ -7,7 +7,7 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from oracle.edges.store.market import job_row
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import BLOBS, JOBS, REFERENCES
-from oracle.records import JobRow
+from oracle.records.work import JobRow
 from protocol.types import JobState
 
 FINISHED = (int(JobState.SETTLED), int(JobState.REFUNDED))

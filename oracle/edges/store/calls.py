@@ -10,8 +10,7 @@ from sqlalchemy import Select, Update, and_, select, update
 from oracle.edges.store.call_tables import CALLS, SESSIONS, VOUCHERS
 from oracle.edges.store.session import Session as Connected
 from oracle.edges.store.tables import BATCHES, ENTRIES
-from oracle.records import EntryRow
-from oracle.session_rows import (
+from oracle.records.sessions import (
     CallNote,
     DrawnCall,
     PostedLines,
@@ -20,6 +19,7 @@ from oracle.session_rows import (
     VoucherNote,
     VoucherRow,
 )
+from oracle.records.work import EntryRow
 from protocol.calls import CallLine, split_unit
 from protocol.encoding import ZERO
 from protocol.session_reports import SessionReport

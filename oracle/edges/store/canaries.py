@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from oracle.canary_rows import CanaryOrder, CanaryRow, CanaryState, OwnWallet
 from oracle.edges.store.canary_tables import CANARIES, CANARY_PLANS, CANARY_WALLETS, DEPOSITS
 from oracle.edges.store.market import job_row
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import JOBS
-from oracle.records import JobRow
+from oracle.records.canaries import CanaryOrder, CanaryRow, CanaryState, OwnWallet
+from oracle.records.work import JobRow
 from protocol.canary_lines import SeenDeposit
 from protocol.types import Sampler
 from protocol.units import Address, Digest

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import and_, func, or_, select, update
 
-from oracle.challenge_rows import ChallengeRow, ChallengeState
 from oracle.edges.store.challenge_tables import CHALLENGES
 from oracle.edges.store.session import Session
+from oracle.records.challenges import ChallengeRow, ChallengeState
 from protocol.challenge import SignedCommitment
 from protocol.units import Digest
 from protocol.wire import from_json, to_json

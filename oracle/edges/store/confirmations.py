@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import and_, func, select, update
 
-from oracle.confirmation_rows import AuditorFault, CommitmentRow
 from oracle.edges.store.audit_tables import AUDIT_COMMITMENTS, AUDITOR_FAULTS, RECORDS
 from oracle.edges.store.calls import escalate_unit
 from oracle.edges.store.session import Session
+from oracle.records.confirmations import AuditorFault, CommitmentRow
 from protocol.units import Address, Digest
 
 _C = AUDIT_COMMITMENTS.c

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
-from oracle.court_rows import CaseRow, ReviewRow
 from oracle.edges.store.court_tables import CASES, REVIEWS
 from oracle.edges.store.session import Session
+from oracle.records.court import CaseRow, ReviewRow
 from protocol.encoding import from_hex, to_hex
 from protocol.types import CaseKind, Ruling, VerdictKind
 from protocol.units import Address, Wei

@@ -22,7 +22,7 @@ from oracle.edges.store.tables import (
     JOBS,
     OFFERS,
 )
-from oracle.records import BatchRow, Conviction, EntryRow, JobRow
+from oracle.records.work import BatchRow, Conviction, EntryRow, JobRow
 from protocol.limits import MAX_OFFERS_PER_PROVIDER
 from protocol.types import BatchState, Entry, Job, JobState, Outcome, RefundReason, SessionState, SignedOffer
 from protocol.units import Address, Digest, Wei

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from oracle.edges.store.audits import AuditStore
 from oracle.edges.store.tables import BATCHES, BURNS, CONVICTIONS, ENTRIES, JOBS, REFERENCES
-from oracle.records import OpeningRow
+from oracle.records.work import OpeningRow
 from protocol.types import BatchState, JobState, Outcome
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import and_, delete, exists, or_, select
 from oracle.edges.store.score_tables import AUDIT_NUMBERS, LEAF_SCORES
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import BATCHES
-from oracle.scores import KeptNumbers, LeafScore
+from oracle.records.scores import KeptNumbers, LeafScore
 from protocol.types import BatchState
 from protocol.units import Address, Digest
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 from oracle.edges.store.call_tables import SESSIONS, VOUCHERS
 from oracle.edges.store.session import Session
 from oracle.edges.store.tables import ENTRIES
-from oracle.session_rows import PostedLines
+from oracle.records.sessions import PostedLines
 from protocol.encoding import ZERO
 from protocol.types import SessionState
 from protocol.wire import to_json

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from sqlalchemy import Engine
 
-from oracle.challenge_rows import ChallengeState
 from oracle.edges.store import SqlStore
 from oracle.flow.challenges import accept_challenge_opening, accept_commitment, perform_check, want_checks
 from oracle.flow.device_checks import show_challenges
+from oracle.records.challenges import ChallengeState
 from protocol.engine.challenge import multiply
 from tests.oracle.cards import WINDOW, Card, challenged_world
 

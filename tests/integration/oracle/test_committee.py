@@ -25,7 +25,7 @@ from oracle.flow.sampling import draw_batches
 from oracle.flow.settlement import settle
 from oracle.flow.turns import wanted_openings
 from oracle.ports import Rules
-from oracle.records import Member
+from oracle.records.work import Member
 from protocol.chain.follower import Follower
 from protocol.chain.sender import Sender
 from protocol.economics import fee

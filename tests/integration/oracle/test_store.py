@@ -10,7 +10,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, make_url
 
-from oracle.confirmation_rows import AuditorFault, CommitmentRow
 from oracle.edges.metrics import Figures
 from oracle.edges.migrate import migrate
 from oracle.edges.store import METADATA, SqlProjection, SqlStore, open_engine
@@ -18,6 +17,7 @@ from oracle.flow.confirmations import reveal_findings
 from oracle.flow.findings import perform_audit, want_audits
 from oracle.flow.intake import accept_opening, accept_report
 from oracle.flow.views import show_jobs
+from oracle.records.confirmations import AuditorFault, CommitmentRow
 from protocol.chain.events import BurnAccrued
 from protocol.chain.tables import CHAIN_METADATA
 from protocol.encoding import keccak

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from protocol.encoding import pack_float32
 from provider.config import Settings
 from provider.edges.models import model_digest
-from provider.records import Completion, Produced
+from provider.records.work import Completion, Produced
 from provider.tasks import build_app, run_worker
 
 

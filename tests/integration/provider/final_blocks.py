@@ -9,7 +9,7 @@ from protocol.chain.records import BlockRef
 from protocol.encoding import keccak
 from protocol.units import Address, Wei
 from provider.edges.projection import Projection
-from provider.ports import Log
+from provider.ports.work import Log
 from tests.provider.session_world import CAP, NOW, OWNER, Payer
 
 

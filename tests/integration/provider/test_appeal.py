@@ -18,7 +18,7 @@ from protocol.messages import ruling_digest
 from protocol.types import CaseKind, Outcome, Ruling
 from protocol.units import TOKEN, Wei
 from provider.cli import app
-from provider.court_rows import Contested
+from provider.records.court import Contested
 from tests.integration.chain.market import ORACLES, Market, decision
 from tests.integration.provider.test_projection import OTHER, OWNER, after, engine
 

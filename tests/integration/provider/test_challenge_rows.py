@@ -14,12 +14,12 @@ from sqlalchemy.exc import IntegrityError
 from protocol.challenge import Commitment, DeviceClaim, SignedCommitment
 from protocol.encoding import keccak
 from protocol.units import Address
-from provider.challenge_rows import ChallengeRow, ChallengeStage
 from provider.config import Settings
 from provider.edges.challenge_rows import CHALLENGES, SqlChallenges
 from provider.edges.migrate import open_journal
 from provider.flow.computing import NO_DEVICE
-from provider.ports import Log
+from provider.ports.work import Log
+from provider.records.challenges import ChallengeRow, ChallengeStage
 from provider.wiring import take_challenge_step
 
 CLAIM = DeviceClaim("GPU-1", "Test A100", "570", 80 * 2**30, 2**62)

@@ -8,7 +8,7 @@ from protocol.messages import opening_digest
 from protocol.openings import unpack_opening
 from protocol.signing import recover
 from protocol.types import BatchState, JobState, Outcome
-from provider.records import Stage
+from provider.records.work import Stage
 from tests.integration.chain.market import ORACLES, decision
 from tests.integration.provider.world import World
 

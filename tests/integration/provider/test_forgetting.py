@@ -13,7 +13,7 @@ from provider.edges.said_rows import SqlSaid
 from provider.edges.session_rows import SqlSessions
 from provider.edges.session_tables import CALLS, CLAIMS, SESSIONS
 from provider.edges.tables import BATCHES, DELIVERIES, JOBS
-from provider.session_rows import CallRefused, CallRow
+from provider.records.sessions import CallRefused, CallRow
 from tests.provider.session_world import INPUT, NOW, Payer, run
 
 COMMITTED = 1_000

@@ -17,7 +17,7 @@ from protocol.wire import to_json
 from provider.edges.journal import PostgresJournal, open_engine
 from provider.edges.migrate import migrate
 from provider.edges.tables import BATCHES, JOBS, METADATA
-from provider.records import Delivery, DeliveryKind, Lease, Stage, Work
+from provider.records.work import Delivery, DeliveryKind, Lease, Stage, Work
 
 OWNER = Address("0x000000000000000000000000000000000000dEaD")
 JOB = Job(OWNER, OWNER, keccak(b"offer"), keccak(b"spec"), 10, 20, Wei(2**95), 1)

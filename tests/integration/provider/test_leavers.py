@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from provider.edges.leaver_rows import SqlLeavers
 from provider.leaving import LONGEST
-from provider.records import Left
+from provider.records.work import Left
 
 WHO, NOW = "0xAbC", 1_000_000.0
 

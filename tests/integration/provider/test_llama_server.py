@@ -12,7 +12,7 @@ import pytest
 from benchmarks.llama_server import LlamaServer, running, shipped_model
 from benchmarks.verification.llamacpp_weights import requantise_gguf
 from oracle.edges.replay import TorchReplayer
-from oracle.scores import Measured
+from oracle.records.scores import Measured
 from protocol.claim import Asked, Claim
 from protocol.documents import document_digest
 from protocol.encoding import unpack_float32
@@ -27,7 +27,7 @@ from provider.config import SERVER_CLASS, Settings
 from provider.edges.models import served_profile
 from provider.edges.openai_http import RunCancelled
 from provider.edges.openai_server import OpenAiServerBackend, load_server_backend
-from provider.records import Completion
+from provider.records.work import Completion
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 MODEL, KEY = "SmolLM2-135M-Instruct", "local-test-key"

@@ -6,7 +6,7 @@ from protocol.encoding import keccak, to_hex
 from protocol.sealing import unseal
 from protocol.transcript import leaf, parse_answer, parse_spec
 from protocol.types import BatchState, JobState
-from provider.records import Stage
+from provider.records.work import Stage
 from tests.integration.provider.world import World
 
 

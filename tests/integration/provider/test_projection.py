@@ -22,7 +22,7 @@ from protocol.encoding import ZERO, keccak
 from protocol.types import BatchState, Entry, Job, Outcome, RefundReason
 from protocol.units import Address, Wei
 from provider.edges.journal import PostgresJournal
-from provider.records import Stage
+from provider.records.work import Stage
 from tests.integration.provider.final_blocks import follow
 
 OWNER = Address("0x000000000000000000000000000000000000dEaD")

@@ -16,13 +16,13 @@ from protocol.signing import Signer
 from protocol.types import BatchState, Session, SessionState
 from protocol.units import TOKEN, Wei
 from protocol.wire import from_json
-from provider.claims import ClaimStage
 from provider.config import DEFAULT_MODEL
 from provider.edges.models import served_model
 from provider.edges.session_figures import list_sessions
 from provider.edges.session_rows import SqlSessions
 from provider.edges.session_tables import CLAIMS, SESSIONS
-from provider.session_rows import CallRefused
+from provider.records.claims import ClaimStage
+from provider.records.sessions import CallRefused
 from tests.integration.chain.market import decision, signer
 from tests.integration.provider.world import World
 from tests.provider.session_world import INPUT, NOBODY, Payer, run

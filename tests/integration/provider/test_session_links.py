@@ -12,10 +12,10 @@ from protocol.session_reports import SessionReport, reported_head, worth
 from protocol.types import BatchState, Entry, SessionState
 from protocol.units import TOKEN
 from protocol.wire import from_json
-from provider.claims import ClaimStage
 from provider.edges.session_projection import _claimed
 from provider.edges.session_tables import CALLS, CLAIMS, SESSIONS
 from provider.flow.units import find_unit
+from provider.records.claims import ClaimStage
 from tests.integration.chain.market import decision
 from tests.integration.provider.test_session_chain import begun, open_session, serve, stages
 from tests.integration.provider.world import World

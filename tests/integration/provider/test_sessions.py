@@ -28,9 +28,9 @@ from protocol.units import Wei
 from provider.edges.fakes import DOMAIN
 from provider.edges.projection import Projection
 from provider.edges.session_rows import SqlSessions
-from provider.ports import Log
-from provider.records import Lease
-from provider.session_rows import CallRefused, CallStage
+from provider.ports.work import Log
+from provider.records.sessions import CallRefused, CallStage
+from provider.records.work import Lease
 from tests.integration.provider.final_blocks import follow, opening
 from tests.provider.session_world import CAP, HOLDER, INPUT, NOW, OWNER, Payer, run, work
 

@@ -11,7 +11,7 @@ from protocol.encoding import keccak
 from protocol.errors import Unavailable
 from provider.edges.stream_reader import RedisInlet
 from provider.edges.streams import REPLIES, RedisOutlet
-from provider.reply_ports import Entry, Event
+from provider.ports.replies import Entry, Event
 from scripts.testnet.engines import Valkey, valkey
 from scripts.testnet.watching import wait_until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from provider.records import Stage
+from provider.records.work import Stage
 from scripts.testnet.watching import wait_until
 from tests.integration.provider.world import World
 

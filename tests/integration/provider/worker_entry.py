@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from provider.config import Settings
 from provider.edges.models import model_digest
-from provider.records import Completion
+from provider.records.work import Completion
 from provider.tasks import build_app, run_worker
 from tests.integration.provider.world import FakeBackend
 

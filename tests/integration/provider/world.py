@@ -20,8 +20,8 @@ from provider.edges.offer_files import OfferFiles
 from provider.edges.tokenizer import load_counters
 from provider.flow.inference import Inference, infer
 from provider.node import Rounds, run_round
-from provider.ports import Log
-from provider.records import Completion, Stage
+from provider.ports.work import Log
+from provider.records.work import Completion, Stage
 from provider.wiring import Node, build_node
 from tests.integration.chain.market import Market
 from tests.integration.provider.oracle_server import FakeOracle

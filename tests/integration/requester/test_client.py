@@ -19,8 +19,8 @@ from requester.edges.job_files import JobFolder
 from requester.edges.wallet import KeyWallet
 from requester.errors import BalanceTooLow
 from requester.flow import completing
-from requester.ports import Market as Ports
-from requester.records import JobFile
+from requester.ports.jobs import Market as Ports
+from requester.records.jobs import JobFile
 from scripts.testnet.engines import anvil
 from tests.integration.chain.market import ORACLES, Market, decision
 from tests.requester.fakes import ANSWER_IDS, MODEL, FakeModels, FakeOracle

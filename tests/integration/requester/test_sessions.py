@@ -25,8 +25,8 @@ from requester.flow.calls import CallFailed, CallWanted, Ended, run_call
 from requester.flow.closing import close_all, tend
 from requester.flow.desk import Desk
 from requester.flow.taking_up import take_up
-from requester.ports import Market as Ports
-from requester.session_records import Limits, Phase
+from requester.ports.jobs import Market as Ports
+from requester.records.sessions import Limits, Phase
 from scripts.testnet.engines import anvil
 from tests.integration.chain.market import ORACLES, Market
 from tests.requester.fake_provider import FakeProvider

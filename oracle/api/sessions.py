@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Response
 from fastapi.responses import JSONResponse
 
+from oracle.api.schemas import SessionReportBody
+from oracle.api.writing import Body, Key, answer_once
 from oracle.flow.listings import accept_listing, list_listings
 from oracle.flow.session_reports import accept_session_report
 from oracle.flow.sessions import build_call_receipt, show_call, show_session, show_sessions
-from oracle.routes_write import Body, Key, answer_once
-from oracle.schemas import SessionReportBody
 from oracle.wiring import Parts
 from protocol.encoding import digest_from, parse_json, to_hex
 from protocol.errors import Malformed

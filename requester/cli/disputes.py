@@ -1,4 +1,4 @@
-"""`malla request job dispute | explain`; `add_dispute_commands` mounts them."""
+"""`malla request job dispute` and `explain`: the oracles recompute an answer, against a bond."""
 
 from __future__ import annotations
 
@@ -9,19 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from protocol.units import Wei, in_tokens
-from requester.court_ports import Dispute, DisputePlan
-from requester.terminal import plain_result, result_fields, speaking
+from requester.cli.options import AsJson, JobId
+from requester.cli.terminal import plain_result, result_fields, speaking
+from requester.ports.court import Dispute, DisputePlan
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
-JobId = Annotated[str, typer.Argument(help="0x and 64 hex digits, as `job submit` printed it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the bond is paid.")]
 Again = Annotated[bool, typer.Option("--again", help="Dispute once more after nobody ruled.")]
 MONEY = ("bond", "amount", "collected", "award")
-
-
-def add_dispute_commands(app: typer.Typer) -> None:
-    app.command("dispute")(dispute)
-    app.command("explain")(explain)
 
 
 def dispute(context: typer.Context, job_id: JobId, again: Again = False, yes: Yes = False,

@@ -7,9 +7,8 @@ from typing import Protocol
 
 from protocol.calls import CallLine
 from protocol.envelope import CallRequest, SignedTotals
-from provider.claims import Claimable, OverSession, VoucherClaim
-from provider.records import Lease, Left
-from provider.session_rows import (
+from provider.records.claims import Claimable, OverSession, VoucherClaim
+from provider.records.sessions import (
     CallRow,
     CallUnit,
     CallWork,
@@ -17,6 +16,7 @@ from provider.session_rows import (
     SessionFacts,
     SessionTotals,
 )
+from provider.records.work import Lease, Left
 
 
 class Sessions(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from oracle.session_rows import CallNote, VoucherNote
+from oracle.records.sessions import CallNote, VoucherNote
 from protocol.types import (
     CANARY_ONLY,
     AuditRecord,

@@ -10,14 +10,14 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from oracle.bodies import BodyLimit
+from oracle.api.bodies import BodyLimit
+from oracle.api.court import add_court
+from oracle.api.reading import add_reads
+from oracle.api.schemas import status_of
+from oracle.api.sessions import add_sessions
+from oracle.api.writing import add_peers, add_writes
 from oracle.config import Settings
 from oracle.flow.health import VERSION
-from oracle.routes_court import add_court
-from oracle.routes_read import add_reads
-from oracle.routes_sessions import add_sessions
-from oracle.routes_write import add_peers, add_writes
-from oracle.schemas import status_of
 from oracle.wiring import Parts, build
 from protocol.errors import ConfigInvalid, Malformed, MallaError, Reason, Refused
 

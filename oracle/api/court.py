@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from oracle.api.schemas import RulingBody
+from oracle.api.writing import Body
 from oracle.flow.court_views import show_case, show_cases
 from oracle.flow.ruling_answers import sign_ruling
-from oracle.routes_write import Body
-from oracle.schemas import RulingBody
 from oracle.wiring import Parts
 from protocol.encoding import parse_json, to_hex
 from protocol.units import Address

@@ -1,4 +1,4 @@
-"""What calls of sessions need from outside beside `requester.ports`: sessions on-chain, providers, a store, keys."""
+"""What calls of sessions need from outside beside `ports.jobs`: sessions on-chain, providers, a store, keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from protocol.quotes import Quote
 from protocol.signing import Signer
 from protocol.types import Session
 from protocol.units import Address, Digest, Wei
-from requester.session_records import (
+from requester.records.sessions import (
     CallFile,
     CallStage,
     Holds,

@@ -1,4 +1,4 @@
-"""What a provider's flows ask of the world; of the store of sessions, see `provider.session_ports`."""
+"""What a provider's flows ask of the world; of the store of sessions, see `provider.ports.sessions`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from protocol.types import (
     Voucher,
 )
 from protocol.units import Address, Digest
-from provider.claims import Claimable
-from provider.court_rows import Contested
-from provider.figures import Earnings, Speed
-from provider.records import (
+from provider.records.claims import Claimable
+from provider.records.court import Contested
+from provider.records.figures import Earnings, Speed
+from provider.records.work import (
     Completion,
     Delivery,
     DeliveryKind,

@@ -21,14 +21,14 @@ from protocol.envelope import SignedTotals, open_part, seal_part
 from protocol.errors import Malformed, MallaError
 from protocol.units import Address, Digest
 from protocol.wire import from_json, to_json
-from provider.bodies import read_object
+from provider.api.bodies import read_object
+from provider.api.refusals import answer_error
+from provider.api.reply_stream import ReplyStream, StreamedReply
+from provider.api.room import Room
 from provider.flow.admission import Admission, admit_call, make_quote, renew
 from provider.flow.replies import ASK_END, CANCEL, END_AGAIN, TOTALS, whole_part
-from provider.refusals import answer_error
-from provider.reply_ports import Inlet
-from provider.reply_stream import ReplyStream, StreamedReply
-from provider.room import Room
-from provider.session_rows import CallRefused, CallRow, call_id, unknown_session
+from provider.ports.replies import Inlet
+from provider.records.sessions import CallRefused, CallRow, call_id, unknown_session
 from provider.shelf import CHAT, COMPLETION, EMBEDDING, PREDICTION
 
 KINDS = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETION, "/v1/embeddings": EMBEDDING,
@@ -44,7 +44,7 @@ class QuoteAsked:
 
 
 def add_sessions(app: FastAPI, admission: Admission, inlet: Inlet) -> None:
-    """Everything about sessions. Needs `provider.bodies.BodyLimit`."""
+    """Everything about sessions. Needs `provider.api.bodies.BodyLimit`."""
     app.add_exception_handler(MallaError, answer_error)
     room = Room(admission.streams)
     sessions = admission.sessions

@@ -11,8 +11,8 @@ from protocol.messages import Domain
 from protocol.sampling import Drawing
 from protocol.types import BatchHead, Entry, Job, JobState, Outcome, RefundReason, SignedOffer
 from protocol.units import Address, Digest, Seconds, Wei
-from requester.court_ports import Court
-from requester.records import JobFile, StorageReceipt
+from requester.ports.court import Court
+from requester.records.jobs import JobFile, StorageReceipt
 
 
 @dataclass(frozen=True)

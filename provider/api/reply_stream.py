@@ -15,9 +15,9 @@ from starlette.types import Message, Receive, Scope, Send
 from protocol.envelope import seal_part
 from protocol.errors import Unavailable
 from provider.flow.replies import end_part, error_part
-from provider.reply_ports import Entry, Event, Inlet
-from provider.session_ports import Sessions
-from provider.session_rows import CallRefused, CallRow
+from provider.ports.replies import Entry, Event, Inlet
+from provider.ports.sessions import Sessions
+from provider.records.sessions import CallRefused, CallRow
 
 FIRST_SECONDS = 5.0
 """For so long the status waits for the first token: what fails before is told by it."""

@@ -1,4 +1,4 @@
-"""`malla request serve` and `malla request keys …`; `add_gateway` mounts them."""
+"""`malla request serve` and `malla request keys …`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ import typer
 
 from protocol.errors import BadInput
 from protocol.units import from_tokens, in_tokens
+from requester.cli.options import AsJson
+from requester.cli.terminal import print_preparation, speaking
 from requester.flow.call_records import CALL_AUDITS
-from requester.key_records import ApiKey
-from requester.terminal import print_preparation, speaking
+from requester.records.keys import ApiKey
 
 UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 PORT = 8080
 
-keys_app = typer.Typer(no_args_is_help=True, help="API keys with a cap, an end and models, held by the escrow.")
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
-
-
-def add_gateway(app: typer.Typer) -> None:
-    app.command("serve")(serve)
-    app.add_typer(keys_app, name="keys")
+app = typer.Typer(no_args_is_help=True, help="API keys with a cap, an end and models, held by the escrow.")
 
 
 def serve(
@@ -49,7 +44,7 @@ def serve(
         # Here, not above: web3 and fastapi take seconds to import, and `--help` does not need them.
         from requester.gateway.app import require_safe, run_gateway
         from requester.gateway.parts import Options
-        from requester.session_records import Limits
+        from requester.records.sessions import Limits
         from requester.wiring import build_gateway_parts
 
         require_safe(host, require_key)
@@ -70,7 +65,7 @@ def serve(
         run_gateway(lambda: build_gateway_parts(settings, limits, options, print_preparation), host, port, ready)
 
 
-@keys_app.command("create")
+@app.command("create")
 def create(
     context: typer.Context,
     cap: Annotated[str, typer.Option(metavar="MALLA", help="The most that it may ever spend.")],
@@ -94,7 +89,7 @@ def create(
                   "The key is not shown again.", file=sys.stderr)
 
 
-@keys_app.command("list")
+@app.command("list")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """All keys of this wallet on this network."""
     with speaking(as_json) as say:
@@ -104,7 +99,7 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
         say.out({"keys": [_fields(key) for key in found]}, "\n".join(map(_line, found)) or "No keys.")
 
 
-@keys_app.command("revoke")
+@app.command("revoke")
 def revoke(context: typer.Context, key: Annotated[str, typer.Argument(help="Its id or name.")],
            as_json: AsJson = False) -> None:
     """Refuse a key from now on, here and in the escrow."""
@@ -115,7 +110,7 @@ def revoke(context: typer.Context, key: Annotated[str, typer.Argument(help="Its 
         say.out(_fields(found), f"{found.id} is revoked.")
 
 
-@keys_app.callback()
+@app.callback()
 def keys() -> None:
     """API keys with a cap, an end and models, held by the escrow."""
 

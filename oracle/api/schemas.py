@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from oracle.confirmation_rows import AuditCommitment
+from oracle.records.confirmations import AuditCommitment
 from protocol.errors import BadInput, MallaError, Reason, Refused, SignatureInvalid, TooLarge
 from protocol.session_reports import SessionReport
 from protocol.types import AuditRecord, Decision, Ruling

@@ -1,9 +1,8 @@
-"""`malla request …` and `malla receipt …`. Amounts are MALLA on the command line and wei, as strings, in JSON."""
+"""`malla request job …`: one job from its question to its answer."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,51 +11,17 @@ from protocol.errors import BadInput
 from protocol.limits import MAX_PROMPT
 from protocol.units import from_tokens, in_tokens
 from protocol.wire import to_json
-from requester.batch_commands import add_batch
-from requester.court_ports import Dispute
-from requester.dispute_commands import add_dispute_commands, dispute_fields, dispute_lines
+from requester.cli.disputes import dispute_fields, dispute_lines
+from requester.cli.options import AsJson, JobId, Timeout
+from requester.cli.terminal import plain_result, result_fields, speaking, token_lines
 from requester.errors import REFUNDED
-from requester.gateway_commands import add_gateway
-from requester.records import JobResult
-from requester.session_commands import add_session_commands
-from requester.terminal import Session, plain_result, result_fields, speaking, token_lines, verify_file
+from requester.ports.court import Dispute
+from requester.records.jobs import JobResult
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
-request_app = typer.Typer(no_args_is_help=True, help="Ask for work: deposit, open jobs, read answers.")
-job_app = typer.Typer(no_args_is_help=True, help="One job: submit, watch, result, cancel, dispute, explain, list.")
-receipt_app = typer.Typer(no_args_is_help=True, help="Check receipts offline.")
-request_app.add_typer(job_app, name="job")
-add_dispute_commands(job_app)
-add_gateway(request_app)
-add_batch(request_app)
-add_session_commands(request_app)
-app.add_typer(request_app, name="request")
-app.add_typer(receipt_app, name="receipt")
-
-RpcUrl = Annotated[str | None, typer.Option(envvar="MALLA_RPC_URL", help="Chain node; else the testnet of this clone.")]
-Deployment = Annotated[Path | None, typer.Option(envvar="MALLA_DEPLOYMENT", help="Deployment file.")]
-Keystore = Annotated[Path | None, typer.Option(envvar="MALLA_KEYSTORE", help="The requester's keystore v3 file.")]
-PasswordFile = Annotated[Path | None, typer.Option(envvar="MALLA_PASSWORD_FILE", help="File with its password.")]
-Home = Annotated[Path | None, typer.Option(envvar="MALLA_HOME", help="Folder of job files and receipts.")]
-KeepAnswers = Annotated[int | None, typer.Option("--keep-answers", envvar="MALLA_KEEP_ANSWERS", min=0, metavar="DAYS",
-                                                 help="Days that answers of ended jobs, and receipts, stay here: 30.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
-Amount = Annotated[str, typer.Argument(metavar="MALLA", help="Tokens, such as 12.5.")]
-Timeout = Annotated[float | None, typer.Option(min=0, max=10**9, metavar="SECONDS", help="Stop waiting then.")]
 AUDIT_HELP = ("Who may see the transcript if it is drawn: 'open' every oracle, 'one' the one that is drawn, "
               "'canary-only' nobody: weaker, and only with a provider of four times the stake.")
-JobId = Annotated[str, typer.Argument(help="0x and 64 hex digits, as `job submit` printed it.")]
 
 
-@request_app.callback()
-def connection(context: typer.Context, rpc_url: RpcUrl = None, deployment: Deployment = None,
-               keystore: Keystore = None, password_file: PasswordFile = None, home: Home = None,
-               keep_answers: KeepAnswers = None) -> None:
-    """Ask for work: deposit, open jobs, read answers."""
-    context.obj = Session(rpc_url, deployment, keystore, password_file, home, keep_answers)
-
-
-@job_app.command("submit")
 def submit(
     context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="Your question; '-' reads it from standard input.")],
@@ -88,7 +53,6 @@ def submit(
         show(client.wait(job_id, on_progress=say.progress), say)
 
 
-@job_app.command("watch")
 def watch(context: typer.Context, job_id: JobId, timeout: Timeout = None, as_json: AsJson = False) -> None:
     """Go on with a job, also one of an earlier process, until it has ended."""
     with speaking(as_json) as say:
@@ -96,7 +60,6 @@ def watch(context: typer.Context, job_id: JobId, timeout: Timeout = None, as_jso
         show(client.wait(job_id, timeout=timeout, on_progress=say.progress), say, client.case(job_id))
 
 
-@job_app.command("transcript")
 def transcript(context: typer.Context, job_id: JobId, timeout: Timeout = None, as_json: AsJson = False) -> None:
     """Wait for the answer, and show every token with its logprobs: enough to hold each against the model."""
     with speaking(as_json) as say:
@@ -105,14 +68,12 @@ def transcript(context: typer.Context, job_id: JobId, timeout: Timeout = None, a
         say.out(fields, "No answer." if whole is None else "\n".join(token_lines(whole)))
 
 
-@job_app.command("result")
 def result(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """What is known of a job, without asking anybody."""
     with speaking(as_json) as say:
         show(context.obj.connect().result(job_id), say)
 
 
-@job_app.command("cancel")
 def cancel(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Ask for a cancellation. The provider keeps a short time to deliver what it has finished."""
     with speaking(as_json) as say:
@@ -122,62 +83,12 @@ def cancel(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> No
         say.out({"job_id": job_id, "state": found.state}, text)
 
 
-@job_app.command("list")
 def list_jobs(context: typer.Context, as_json: AsJson = False) -> None:
     """All jobs of this wallet on this network, newest first."""
     with speaking(as_json) as say:
         found = context.obj.connect().list_jobs()
         text = "\n".join(job_line(one) for one in found) or "No jobs yet."
         say.out({"jobs": [result_fields(one) for one in found]}, text)
-
-
-@request_app.command("balance")
-def balance(context: typer.Context, as_json: AsJson = False) -> None:
-    """Free balance in the escrow, tokens in the wallet, the chain's own currency for gas."""
-    with speaking(as_json) as say:
-        client = context.obj.connect()
-        has = client.balances()
-        fields = {"account": client.address, "escrow": str(has.escrow), "wallet": str(has.wallet), "gas": str(has.gas)}
-        amounts = [f"escrow  {in_tokens(has.escrow)} MALLA", f"wallet  {in_tokens(has.wallet)} MALLA"]
-        say.out(fields, "\n".join([client.address, *amounts, f"gas     {in_tokens(has.gas)}"]))
-
-
-@request_app.command("deposit")
-def deposit(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
-    """Move tokens from the wallet into the escrow, from which jobs are paid."""
-    with speaking(as_json) as say:
-        wei, client = from_tokens(amount), context.obj.connect()
-        client.deposit(wei)
-        say.out({"deposited": str(wei)}, f"Deposited {in_tokens(wei)} MALLA.")
-
-
-@request_app.command("withdraw")
-def withdraw(context: typer.Context, amount: Amount, as_json: AsJson = False) -> None:
-    """Move free balance out of the escrow into the wallet, at any time."""
-    with speaking(as_json) as say:
-        wei, client = from_tokens(amount), context.obj.connect()
-        client.withdraw(wei)
-        say.out({"withdrawn": str(wei)}, f"Withdrew {in_tokens(wei)} MALLA.")
-
-
-@receipt_app.callback()
-def receipts() -> None:
-    """Check receipts offline."""
-
-
-@receipt_app.command("verify")
-def verify(
-    file: Annotated[Path, typer.Argument(help="A receipt file.")],
-    deployment: Deployment = None,
-    rpc_url: Annotated[str | None, typer.Option(help="Also look the settlement up in the chain.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Every check of a receipt, with nothing but the deployment file; exit status 1 when one fails."""
-    with speaking(as_json) as say:
-        report = verify_file(file, deployment, rpc_url)
-        say.out(report.fields(), report.describe())
-        if not report.holds:
-            raise typer.Exit(1)
 
 
 def read_prompt() -> str:

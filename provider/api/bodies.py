@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from protocol.errors import Malformed, TooLarge
 from protocol.limits import MAX_JSON_BODY
-from provider.refusals import error_body
+from provider.api.refusals import error_body
 
 
 class BodyLimit:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from protocol.errors import BadInput, MallaError, Reason, Refused, SignatureInvalid, TooLarge
 from protocol.wire import to_json
-from provider.session_rows import CallRefused
+from provider.records.sessions import CallRefused
 
 
 def error_body(error: MallaError, status: int) -> dict[str, Any]:

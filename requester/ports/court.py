@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from protocol.types import BatchState, Outcome, Ruling
 from protocol.units import Address, Seconds, Wei
-from requester.records import JobFile
+from requester.records.jobs import JobFile
 
 
 @dataclass(frozen=True)

@@ -12,25 +12,25 @@ import typer
 
 from protocol.errors import MallaError, Reason, Refused
 from protocol.units import from_tokens, in_tokens
-from requester.batch_files import Tally, ask_all, keep_whole_rows, read_tasks, results_beside
+from requester.cli.batch_files import Tally, ask_all, keep_whole_rows, read_tasks, results_beside
+from requester.cli.terminal import describe_progress, speaking
 from requester.client import Client
 from requester.flow.batch import Line, failure_row, read_lines, result_row
 from requester.flow.spreading import GOES_ON, SETTLED, Outcome, Shares, ask_line, most_of
-from requester.records import Progress
-from requester.terminal import describe_progress, speaking
+from requester.records.jobs import Progress
 
 ROOM_WAIT = 900.0
 """Seconds that a line waits for a provider with room: a batch is longer than any provider's queue."""
 
-batch_app = typer.Typer(no_args_is_help=True, help="Many jobs from a file of JSON lines.")
+app = typer.Typer(no_args_is_help=True, help="Many jobs from a file of JSON lines.")
 
 
-@batch_app.callback()
+@app.callback()
 def batch() -> None:
     """Many jobs from a file of JSON lines."""
 
 
-@batch_app.command("run")
+@app.command("run")
 def run(
     context: typer.Context,
     tasks: Annotated[Path, typer.Argument(help='JSON lines: {"prompt": "…"} or {"messages": […]}, with id, max_tokens, '
@@ -130,7 +130,3 @@ def _tell(tally: Tally, line: Line, outcome: Outcome) -> None:
     said = f"{found.state}, paid {in_tokens(found.paid)} MALLA"
     said += f": {found.reason}, asked of {len(outcome.asked)} providers" if found.reason else ""
     tally.add(line, result_row(line, found), found.state == SETTLED, said, found.paid)
-
-
-def add_batch(request_app: typer.Typer) -> None:
-    request_app.add_typer(batch_app, name="batch")

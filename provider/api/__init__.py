@@ -11,14 +11,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from protocol.errors import ConfigInvalid, Unavailable
-from provider.bodies import BodyLimit
+from provider.api.bodies import BodyLimit
+from provider.api.refusals import answer_route
+from provider.api.sessions import add_sessions
 from provider.config import Settings
 from provider.flow.admission import Admission
 from provider.flow.status import Readiness, judge_readiness
-from provider.ports import Clock, Journal
-from provider.refusals import answer_route
-from provider.reply_ports import Inlet
-from provider.session_routes import add_sessions
+from provider.ports.replies import Inlet
+from provider.ports.work import Clock, Journal
 from provider.wiring import build_log
 from provider.wiring.serving import build_admission, build_inlet, open_call_journal
 

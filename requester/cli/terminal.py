@@ -23,7 +23,7 @@ from requester.config import Settings, with_options
 from requester.errors import exit_code
 from requester.flow.reasons import REFUND_REASONS
 from requester.flow.session_receipts import parse_any_receipt
-from requester.records import JobResult, Progress
+from requester.records.jobs import JobResult, Progress
 
 MONEY = ("paid", "refunded", "price", "open_fee")
 

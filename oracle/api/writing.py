@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse
 
+from oracle.api.schemas import CommitmentBody, OpeningBody, RecordBody, SettlementBody
 from oracle.flow.blobs import put_blob
 from oracle.flow.challenges import accept_challenge_opening, accept_commitment
 from oracle.flow.commitments import accept_audit_commitment
@@ -15,7 +16,6 @@ from oracle.flow.confirmations import accept_record
 from oracle.flow.decisions import sign_list
 from oracle.flow.intake import accept_opening, accept_report
 from oracle.flow.offers import accept_offer
-from oracle.schemas import CommitmentBody, OpeningBody, RecordBody, SettlementBody
 from oracle.wiring import Parts
 from protocol.challenge import SignedCommitment
 from protocol.encoding import digest_from, keccak, parse_json, to_hex

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from protocol.challenge import ChallengeTerms, DeviceClaim, SignedCommitment
-from provider.challenge_rows import ChallengeRow, ChallengeStage
-from provider.records import Oracle
+from provider.records.challenges import ChallengeRow, ChallengeStage
+from provider.records.work import Oracle
 
 
 class Challenges(Protocol):

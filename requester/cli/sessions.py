@@ -1,4 +1,4 @@
-"""`malla request sessions | quote | offers | close`; `add_session_commands` mounts them."""
+"""`malla request sessions | quote | offers | close`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ import typer
 from protocol.encoding import to_hex
 from protocol.errors import BadInput
 from protocol.units import Wei, in_tokens
+from requester.cli.options import AsJson
+from requester.cli.terminal import print_preparation, speaking
 from requester.flow.showing import offer_line, session_lines
-from requester.terminal import print_preparation, speaking
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 Filter = Annotated[str, typer.Argument(metavar="FILTER",
                                        help="'vram>=24 price<0.2 region in [EU]'; prices per million.")]
-
-
-def add_session_commands(app: typer.Typer) -> None:
-    for name, command in (("sessions", sessions), ("quote", quote), ("offers", offers), ("close", close)):
-        app.command(name)(command)
 
 
 def sessions(context: typer.Context,
@@ -50,7 +45,7 @@ def quote(
         from requester.flow.calls import CallWanted
         from requester.flow.choosing import order_of
         from requester.flow.showing import ask_quotes, choice_fields, quote_fields
-        from requester.session_records import Limits
+        from requester.records.sessions import Limits
         from requester.wiring import build_desk
 
         desk = build_desk(context.obj.settings(), Limits(), print_preparation)
@@ -75,7 +70,7 @@ def offers(context: typer.Context, query: Filter = "",
             say.out({"offers": found}, "\n".join(offer_line(row) for row in found) or "No offers.")
             return
         from requester.flow.showing import find_offers
-        from requester.session_records import Limits
+        from requester.records.sessions import Limits
         from requester.wiring import build_desk
 
         fit = find_offers(build_desk(context.obj.settings(), Limits(), print_preparation), query, model)
@@ -98,7 +93,7 @@ def close(
             raise BadInput("Name one session, or all of them.", "malla request close 0x…, or --all.")
         from requester.flow.closing import await_calls, close_session, finish_session
         from requester.flow.taking_up import take_up
-        from requester.session_records import Limits, Phase
+        from requester.records.sessions import Limits, Phase
         from requester.wiring import build_desk
 
         desk = build_desk(context.obj.settings(), Limits())

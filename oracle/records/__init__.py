@@ -1,0 +1,1 @@
+"""What an oracle keeps, as frozen dataclasses: one noun a file."""

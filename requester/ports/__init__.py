@@ -1,0 +1,1 @@
+"""What a requester's flows ask of the world: one part of it a file."""

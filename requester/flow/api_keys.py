@@ -44,7 +44,7 @@ class KeyStore(Protocol):
 
 
 class KeyChain(Protocol):
-    """What of `session_ports.SessionChain` concerns sub-keys."""
+    """What of `ports.sessions.SessionChain` concerns sub-keys."""
 
     def authorise_key_call(self, key: Address, cap: Wei, ends_at: int, models: Sequence[Digest]) -> Any: ...
     def revoke_key_call(self, key: Address) -> Any: ...

@@ -144,11 +144,10 @@ class Arrangement:
             "MALLA_MODEL_CACHE": str(self.model_cache),
             "MALLA_LOG_LEVEL": os.environ.get("MALLA_LOG_LEVEL", "INFO"),
             "MALLA_PUBLIC_URL": node.url,
-            "MALLA_REVEAL_WAIT": str(self.pace.reveal_wait),
+            **self.pace.environment(),
         }
         if node.side == "oracle":
-            turn, canaries = str(self.pace.audit_turn), str(node.folder / "canaries")
-            its |= {"MALLA_AUDIT_TURN": turn, "MALLA_CANARY_WALLETS": canaries}
+            its["MALLA_CANARY_WALLETS"] = str(node.folder / "canaries")
         if owner is not None:
             its |= {"MALLA_OWNER": owner, "MALLA_HOME": str(node.folder), "MALLA_MODEL": ",".join(node.models)}
         return plain_environment() | its

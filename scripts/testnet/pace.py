@@ -17,5 +17,9 @@ class Pace:
     reveal_wait: int = REVEAL_WAIT
     """After an epoch, before everything is drawn because a reveal is missing."""
 
+    def environment(self) -> dict[str, str]:
+        """What nodes of either side read of it."""
+        return {"MALLA_AUDIT_TURN": str(self.audit_turn), "MALLA_REVEAL_WAIT": str(self.reveal_wait)}
+
 
 TESTNET = Pace()

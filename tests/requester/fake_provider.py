@@ -1,4 +1,4 @@
-"""A provider of calls in memory, behind `session_ports.Provider`: real vouchers and sealing; it can misbehave."""
+"""A provider of calls in memory, behind `ports.sessions.Provider`: real vouchers and sealing; it can misbehave."""
 
 from __future__ import annotations
 

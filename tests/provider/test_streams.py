@@ -12,7 +12,7 @@ import pytest
 
 from protocol.envelope import open_part, seal_part
 from protocol.errors import Unavailable
-from provider.api import reply_stream as reply_stream
+from provider.api import reply_stream
 from provider.api.reply_stream import LOST_SECONDS, START_SECONDS, ReplyStream
 from provider.edges.fake_replies import FakeReplies
 from provider.edges.stream_reader import RedisInlet

@@ -24,7 +24,7 @@ from requester.flow.filters import Candidate, Wanted, list_filters
 from requester.flow.matching import choose_offer
 from requester.flow.providers import choose_among
 from requester.flow.sellers import Order, Seller
-from requester.ports.jobs import jobs as ports
+from requester.ports import jobs as ports
 
 OPENED = 1_700_000_000
 MODEL, PROFILE = keccak(b"model"), keccak(b"profile")

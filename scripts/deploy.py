@@ -39,6 +39,8 @@ LOCAL_SEATS, LOCAL_GUARDIAN = slice(1, 5), 5
 """Among the accounts of a local node: who takes the seats when no parties are named, and who may pause."""
 LOCAL_GAS = 6_000_000
 """Limit of each deploying transaction there; the dearest uses 4.7 million."""
+MINED_WITHIN_S = 150
+"""Seconds, many times what a few blocks take: the machine may be busy."""
 LOCAL_FEES = {"maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9}
 """Left to itself, Anvil offers hardly more than the present base fee, which rises with each full block: on a busy
 machine, transactions that were sent together were dropped behind the first blocks, for good."""
@@ -152,7 +154,7 @@ def _deploy_together(deployer: Any, arguments: dict[str, list[Any]], addresses: 
         code = _container(name).deploy.encode_input(*arguments[name])
         sent[name] = web3.eth.send_transaction({"from": str(deployer), "data": code, "gas": LOCAL_GAS, **LOCAL_FEES})
     for name, transaction in sent.items():
-        if web3.eth.wait_for_transaction_receipt(transaction, timeout=60)["status"] != 1:
+        if web3.eth.wait_for_transaction_receipt(transaction, timeout=MINED_WITHIN_S)["status"] != 1:
             raise DeploymentRefused(f"{name} is not deployed: its constructor refused the plan's arguments.")
         _container(name).at(addresses[name], deployer)  # now Brownie knows it, in the console as well
 
@@ -179,7 +181,7 @@ def _fund(deployer: Any, record: dict[str, Any], parties: tuple[Party, ...], tar
         for call in ({"to": party.address, "value": grant.gas}, {"to": record["token"], "data": tokens}):
             sent.append(web3.eth.send_transaction({"from": str(deployer), **call, **LOCAL_FEES}))
     for transaction in sent:
-        if web3.eth.wait_for_transaction_receipt(transaction, timeout=60)["status"] != 1:
+        if web3.eth.wait_for_transaction_receipt(transaction, timeout=MINED_WITHIN_S)["status"] != 1:
             raise DeploymentRefused(f"Funding failed: the chain refused transaction {transaction.hex()}.")
     record["funded"] += [party.address for party in missing]
     _write(target, record)

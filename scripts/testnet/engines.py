@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import secrets
 import shutil
 import socket
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CHAIN_ID = 31337
 START_TIMEOUT = 60.0
 BROWNIE_PORT = 8545
+OWN_PORTS = (15_000, 32_000)
 DUMP_GRACE = 30.0
 """Seconds for Anvil to write its state; a long history has a large one."""
 
@@ -123,13 +125,11 @@ def find_program(name: str) -> str:
 
 
 def choose_port() -> int:
-    """A TCP port that nothing listens on now; never 8545."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port != BROWNIE_PORT:
-            return port
+    """A TCP port that nothing listens on now; never 8545. It is none of those that the system hands out by itself, to
+    clients and to servers that name none: a network uses some of its ports half a minute after it chose them."""
+    while not is_port_free(port := random.randrange(*OWN_PORTS)):
+        continue
+    return port
 
 
 def choose_ports(names: list[str], kept: Mapping[str, int]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from scripts.testnet.arrangement import ROLES, Arrangement, Node
 from scripts.testnet.health import read_health
 from scripts.testnet.processes import Process, Processes, ProcessFailed
 
-READY_TIMEOUT, OFFERS_TIMEOUT = 300.0, 60.0
+READY_TIMEOUT, OFFERS_TIMEOUT = 300.0, 180.0
 Say = Callable[[str, str], None]
 """`say(step, detail)`: progress for people; the same step again replaces its detail."""
 

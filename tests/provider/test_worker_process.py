@@ -12,37 +12,47 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
-import os, signal, time
+import os, signal
 from provider.worker_process import keep_running
 
-fork = os.fork
-
-def fork_late():
-    child = fork()
-    for _ in range(200 if child else 0):
-        if asked in signal.sigpending():
-            break
-        time.sleep(0.01)
-    return child
-
 def work():
-    signal.pthread_sigmask(signal.SIG_BLOCK, [asked])
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.{name}])
     print("ready", flush=True)
-    print("told by", signal.sigwaitinfo([asked]).si_pid, flush=True)
+    print("told by", signal.sigwaitinfo([signal.{name}]).si_pid, flush=True)
 
-asked = signal.{name}
-os.fork = {fork}
 keep_running(work)
 """
 
 
-@pytest.mark.parametrize("fork", ["fork", "fork_late"])
+EARLY = """
+import os, signal
+from provider.worker_process import keep_running
+
+def fork(real=os.fork):
+    child = real()
+    if child:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return child
+
+os.fork = fork
+keep_running(signal.pause)
+"""
+
+
+def test_keep_running__told_to_end_before_it_knows_its_child__tells_it() -> None:
+    """Told to nobody, the signal would leave both processes there for ever."""
+    process = subprocess.Popen([sys.executable, "-c", EARLY], cwd=ROOT, start_new_session=True)
+    try:
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_keep_running__group_is_signalled__tells_its_child_once(name: str, fork: str) -> None:
-    """Told a second time in the midst of ending, a worker may never come to its end; nor may it if it is not told at
-    all, because it worked before its parent came back from the fork."""
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM.format(name=name, fork=fork)], cwd=ROOT,
-                               stdout=subprocess.PIPE, text=True, start_new_session=True)
+def test_keep_running__group_is_signalled__tells_its_child_once(name: str) -> None:
+    """Told a second time in the midst of ending, a worker may never come to its end."""
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM.format(name=name)], cwd=ROOT, stdout=subprocess.PIPE,
+                               text=True, start_new_session=True)
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "ready\n"
@@ -51,4 +61,4 @@ def test_keep_running__group_is_signalled__tells_its_child_once(name: str, fork:
         assert (said, process.returncode) == (f"told by {process.pid}\n", 0)
     finally:
         process.kill()
-        process.wait()
+        process.stdout.close()

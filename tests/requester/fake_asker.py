@@ -6,7 +6,7 @@ from typing import Any
 
 from protocol.errors import BadInput, Reason, Refused
 from requester.errors import WaitTimeout
-from requester.records.jobs import JobResult
+from requester.records.jobs import JobResult, Progress
 
 PROVIDERS = ("0xA", "0xB", "0xC")
 
@@ -48,6 +48,8 @@ class FakeAsker:
             raise Refused(Reason.BUSY, "No room.", "Later.")
         job_id = f"job-{len(self.jobs)}"
         self.jobs[job_id] = (label, question, provider or PROVIDERS[0])
+        if report := options.get("on_progress"):
+            report(Progress(job_id, "OPEN", "", 1, "The job is open."))
         return job_id
 
     def wait(self, job_id: str, on_progress: Any = None) -> JobResult:

@@ -132,6 +132,7 @@ def test_run__failed_and_refunded_lines__are_results_with_reasons(asker: FakeAsk
     path = write(tmp_path, {"prompt": "a"}, {"prompt": "fail"}, {"prompt": "refund"}, "broken")
     done = run(path, "--parallel", "1")
     assert done.exit_code == 1 and "1 settled, 3 failed or refunded, 0 open" in done.stdout
+    assert "line 3: job-1… OPEN: The job is open." in done.stdout, "each change of a job's state is told"
     one, fail, refund, broken = rows_of(path)
     assert (one["key"], one["state"], one["text"], one["paid"]) == ("1", "SETTLED", "Hi", "5")
     assert (fail["state"], fail["error"]["code"]) == ("FAILED", "price_over_cap")

@@ -20,9 +20,7 @@ from protocol.units import TOKEN, Wei
 from provider.cli import app
 from provider.records.court import Contested
 from tests.integration.chain.market import ORACLES, Market, decision
-from tests.integration.provider.test_projection import OTHER, OWNER, after, engine
-
-assert engine  # a fixture
+from tests.integration.provider.test_projection import OTHER, OWNER, after
 
 PASSWORD = "a long one"
 

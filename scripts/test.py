@@ -1,8 +1,9 @@
 """Runs all tests and ends with one line: `N passed, N failed, N skipped`.
 
 The runners cannot share a process: Brownie's plugin takes over every pytest that loads it, and Forge is a program
-of its own. The unit tests wait for blocks half of their time, so Brownie and then the end-to-end tests run beside them;
-what those print follows when they are done. After a failure nothing more is begun. No test at all is a failure.
+of its own. The unit tests begin with those that wait for chains and processes, and Brownie computes beside them; they
+end with those that compute, and the end-to-end tests wait beside them. What these two print follows when they are
+done. After a failure nothing more is begun. No test at all is a failure.
 """
 
 from __future__ import annotations

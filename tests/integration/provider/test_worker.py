@@ -65,7 +65,7 @@ def test_worker__healthy__job_is_done_and_a_sign_of_life_is_there(world: World) 
 
 def test_worker__child_killed_in_the_middle__job_is_done_by_the_next_child(world: World) -> None:
     accepted_job(world)
-    with worker(world, 2.0) as process:
+    with worker(world, 60.0) as process:
         assert wait_until(lambda: running(world), 180)
         first = child_of(process)
         os.kill(first, signal.SIGKILL)

@@ -29,9 +29,7 @@ def cases(url: Url = "", only_open: OnlyOpen = False, rpc_url: Rpc = "", deploym
     from oracle.wiring.console import fetch_cases
 
     with reporting(json):
-        if not url:
-            place = Place(rpc_url, deployment, keystore)
-            url = place.chain().oracle(place.address()).url
+        url = url or Place(rpc_url, deployment, keystore).own_api()
         found, now = fetch_cases(url, only_open), time.time()
         lines = [line for row in found for line in _lines(row, now)]
         say(json, {"url": url, "cases": found}, lines or ["There are no cases."])

@@ -53,6 +53,15 @@ class Place:
 
         return keystore_address(self._keystore())
 
+    def own_api(self) -> str:
+        """The URL that the oracle's seat names. Errors: as of `chain` and `address`; ConfigInvalid without a seat."""
+        chain, address = self.chain(), self.address()
+        url = str(chain.oracle(address).url)
+        if not url:
+            raise ConfigInvalid(f"{address} has no seat in this deployment, so that no api of it is known.",
+                                "Give an oracle's keystore by --keystore (or MALLA_KEYSTORE).")
+        return url
+
     def key(self) -> bytes:
         """The private key. Errors: ConfigInvalid."""
         from protocol.chain.keystore import open_keystore, read_password

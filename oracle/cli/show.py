@@ -104,8 +104,7 @@ def bundle(
     from oracle.wiring.console import fetch_bundle
 
     with reporting(json):
-        place = Place(rpc_url, deployment, keystore)
-        found = fetch_bundle(place.chain().oracle(place.address()).url, batch_id, index, consent)
+        found = fetch_bundle(Place(rpc_url, deployment, keystore).own_api(), batch_id, index, consent)
         output.write_bytes(found)
         say(json, {"output": str(output), "bytes": len(found)}, [
             f"{output}: {len(found)} bytes; read it with: malla verify {output}",

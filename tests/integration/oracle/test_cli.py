@@ -45,6 +45,18 @@ def secret(options: list[str]) -> list[str]:
     return ["--password-file", str(Path(options[-1]).parent / "password")]
 
 
+@pytest.mark.parametrize("command", [("cases",), ("bundle", "1", "0", "--output", "bundle.json")])
+def test_command__keystore_without_a_seat__says_so(command: tuple[str, ...], options: list[str]) -> None:
+    """A requester's keystore, say, out of the environment."""
+    key = Path(options[-1])
+    key.unlink()
+    write_keystore(key, keccak(b"nobody"), PASSWORD)
+    code, value = run(*command, *options)
+    error = value["error"]
+    assert code != 0 and isinstance(error, dict)
+    assert "has no seat" in error["message"] and "--keystore" in error["fix"]
+
+
 def test_status__member__shows_seat_and_url(options: list[str]) -> None:
     code, value = run("status", *options)
     assert code == 0

@@ -97,6 +97,9 @@ contract SessionEdgesTest is EscrowScene {
         IEscrowSessions.Session memory session = _session(2 ether, key);
         vm.warp(end - 1);
         vm.prank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IEscrowSessions.KeyCapTooLow.selector, alice, key, 1 ether, 1 ether + 1));
+        escrow.topUpSession(session, 1 ether + 1);
+        vm.prank(alice);
         escrow.topUpSession(session, 1 ether);
         _assertEq(escrow.keyRecord(alice, key).used, 3 ether, "all of it");
         _refused(alice, IEscrowSessions.KeyCapTooLow.selector);

@@ -109,7 +109,7 @@ def threads_of(streams: int) -> int:
 
 
 def models_of(text: str) -> tuple[str, ...]:
-    """Names between commas; the default where there is none. Which go together, `provider.edges.shelf` says."""
+    """Names between commas; the default where there is none. Which go together, `provider.edges.models` says."""
     return tuple(name for part in text.split(",") if (name := part.strip())) or (DEFAULT_MODEL,)
 
 
